@@ -1,0 +1,38 @@
+"""Let the domain tests run by themselves: ``pytest addons/*/tests/domain`` needs no Odoo and no database.
+
+The domain packages live inside addons, whose own ``__init__`` imports Odoo. Two things keep that from happening in a
+plain run: each addon's name is registered as an empty package whose path is the addon's folder, so
+``integration_core.domain`` is found without running the addon; and pytest is told that folders are folders, so it
+does not import an addon's ``__init__`` as a test package. Under pytest-odoo the second does not apply.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+ADDONS = Path(__file__).parent
+
+for _addon in sorted(ADDONS.glob("*/domain")):
+    _name = _addon.parent.name
+    if _name not in sys.modules:
+        _package = types.ModuleType(_name)
+        _package.__path__ = [str(_addon.parent)]
+        sys.modules[_name] = _package
+
+
+def _runs_odoo(config: pytest.Config) -> bool:
+    options = ("odoo_database", "odoo_config", "odoo_dev")
+    named = any(getattr(config.option, option, None) for option in options)
+    return named or bool(os.environ.get("ODOO_RC") or os.environ.get("OPENERP_SERVER"))
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect folders of a plain run as folders, never as packages."""
+    if _runs_odoo(parent.config):
+        return None
+    return pytest.Dir.from_parent(parent, path=path)

@@ -1,0 +1,370 @@
+"""Sign and verify messages as Standard Webhooks 1.0.0 does, strictly.
+
+The signed bytes are ``{webhook-id}.{webhook-timestamp}.{raw body}``. Two signature versions exist: ``v1``
+(HMAC-SHA256, symmetric) and ``v1a`` (Ed25519, RFC 8032). This module is stricter than the reference libraries:
+
+* only canonical base64 is read, so one signature has exactly one spelling;
+* a malformed entry is skipped and the next one tried;
+* secrets hold 24 to 64 bytes;
+* a key works for its own version alone: a public key can never be used as an HMAC secret, because the two are
+  different types.
+
+:func:`verify` never raises, whatever bytes it is given.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+TOLERANCE_S: Final = 300
+"""Seconds by which a timestamp may differ from the server's clock, either way."""
+
+MAX_PAST_TOLERANCE_S: Final = 72 * 3600
+"""The most that an approved setting may allow a timestamp to be in the past, in seconds."""
+
+MAX_ENTRIES: Final = 16
+"""Signatures that one header may carry."""
+
+_MIN_SECRET_BYTES: Final = 24
+_MAX_SECRET_BYTES: Final = 64
+_ED25519_KEY_BYTES: Final = 32
+_ED25519_SIGNATURE_BYTES: Final = 64
+_MAX_HEADER_CHARS: Final = MAX_ENTRIES * 128
+
+_MESSAGE_ID: Final = re.compile(r"[!-\-/-~]{1,256}")  # visible ASCII except '.'
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+
+
+class KeyFormatError(ValueError):
+    """A key text is not usable. The message names the rule, never the key."""
+
+
+def decode_base64(text: str) -> bytes | None:
+    """Return the bytes of canonical, padded, standard base64, or None.
+
+    Standard decoders accept several spellings of the same bytes (loose trailing bits, line breaks); a signature
+    with several spellings would defeat comparison of recorded signatures, so those are refused.
+    """
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if base64.b64encode(raw).decode("ascii") == text else None
+
+
+def _parse_key(text: str, prefix: str, what: str) -> bytes:
+    if not text.startswith(prefix):
+        raise KeyFormatError(f"{what} must begin with '{prefix}'")
+    raw = decode_base64(text[len(prefix) :])
+    if raw is None:
+        raise KeyFormatError(f"{what} must be canonical base64 after '{prefix}'")
+    return raw
+
+
+def _require_length(raw: bytes, low: int, high: int, what: str) -> None:
+    if not low <= len(raw) <= high:
+        wanted = str(low) if low == high else f"{low} to {high}"
+        raise KeyFormatError(f"{what} must hold {wanted} bytes, not {len(raw)}")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A symmetric secret for ``v1`` (``whsec_…``): 24 to 64 random bytes."""
+
+    PREFIX = "whsec_"
+
+    raw: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a secret that is too short to be safe or longer than an HMAC block."""
+        _require_length(self.raw, _MIN_SECRET_BYTES, _MAX_SECRET_BYTES, "A secret")
+
+    @classmethod
+    def parse(cls, text: str) -> Secret:
+        """Read ``whsec_<base64>``; raise :class:`KeyFormatError` for anything else."""
+        return cls(_parse_key(text, cls.PREFIX, "A secret"))
+
+    @classmethod
+    def generate(cls, size: int = 32) -> Secret:
+        """Return a new random secret of ``size`` bytes."""
+        return cls(secrets.token_bytes(size))
+
+    def text(self) -> str:
+        """Return the form that is shown once and handed to the partner."""
+        return self.PREFIX + base64.b64encode(self.raw).decode("ascii")
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """An Ed25519 public key for ``v1a`` (``whpk_…``): 32 bytes."""
+
+    PREFIX = "whpk_"
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse bytes of another length than Ed25519's."""
+        _require_length(self.raw, _ED25519_KEY_BYTES, _ED25519_KEY_BYTES, "A public key")
+
+    @classmethod
+    def parse(cls, text: str) -> PublicKey:
+        """Read ``whpk_<base64>``; raise :class:`KeyFormatError` for anything else."""
+        return cls(_parse_key(text, cls.PREFIX, "A public key"))
+
+    def text(self) -> str:
+        """Return the form that is published."""
+        return self.PREFIX + base64.b64encode(self.raw).decode("ascii")
+
+    def jwk(self, kid: str) -> dict[str, str]:
+        """Return the key as a JSON Web Key (RFC 8037 §2), named ``kid``."""
+        x = base64.urlsafe_b64encode(self.raw).rstrip(b"=").decode("ascii")
+        return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x}
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """An Ed25519 private key for ``v1a`` (``whsk_…``): the 32 byte seed of RFC 8032."""
+
+    PREFIX = "whsk_"
+
+    raw: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse bytes of another length than an Ed25519 seed."""
+        _require_length(self.raw, _ED25519_KEY_BYTES, _ED25519_KEY_BYTES, "A private key")
+
+    @classmethod
+    def parse(cls, text: str) -> PrivateKey:
+        """Read ``whsk_<base64>`` (seed, or seed and public key); else :class:`KeyFormatError`."""
+        raw = _parse_key(text, cls.PREFIX, "A private key")
+        if len(raw) == 2 * _ED25519_KEY_BYTES:  # the form the Standard Webhooks tools write
+            key = cls(raw[:_ED25519_KEY_BYTES])
+            if key.public_key().raw != raw[_ED25519_KEY_BYTES:]:
+                raise KeyFormatError("A private key must agree with the public key beside it")
+            return key
+        return cls(raw)
+
+    @classmethod
+    def generate(cls) -> PrivateKey:
+        """Return a new random key."""
+        return cls(secrets.token_bytes(_ED25519_KEY_BYTES))
+
+    def text(self) -> str:
+        """Return the storable form; it belongs under encryption."""
+        return self.PREFIX + base64.b64encode(self.raw).decode("ascii")
+
+    def public_key(self) -> PublicKey:
+        """Return the key that receivers verify with."""
+        public = Ed25519PrivateKey.from_private_bytes(self.raw).public_key()
+        return PublicKey(public.public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+@dataclass(frozen=True)
+class VerifyKey:
+    """One key of a system under the name by which records know it."""
+
+    key_id: str
+    material: Secret | PublicKey
+
+
+class Cause(str, Enum):
+    """Why a message was not accepted. For operators alone: a partner sees one answer for all."""
+
+    MISSING_HEADER = "missing_header"
+    BAD_MESSAGE_ID = "bad_message_id"
+    BAD_TIMESTAMP = "bad_timestamp"
+    BAD_SIGNATURE_HEADER = "bad_signature_header"
+    NO_KEY = "no_key"
+    NO_MATCH = "no_match"
+    TOO_OLD = "too_old"
+    IN_FUTURE = "in_future"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A message whose signature and time hold."""
+
+    key_id: str
+    message_id: str
+    timestamp: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A message that must be answered 401."""
+
+    cause: Cause
+
+
+def is_message_id(text: str) -> bool:
+    """Tell whether ``text`` may be a ``webhook-id``: 1 to 256 visible ASCII characters, no dot."""
+    return _MESSAGE_ID.fullmatch(text) is not None
+
+
+def sign_v1(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return one ``v1,<base64>`` entry over the bytes that Standard Webhooks 1.0.0 names."""
+    return "v1," + base64.b64encode(_hmac(secret, message_id, str(timestamp), body)).decode("ascii")
+
+
+def sign_v1a(private_key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return one ``v1a,<base64>`` entry made with an Ed25519 seed of 32 bytes."""
+    signer = Ed25519PrivateKey.from_private_bytes(private_key)
+    signature = signer.sign(_prefix(message_id, str(timestamp)) + body)
+    return "v1a," + base64.b64encode(signature).decode("ascii")
+
+
+def sign(
+    keys: Sequence[Secret | PrivateKey], message_id: str, timestamp: int, body: bytes
+) -> str:
+    """Return the whole ``webhook-signature`` header: one entry per key, in the order given.
+
+    Raises ValueError when the id may not be a ``webhook-id``, or when there is no key or more than 16.
+    """
+    if not is_message_id(message_id):
+        raise ValueError("a webhook-id is 1 to 256 visible ASCII characters without a dot")
+    if not 1 <= len(keys) <= MAX_ENTRIES:
+        raise ValueError(f"between 1 and {MAX_ENTRIES} keys can sign a message")
+    return " ".join(
+        sign_v1(key.raw, message_id, timestamp, body)
+        if isinstance(key, Secret)
+        else sign_v1a(key.raw, message_id, timestamp, body)
+        for key in keys
+    )
+
+
+def verify(
+    *,
+    message_id: str | None,
+    timestamp: str | None,
+    signature: str | None,
+    body: bytes,
+    keys: Sequence[VerifyKey],
+    now: float,
+    past_tolerance: int = TOLERANCE_S,
+) -> Accepted | Refused:
+    """Judge one message by its three headers and its raw body, before any parsing.
+
+    ``now`` is the server's clock in unix seconds. ``past_tolerance`` is how many seconds old the timestamp may be;
+    it never exceeds 72 hours, and the future side is always 300 s. The clock is judged last, so that a refusal
+    for its time tells the operator that the key was right.
+    """
+    if not message_id or not timestamp or not signature:
+        return Refused(Cause.MISSING_HEADER)
+    if not is_message_id(message_id):
+        return Refused(Cause.BAD_MESSAGE_ID)
+    if _TIMESTAMP.fullmatch(timestamp) is None:
+        return Refused(Cause.BAD_TIMESTAMP)
+    entries = _entries(signature)
+    if entries is None:
+        return Refused(Cause.BAD_SIGNATURE_HEADER)
+    if not keys:
+        return Refused(Cause.NO_KEY)
+    key_id = _matching_key(keys, entries, message_id, timestamp, body)
+    if key_id is None:
+        return Refused(Cause.NO_MATCH)
+    return _judge_time(Accepted(key_id, message_id, int(timestamp)), now, past_tolerance)
+
+
+def _judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted | Refused:
+    oldest = max(0, min(past_tolerance, MAX_PAST_TOLERANCE_S))
+    if accepted.timestamp > now + TOLERANCE_S:
+        return Refused(Cause.IN_FUTURE)
+    if accepted.timestamp < now - oldest:
+        return Refused(Cause.TOO_OLD)
+    return accepted
+
+
+@lru_cache(maxsize=1)
+def decoy_keys() -> tuple[VerifyKey, ...]:
+    """Return keys that never match, made once per process.
+
+    A caller that knows no such system verifies with these, so that an unknown system costs the same time as a
+    wrong signature and the two cannot be told apart.
+    """
+    return (VerifyKey("decoy", Secret.generate()),)
+
+
+def _entries(header: str) -> list[tuple[str, bytes]] | None:
+    """Split a signature header; None when it has no or too many entries, malformed entries left out."""
+    if len(header) > _MAX_HEADER_CHARS:
+        return None
+    texts = [text for text in header.split(" ") if text]
+    if not 1 <= len(texts) <= MAX_ENTRIES:
+        return None
+    entries = []
+    for text in texts:
+        version, _comma, encoded = text.partition(",")
+        raw = decode_base64(encoded)
+        if version in ("v1", "v1a") and raw:
+            entries.append((version, raw))
+    return entries
+
+
+def _matching_key(
+    keys: Sequence[VerifyKey],
+    entries: list[tuple[str, bytes]],
+    message_id: str,
+    timestamp: str,
+    body: bytes,
+) -> str | None:
+    found = None
+    for key in keys:
+        # No early end: the time taken depends on how many keys there are, not on which one matched.
+        if _verifies(key.material, entries, message_id, timestamp, body) and found is None:
+            found = key.key_id
+    return found
+
+
+def _verifies(
+    material: Secret | PublicKey,
+    entries: list[tuple[str, bytes]],
+    message_id: str,
+    timestamp: str,
+    body: bytes,
+) -> bool:
+    if isinstance(material, Secret):
+        expected = _hmac(material.raw, message_id, timestamp, body)
+        return any(
+            [hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1"]
+        )
+    signed = _prefix(message_id, timestamp) + body
+    return any(
+        _ed25519_verifies(material.raw, raw, signed) for version, raw in entries if version == "v1a"
+    )
+
+
+def _ed25519_verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:
+    if len(signature) != _ED25519_SIGNATURE_BYTES:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _prefix(message_id: str, timestamp: str) -> bytes:
+    return f"{message_id}.{timestamp}.".encode("ascii")
+
+
+def _hmac(secret: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
+    mac = hmac.new(secret, _prefix(message_id, timestamp), hashlib.sha256)
+    mac.update(body)  # a second update spares a copy of a body that may be large
+    return mac.digest()
