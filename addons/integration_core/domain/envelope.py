@@ -139,17 +139,26 @@ def parse(value: JSON, *, expected_source: str | None = None) -> Envelope:
         raise EnvelopeError("", "an event must be a JSON object")
     attributes: JSONObject = {key: item for key, item in value.items() if item is not None}
     _check_version(attributes)
-    texts = {name: _required(attributes, name) for name in ("id", "source", "type")}
-    if expected_source is not None and texts["source"] != expected_source:
+    source = _required(attributes, "source")
+    if expected_source is not None and source != expected_source:
         raise EnvelopeError("/source", "must be the source of the system that signed the message")
     optional = {name: _optional(attributes, name) for name in _OPTIONAL}
     _check_data(attributes, optional["datacontenttype"])
     if not is_traceparent(optional["traceparent"] or ""):
         optional["traceparent"] = None
     return Envelope(
-        **texts,
-        **optional,
+        id=_required(attributes, "id"),
+        source=source,
+        type=_required(attributes, "type"),
         data=attributes.get("data"),
+        subject=optional["subject"],
+        datacontenttype=optional["datacontenttype"],
+        dataschema=optional["dataschema"],
+        partitionkey=optional["partitionkey"],
+        correlationid=optional["correlationid"],
+        causationid=optional["causationid"],
+        traceparent=optional["traceparent"],
+        sequence=optional["sequence"],
         time=_time(attributes.get("time")),
         extensions=_extensions(attributes),
     )

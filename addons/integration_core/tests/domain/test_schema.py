@@ -1,0 +1,127 @@
+"""Schemas: violations name rule and place and never the value; unusable or dangerous schemas are refused."""
+
+import pytest
+from integration_core.domain import schema
+from integration_core.domain.schema import Violation
+
+
+def check(rules, instance):
+    return schema.compile_schema(rules).validate(instance)
+
+
+@pytest.mark.parametrize(
+    ("rules", "instance", "violation"),
+    [
+        ({"type": "object"}, None, Violation("/data", "must be of type object")),
+        ({"type": ["string", "null"]}, 1, Violation("/data", "must be of type string or null")),
+        ({"required": ["a/b"]}, {}, Violation("/data/a~1b", "is required")),
+        ({"items": {"minLength": 2}}, ["xx", "x"], Violation("/data/1", "must have at least 2 characters")),
+        ({"maxLength": 1}, "xx", Violation("/data", "must have at most 1 characters")),
+        ({"pattern": "^a$"}, "secret", Violation("/data", "must match the pattern ^a$")),
+        ({"format": "date-time"}, "secret", Violation("/data", "must be a valid date-time")),
+        ({"format": "date"}, "2026-02-30", Violation("/data", "must be a valid date")),
+        ({"format": "uuid"}, "secret", Violation("/data", "must be a valid uuid")),
+        ({"format": "uri"}, "no scheme", Violation("/data", "must be a valid uri")),
+        ({"enum": ["in", "out"]}, "secret", Violation("/data", "must be one of: in, out")),
+        ({"const": 1}, "secret", Violation("/data", "must be the constant that the schema names")),
+        ({"minimum": 1}, 0, Violation("/data", "must be at least 1")),
+        ({"maxItems": 1}, [1, 2], Violation("/data", "must have at most 1 items")),
+        ({"additionalProperties": False}, {"x": 1}, Violation("/data", "has a field that the schema does not allow")),
+        ({"not": {}}, "secret", Violation("/data", "has a form that the schema forbids")),
+        (
+            {"oneOf": [{"const": 1}, {"const": 2}]},
+            "secret",
+            Violation("/data", "must meet one of the alternatives"),
+        ),
+        (
+            {"dependentRequired": {"a": ["b"]}},
+            {"a": "secret"},
+            Violation("/data", "lacks a field that another field of it requires"),
+        ),
+        ({"contains": {"const": 1}}, ["secret"], Violation("/data", "breaks the rule 'contains' of the schema")),
+    ],
+)
+def test_each_rule_is_named_without_the_value(rules, instance, violation):
+    assert check(rules, instance) == [violation]
+
+
+def test_every_missing_field_is_named():
+    found = check({"required": ["a", "b", "it's"]}, {})
+    assert [item.pointer for item in found] == ["/data/a", "/data/b", "/data/it's"]
+
+
+def test_valid_values_of_each_format():
+    for name, value in [
+        ("date-time", "2026-11-20T09:30:00Z"),
+        ("date", "2024-02-29"),
+        ("uuid", "6F1C9D3E-5b7a-4c1e-9a51-2f0c8d7e4b10"),
+        ("uri", "urn:x:y"),
+        ("date", 7),
+    ]:
+        assert check({"format": name}, value) == []
+
+
+def test_formats_are_asserted_strictly():
+    for name, value in [
+        ("date-time", "2026-11-20T09:30:00"),
+        ("date", "20241120"),
+        ("date", "2024-W10-1"),
+        ("uuid", "6f1c9d3e5b7a4c1e9a512f0c8d7e4b10"),
+    ]:
+        assert len(check({"format": name}, value)) == 1
+
+
+def test_no_more_than_20_errors():
+    assert len(check({"items": {"type": "string"}}, [1] * 100)) == 20
+
+
+def test_the_place_is_bounded_and_based_where_the_caller_says():
+    compiled = schema.compile_schema({"additionalProperties": {"type": "string"}})
+    (violation,) = compiled.validate({"k" * 1000: 1}, base="/x")
+    assert violation.pointer.startswith("/x/kkk")
+    assert len(violation.pointer) == 200
+    assert violation.as_dict()["detail"] == "must be of type string"
+
+
+@pytest.mark.parametrize(
+    ("rules", "pointer"),
+    [
+        ([], ""),
+        (True, ""),
+        ({"type": "text"}, "/type"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "/$schema"),
+        ({"properties": {"a": {"$ref": "https://example.org/schema"}}}, "/properties/a/$ref"),
+        ({"items": [{"$ref": "other.json"}]}, "/items"),
+        ({"prefixItems": [{"$dynamicRef": "other.json"}]}, "/prefixItems/0/$dynamicRef"),
+        ({"format": "email"}, "/format"),
+        ({"pattern": "("}, "/pattern"),
+        ({"pattern": "^(a+)+$"}, "/pattern"),
+        ({"pattern": "(a*){2,}"}, "/pattern"),
+        ({"pattern": "a" * 501}, "/pattern"),
+        ({"patternProperties": {"(a+)*": {}}}, "/patternProperties"),
+    ],
+)
+def test_unusable_schemas(rules, pointer):
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.check(rules)
+    assert caught.value.pointer == pointer
+
+
+def test_words_of_the_data_are_not_taken_for_rules():
+    schema.check({"const": {"$ref": "https://example.org"}, "examples": [{"format": "email"}]})
+    schema.check({"properties": {"format": {"type": "string"}, "pattern": {"type": "string"}}})
+
+
+def test_local_references_work():
+    rules = {"$defs": {"id": {"type": "string"}}, "items": {"$ref": "#/$defs/id"}}
+    assert check(rules, ["a"]) == []
+    assert len(check(rules, [1])) == 1
+
+
+def test_compiled_schemas_are_shared_by_content():
+    first = schema.compile_schema({"type": "string", "minLength": 1})
+    assert schema.compile_schema({"minLength": 1, "type": "string"}) is first
+    assert schema.compile_schema(b'{"minLength":1,"type":"string"}') is first
+    assert len(first.digest) == 64
+    with pytest.raises(schema.SchemaError):
+        schema.compile_schema("{")
