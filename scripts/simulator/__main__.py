@@ -1,0 +1,7 @@
+"""``python3 -m simulator``: see :mod:`simulator.cli`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
