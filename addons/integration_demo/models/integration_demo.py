@@ -1,0 +1,117 @@
+import json
+
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.tools import file_open
+
+NAMESPACE = "demo_hospital"
+"""Module part of the XML ids of everything the hospital consists of. It is no addon's name: uninstalling this addon must not try to
+delete products and customers that invoices refer to."""
+
+RELEASE = "Approved by the release of the demo hospital."
+
+
+class IntegrationDemo(models.AbstractModel):
+    """The demo hospital. Nothing is built by installing; ``_build`` makes it, or completes it."""
+
+    _name = "integration.demo"
+    _description = "Demo hospital"
+
+    @api.model
+    def _build(self, base_url, listen_port=None):
+        """Make the demo hospital in the main company; calling it again changes nothing.
+
+        :param str base_url: the address under which this Odoo is reached, without a trailing slash
+        :param int listen_port: where the receiver on this machine listens; None: as ``hospital.json`` says
+        :return: dict of system code to ``{"secret": "whsec_…", "event_types": […]}``
+        :raises UserError: in a database in which something else has been posted
+        :raises KeyringError: without a usable master key
+        """
+        # sudo: the builder is called from a shell by whoever owns the database, and plays the part of a release
+        demo = self.sudo()
+        hospital = demo._hospital()
+        company = demo._company(hospital)
+        demo = demo.with_company(company).with_context(allowed_company_ids=company.ids)
+        demo.env["ir.config_parameter"].set_param("web.base.url", base_url)
+        demo._finance(hospital, company)
+        secrets = demo._systems(hospital, company)
+        demo._receiver(hospital, company, listen_port)
+        demo._users(company)
+        return secrets
+
+    @api.model
+    def _hospital(self):
+        with file_open("integration_demo/hospital.json") as file:
+            return json.load(file)
+
+    @api.model
+    def _made(self, name):
+        """Return the record that an earlier build made under this name, or None."""
+        return self.env.ref(f"{NAMESPACE}.{name}", raise_if_not_found=False)
+
+    @api.model
+    def _make(self, name, model, values):
+        """Return the record of this name; create it the first time."""
+        record = self._made(name)
+        return record if record else self._name_it(name, self.env[model].create(values))
+
+    @api.model
+    def _name_it(self, name, record):
+        """Remember a record under a name, and return it."""
+        self.env["ir.model.data"].create(
+            {"module": NAMESPACE, "name": name, "model": record._name, "res_id": record.id, "noupdate": True}
+        )
+        return record
+
+    @api.model
+    def _company(self, hospital):
+        """Return the main company, turned into the hospital."""
+        company = self._made("company")
+        if company:
+            return company
+        company = self.env.ref("base.main_company")
+        if self.env["account.move"].search_count([("state", "=", "posted")], limit=1):
+            raise UserError(
+                self.env._(
+                    "Something has been posted in this database: the demo hospital is only built in one of its own."
+                )
+            )
+        company.write({"name": hospital["name"], "country_id": self.env.ref(f"base.{hospital['country'].lower()}").id})
+        self._load_chart(hospital, company)
+        return self._name_it("company", company)
+
+    @api.model
+    def _load_chart(self, hospital, company):
+        currency = self.env.ref(f"base.{hospital['currency']}")
+        currency.active = True
+        company.currency_id = currency
+        if not company.chart_template:
+            self.env["account.chart.template"].try_loading("generic_coa", company)
+
+    @api.model
+    def _users(self, company):
+        """Make one user per role, without a password: nobody can log in until one is set."""
+        roles = {
+            "finance.viewer": ("Finance viewer", ["integration_core.group_finance_viewer"]),
+            "finance.reviewer": (
+                "Finance reviewer",
+                ["integration_core.group_finance_reviewer", "account.group_account_invoice"],
+            ),
+            "integration.operator": ("Integration operator", ["integration_core.group_operator"]),
+            "mapping.steward": ("Mapping steward", ["integration_core.group_steward"]),
+            "integration.admin": ("Integration administrator", ["integration_core.group_admin"]),
+        }
+        users = self.env["res.users"].with_context(no_reset_password=True, mail_create_nosubscribe=True)
+        for login, (name, groups) in roles.items():
+            if not self._made(f"user_{login.replace('.', '_')}"):
+                user = users.create(
+                    {
+                        "login": login,
+                        "name": name,
+                        "company_id": company.id,
+                        "company_ids": company.ids,
+                        "tz": self._hospital()["timezone"],
+                        "group_ids": [self.env.ref(xmlid).id for xmlid in ["base.group_user", *groups]],
+                    }
+                )
+                self._name_it(f"user_{login.replace('.', '_')}", user)

@@ -1,0 +1,118 @@
+from odoo import api, models
+from odoo.fields import Command
+
+
+class IntegrationDemo(models.AbstractModel):
+    """The hospital's finance side: cost centers, services with prices, customers, billing rules."""
+
+    _inherit = "integration.demo"
+
+    @api.model
+    def _finance(self, hospital, company):
+        """Make what charges need to become invoices."""
+        self._entity("facility", hospital["facility"]["name"], company, company, "entity_facility")
+        self._cost_centers(hospital, company)
+        self._services(hospital, company)
+        self._payers(hospital, company)
+        self._self_pay(hospital, company)
+        self._billing_rules(hospital, company)
+
+    @api.model
+    def _entity(self, kind, name, company, target, xmlid):
+        """Return the governed entity of an Odoo record; make it the first time."""
+        entity = self._made(xmlid)
+        if not entity:
+            entity = self.env["integration.entity"]._for_target(kind, company, target, name=name)
+            self._name_it(xmlid, entity)
+        return entity
+
+    @api.model
+    def _cost_centers(self, hospital, company):
+        plan = self._make("plan", "account.analytic.plan", {"name": "Cost centers"})
+        for facts in hospital["cost_centers"]:
+            account = self._make(
+                f"analytic_{facts['code']}",
+                "account.analytic.account",
+                {"name": facts["name"], "code": facts["code"], "plan_id": plan.id, "company_id": company.id},
+            )
+            self._entity("cost_center", facts["name"], company, account, f"entity_cost_center_{facts['code']}")
+        for facts in hospital["departments"]:
+            account = self._made(f"analytic_{facts['cost_center']}")
+            self._entity("department", facts["name"], company, account, f"department_{facts['code']}")
+
+    @api.model
+    def _services(self, hospital, company):
+        for facts in hospital["services"]:
+            product = self._make(
+                f"service_{facts['code']}",
+                "product.product",
+                {
+                    "name": facts["name"],
+                    "default_code": facts["code"],
+                    "type": "service",
+                    "list_price": float(facts["price"]),
+                    "taxes_id": [Command.set(self._sales_tax(facts, company).ids)],
+                    "supplier_taxes_id": [Command.clear()],
+                },
+            )
+            self._entity("service", facts["name"], company, product, f"entity_service_{facts['code']}")
+
+    @api.model
+    def _sales_tax(self, facts, company):
+        """Return the company's sales tax for what is taxed; care itself is exempt."""
+        return company.account_sale_tax_id if facts.get("taxed") else self.env["account.tax"]
+
+    @api.model
+    def _payers(self, hospital, company):
+        for facts in hospital["payers"]:
+            partner = self._make(f"payer_{facts['code']}", "res.partner", {"name": facts["name"], "is_company": True})
+            self._entity("payer", facts["name"], company, partner, f"entity_payer_{facts['code']}")
+            if "lab_price_factor" in facts:
+                self._lab_prices(hospital, company, facts, partner)
+
+    @api.model
+    def _lab_prices(self, hospital, company, payer, partner):
+        """Agree lower prices for laboratory work, which the laboratory sends without a price."""
+        factor = float(payer["lab_price_factor"])
+        items = [
+            Command.create(
+                {
+                    "applied_on": "0_product_variant",
+                    "product_id": self._made(f"service_{facts['code']}").id,
+                    "compute_price": "fixed",
+                    "fixed_price": company.currency_id.round(float(facts["price"]) * factor),
+                }
+            )
+            for facts in hospital["services"]
+            if facts["system"] == "lab"
+        ]
+        pricelist = self._make(
+            f"pricelist_{payer['code']}",
+            "product.pricelist",
+            {
+                "name": f"{payer['name']}: agreed prices",
+                "currency_id": company.currency_id.id,
+                "company_id": company.id,
+                "item_ids": items,
+            },
+        )
+        partner.property_product_pricelist = pricelist
+
+    @api.model
+    def _self_pay(self, hospital, company):
+        partner = self._make("self_pay", "res.partner", {"name": hospital["self_pay"], "is_company": True})
+        company.integration_self_pay_partner_id = partner
+
+    @api.model
+    def _billing_rules(self, hospital, company):
+        for facts in hospital["billing_rules"]:
+            self._make(
+                f"billing_rule_{facts['class']}",
+                "integration.billing.rule",
+                {
+                    "company_id": company.id,
+                    "encounter_class": facts["class"],
+                    "basis": facts["basis"],
+                    "days": facts["days"],
+                },
+            )
