@@ -5,8 +5,10 @@ from odoo.exceptions import UserError
 from odoo.tools import file_open
 
 NAMESPACE = "demo_hospital"
-"""Module part of the XML ids of everything the hospital consists of. It is no addon's name: uninstalling this addon must not try to
-delete products and customers that invoices refer to."""
+"""Module part of the XML ids of everything the hospital consists of.
+
+It is no addon's name: uninstalling this addon must not try to delete products and customers that invoices refer to.
+"""
 
 RELEASE = "Approved by the release of the demo hospital."
 
@@ -53,7 +55,7 @@ class IntegrationDemo(models.AbstractModel):
     def _make(self, name, model, values):
         """Return the record of this name; create it the first time."""
         record = self._made(name)
-        return record if record else self._name_it(name, self.env[model].create(values))
+        return record or self._name_it(name, self.env[model].create(values))
 
     @api.model
     def _name_it(self, name, record):
@@ -73,7 +75,7 @@ class IntegrationDemo(models.AbstractModel):
         if self.env["account.move"].search_count([("state", "=", "posted")], limit=1):
             raise UserError(
                 self.env._(
-                    "Something has been posted in this database: the demo hospital is only built in one of its own."
+                    "Something has been posted in this database. The demo hospital is only built in one of its own."
                 )
             )
         company.write({"name": hospital["name"], "country_id": self.env.ref(f"base.{hospital['country'].lower()}").id})

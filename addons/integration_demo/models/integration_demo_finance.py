@@ -14,7 +14,6 @@ class IntegrationDemo(models.AbstractModel):
         self._cost_centers(hospital, company)
         self._services(hospital, company)
         self._payers(hospital, company)
-        self._self_pay(hospital, company)
         self._billing_rules(hospital, company)
 
     @api.model
@@ -64,55 +63,43 @@ class IntegrationDemo(models.AbstractModel):
 
     @api.model
     def _payers(self, hospital, company):
+        """Make the payers and the self-pay customer, each with the prices agreed for laboratory work."""
         for facts in hospital["payers"]:
-            partner = self._make(f"payer_{facts['code']}", "res.partner", {"name": facts["name"], "is_company": True})
+            partner = self._customer(hospital, company, facts)
             self._entity("payer", facts["name"], company, partner, f"entity_payer_{facts['code']}")
-            if "lab_price_factor" in facts:
-                self._lab_prices(hospital, company, facts, partner)
+        company.integration_self_pay_partner_id = self._customer(hospital, company, hospital["self_pay"])
 
     @api.model
-    def _lab_prices(self, hospital, company, payer, partner):
-        """Agree lower prices for laboratory work, which the laboratory sends without a price."""
-        factor = float(payer["lab_price_factor"])
+    def _customer(self, hospital, company, facts):
+        partner = self._made(f"customer_{facts['code']}")
+        if not partner:
+            values = {"name": facts["name"], "is_company": True, "country_id": company.country_id.id}
+            partner = self._make(f"customer_{facts['code']}", "res.partner", values)
+            partner.property_product_pricelist = self._lab_prices(hospital, company, facts)
+        return partner
+
+    @api.model
+    def _lab_prices(self, hospital, company, facts):
+        """Make the price list of one customer: laboratory work is sent without a price."""
+        currency = company.currency_id
         items = [
             Command.create(
                 {
                     "applied_on": "0_product_variant",
-                    "product_id": self._made(f"service_{facts['code']}").id,
+                    "product_id": self._made(f"service_{service['code']}").id,
                     "compute_price": "fixed",
-                    "fixed_price": company.currency_id.round(float(facts["price"]) * factor),
+                    "fixed_price": currency.round(float(service["price"]) * float(facts["lab_price_factor"])),
                 }
             )
-            for facts in hospital["services"]
-            if facts["system"] == "lab"
+            for service in hospital["services"]
+            if service["system"] == "lab"
         ]
-        pricelist = self._make(
-            f"pricelist_{payer['code']}",
-            "product.pricelist",
-            {
-                "name": f"{payer['name']}: agreed prices",
-                "currency_id": company.currency_id.id,
-                "company_id": company.id,
-                "item_ids": items,
-            },
-        )
-        partner.property_product_pricelist = pricelist
-
-    @api.model
-    def _self_pay(self, hospital, company):
-        partner = self._make("self_pay", "res.partner", {"name": hospital["self_pay"], "is_company": True})
-        company.integration_self_pay_partner_id = partner
+        values = {"name": f"Laboratory, {facts['name']}", "currency_id": currency.id, "item_ids": items}
+        return self._make(f"pricelist_{facts['code']}", "product.pricelist", {**values, "company_id": company.id})
 
     @api.model
     def _billing_rules(self, hospital, company):
         for facts in hospital["billing_rules"]:
-            self._make(
-                f"billing_rule_{facts['class']}",
-                "integration.billing.rule",
-                {
-                    "company_id": company.id,
-                    "encounter_class": facts["class"],
-                    "basis": facts["basis"],
-                    "days": facts["days"],
-                },
-            )
+            values = {"encounter_class": facts["class"], "basis": facts["basis"], "days": facts["days"]}
+            rule = f"billing_rule_{facts['class']}"
+            self._make(rule, "integration.billing.rule", {**values, "company_id": company.id})

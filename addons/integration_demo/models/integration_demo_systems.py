@@ -52,7 +52,7 @@ class IntegrationDemo(models.AbstractModel):
             self._name_it(name, key)
         return key
 
-    # -- what the systems call things -------------------------------------------------------------------------------------
+    # -- what the systems call things ---------------------------------------------------------------------------------
 
     @api.model
     def _identifiers(self, system, code, hospital, company):
@@ -80,7 +80,7 @@ class IntegrationDemo(models.AbstractModel):
         }
         return self._make(f"identifier_{system.code}_{kind}_{code}", "integration.identifier", values)
 
-    # -- the receiver -----------------------------------------------------------------------------------------------------
+    # -- the receiver -------------------------------------------------------------------------------------------------
 
     @api.model
     def _receiver(self, hospital, company, listen_port):
