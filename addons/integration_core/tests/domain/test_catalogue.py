@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from integration_core.domain import catalogue, envelope, schema
 
 TYPES = [entry.type for entry in catalogue.entries()]

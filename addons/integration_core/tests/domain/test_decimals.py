@@ -1,18 +1,19 @@
 """Decimal strings: one grammar, exact arithmetic, and the question whether a precision would change a value."""
 
 import re
-from fractions import Fraction
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from integration_core.domain import decimals
 
 GOOD = ["0", "0.00", "1", "120.00", "0.375", "0.0345", "999999999999999.9999999999"]
 BAD = [
-    "", "+1", " 1", "1 ", "1\n", "01", "00", ".5", "5.", "1e3", "1E3", "1,000", "NaN", "Infinity", "0x1", "--1", "1.2.3",
-    "٣", "1_000", "1000000000000000", "0.12345678901",
+    "", "+1", " 1", "1 ", "1\n", "01", "00", ".5", "5.", "1e3", "1E3", "1,000", "NaN", "Infinity", "0x1", "--1",
+    "1.2.3", "٣", "1_000", "1000000000000000", "0.12345678901",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Schemas: violations name rule and place and never the value; unusable or dangerous schemas are refused."""
 
 import pytest
+
 from integration_core.domain import schema
 from integration_core.domain.schema import Violation
 

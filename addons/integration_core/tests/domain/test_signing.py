@@ -7,6 +7,7 @@ import pytest
 import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
+
 from integration_core.domain import signing
 from integration_core.domain.signing import Accepted, Cause, Refused, Secret, VerifyKey
 
@@ -201,9 +202,7 @@ def test_decoy_keys_never_match():
 @given(st.text() | st.none(), st.text() | st.none(), st.text() | st.none(), st.binary())
 def test_nothing_makes_verify_raise(message_id, timestamp, signature, body):
     keys = [KEY, VerifyKey("e", TestEd25519.PRIVATE.public_key())]
-    outcome = check(
-        message_id=message_id, timestamp=timestamp, signature=signature, body=body, keys=keys
-    )
+    outcome = check(message_id=message_id, timestamp=timestamp, signature=signature, body=body, keys=keys)
     assert isinstance(outcome, Refused)
 
 

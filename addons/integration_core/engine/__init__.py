@@ -1,0 +1,2 @@
+from . import claims
+from . import runner

@@ -1,0 +1,394 @@
+import json
+import uuid
+from dataclasses import dataclass
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+from .. import tools
+from ..domain import chain, envelope, hashing, timestamps
+from .integration_event_type import LANE_RANK
+
+COMPLETING = "integration_core.complete_emissions"
+EMITTED = "integration_core.emitted"
+SERIAL = "integration_core.transaction_serial"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of a message that was to be stored."""
+
+    event_uuid: str
+    duplicate: bool = False
+    conflict: bool = False
+
+
+class IntegrationEvent(models.Model):
+    """The journal: one immutable row per thing that happened, written in the transaction of its cause.
+
+    Rows are inserted by SQL in bulk and never updated after their commit; what becomes of them is told by deliveries and effects.
+    """
+
+    _name = "integration.event"
+    _description = "Event"
+    _order = "id desc"
+    _log_access = False
+    _rec_name = "uuid"
+
+    uuid = fields.Char("Event ID", required=True, readonly=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    system_id = fields.Many2one("integration.system", readonly=True, index="btree_not_null", help="Empty: Odoo itself.")
+    origin_system_id = fields.Many2one("integration.system", readonly=True, help="The system whose message began this flow.")
+    event_type_id = fields.Many2one("integration.event.type", required=True, readonly=True, index=True)
+    type_name = fields.Char("Type", related="event_type_id.name")
+    source = fields.Char(required=True, readonly=True)
+    source_event_id = fields.Char("Source's ID", required=True, readonly=True)
+    webhook_id = fields.Char("Message ID", readonly=True, index="btree_not_null")
+    subject = fields.Char(readonly=True)
+    occurred_at = fields.Datetime(readonly=True)
+    received_at = fields.Datetime("Journalled at", required=True, readonly=True, index=True)
+    partition_key = fields.Char("Ordering key (hashed)", readonly=True)
+    correlation_id = fields.Char("Flow", required=True, readonly=True, index=True, help="One business flow, from first message to last delivery.")
+    causation_id = fields.Char("Caused by", readonly=True, index="btree_not_null")
+    depth = fields.Integer(readonly=True, help="How many events led to this one.")
+    traceparent = fields.Char(readonly=True)
+    mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True)
+    res_model = fields.Char("Model", readonly=True)
+    res_id = fields.Many2oneReference("Record", model_field="res_model", readonly=True)
+    body_digest = fields.Char("SHA-256 of the body", readonly=True)
+    body_size = fields.Integer("Bytes", readonly=True)
+    request_id = fields.Char(readonly=True, index="btree_not_null")
+    held_reason = fields.Char(readonly=True, help="Why it was not fanned out.")
+    txn_key = fields.Char(readonly=True, help="Makes an emission unique within its transaction.")
+    delivery_ids = fields.One2many("integration.delivery", "event_id")
+    effect_ids = fields.One2many("integration.effect", "event_id")
+    delivery_state = fields.Selection(
+        [("none", "Nobody subscribed"), ("waiting", "Waiting"), ("dead", "Dead letter"), ("done", "Done")],
+        compute="_compute_delivery_state",
+        search="_search_delivery_state",
+        string="State",
+    )
+    cause_ids = fields.One2many("integration.event", compute="_compute_flow", string="Flow of events")
+
+    _uuid_uniq = models.UniqueIndex("(uuid)", "An event has an id of its own.")
+    _emission_uniq = models.UniqueIndex(
+        "(txn_key, event_type_id, res_model, res_id) WHERE txn_key IS NOT NULL", "One event per change and transaction."
+    )
+    _record_idx = models.Index("(res_model, res_id) WHERE res_id IS NOT NULL")
+    _company_time_idx = models.Index("(company_id, received_at)")
+
+    def init(self):
+        tools.set_xact_id_column(self.env.cr, self._table)
+
+    @api.depends("delivery_ids.state")
+    def _compute_delivery_state(self):
+        for event in self:
+            states = set(event.delivery_ids.mapped("state"))
+            if "dead" in states:
+                event.delivery_state = "dead"
+            elif states & {"waiting", "leased"}:
+                event.delivery_state = "waiting"
+            else:
+                event.delivery_state = "done" if states else "none"
+
+    def _search_delivery_state(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        parts = []
+        if "none" in value:
+            parts.append(fields.Domain("delivery_ids", "=", False))
+        if "dead" in value:
+            parts.append(fields.Domain("delivery_ids.state", "=", "dead"))
+        if "waiting" in value:
+            parts.append(fields.Domain("delivery_ids.state", "in", ("waiting", "leased")))
+        if "done" in value:
+            open_ones = fields.Domain("delivery_ids.state", "in", ("waiting", "leased", "dead"))
+            parts.append(fields.Domain("delivery_ids", "!=", False) & ~open_ones)
+        return fields.Domain.OR(parts)
+
+    @api.depends("correlation_id")
+    def _compute_flow(self):
+        for event in self:
+            event.cause_ids = self.search([("correlation_id", "=", event.correlation_id)], order="id", limit=100)
+
+    # -- accepting what a system sent -----------------------------------------------------------------------------------
+
+    @api.model
+    def _accept(self, system, message, body, *, message_units, webhook_id, request_id, received_at):
+        """Store a verified, valid message with everything that follows from it, in the caller's transaction.
+
+        Call it in a READ COMMITTED transaction: of two copies at once the second then waits for the first and is told that it is a
+        duplicate.
+
+        :param message: the :class:`envelope.Envelope` read from ``body``
+        :param bytes body: the body after content-decoding
+        :param message_units: the :class:`units.Unit` rows of its receipts
+        :param datetime received_at: naive UTC
+        :return: :class:`Accepted`; nothing was stored when ``duplicate`` or ``conflict``
+        :raises KeyringError: when payloads cannot be sealed
+        """
+        event_uuid = str(uuid.uuid4())
+        digest = hashing.body_digest(body)
+        seen = self.env["integration.event.key"]._take(
+            system, webhook_id=webhook_id, source=message.source, source_event_id=message.id, digest=digest, event_uuid=event_uuid
+        )
+        if seen:
+            return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
+        event = self._insert_inbound(system, message, body, digest, event_uuid, webhook_id, request_id, received_at)
+        self.env["integration.payload"]._store(event, body)
+        self.env["integration.receipt"]._append(
+            system,
+            message_units,
+            outcome="accepted",
+            webhook_id=webhook_id,
+            received_at=received_at,
+            event=event,
+            mode=event.mode,
+        )
+        event._fan_out()
+        return Accepted(event_uuid)
+
+    def _insert_inbound(self, system, message, body, digest, event_uuid, webhook_id, request_id, received_at):
+        ordering_key = message.ordering_key
+        ring = self.env["integration.keyring"]
+        return self._insert(
+            {
+                "uuid": event_uuid,
+                "company_id": system.company_id.id,
+                "system_id": system.id,
+                "origin_system_id": system.id,
+                "event_type_id": self.env["integration.event.type"]._named(message.type).id,
+                "source": message.source,
+                "source_event_id": message.id,
+                "webhook_id": webhook_id,
+                "occurred_at": message.time and message.time.replace(tzinfo=None),
+                "received_at": received_at,
+                # A sender may order by patient: only a keyed hash is kept outside the payload.
+                "partition_key": ordering_key and ring._keyed_hash(ordering_key, scope=f"ordering:{system.code}"),
+                "correlation_id": message.correlationid or event_uuid,
+                "causation_id": message.causationid,
+                "depth": 0,
+                "traceparent": message.traceparent,
+                "mode": system._mode_at(received_at),
+                "body_digest": digest,
+                "body_size": len(body),
+                "request_id": request_id,
+            }
+        )
+
+    @api.model
+    def _insert(self, values):
+        columns = SQL(", ").join(SQL.identifier(name) for name in values)
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO integration_event (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id", columns, tuple(values.values())
+            )
+        )
+        row = self.env.cr.fetchone()
+        return self.browse(row and row[0] or ())
+
+    # -- emitting what happens in Odoo ------------------------------------------------------------------------------------
+
+    @api.model
+    def _emit(self, type_name, records):
+        """Journal that ``records`` changed, once per record, type and transaction.
+
+        The row is inserted now, in the caller's savepoint, and completed from the record's final state before the commit.
+
+        :raises ValueError: for a type that is not in the catalogue
+        """
+        # sudo: whoever posts an invoice need not see the integration app; the journal is written for them
+        journal = self.sudo()
+        event_type = journal.env["integration.event.type"]._named(type_name)
+        if not event_type:
+            raise ValueError(f"unknown event type {type_name}")
+        if event_type._is_retired(fields.Date.today()):
+            return journal.browse()
+        emitted = self.env.cr.cache.setdefault(EMITTED, set())
+        events = journal.browse()
+        for record in records:
+            emitted.add((record._name, record.id))
+            events |= journal._insert_emission(event_type, record)
+        journal._complete_before_commit()
+        return events
+
+    def _insert_emission(self, event_type, record):
+        cause = record._event_cause().sudo()  # sudo: the chain of causes is bookkeeping, not data shown to the user
+        if cause and not chain.may_cause(cause.type_name, event_type.name):
+            return self.browse()
+        company = record._event_company()
+        event_uuid = str(uuid.uuid4())
+        depth = cause.depth + 1 if cause else 0
+        self.env.cr.execute("SELECT pg_current_xact_id()::text, now() AT TIME ZONE 'UTC'")
+        xact, now = self.env.cr.fetchone()
+        return self._insert(
+            {
+                "uuid": event_uuid,
+                "company_id": company.id,
+                "origin_system_id": cause.origin_system_id.id or None,
+                "event_type_id": event_type.id,
+                "source": envelope.outbound_source(self._database_uuid(), company.id),
+                "source_event_id": event_uuid,
+                "webhook_id": event_uuid,
+                "subject": record._event_subject(event_type.name),
+                "occurred_at": now,
+                "received_at": now,
+                "partition_key": record._event_subject(event_type.name),
+                "correlation_id": cause.correlation_id or event_uuid,
+                "causation_id": cause.uuid or None,
+                "depth": depth,
+                "traceparent": envelope.child_traceparent(cause.traceparent or None),
+                "mode": cause.mode or "live",
+                "res_model": record._name,
+                "res_id": record.id,
+                "held_reason": "chain_too_long" if depth > chain.MAX_LENGTH else None,
+                "txn_key": f"{xact}:{self.env.cr.cache.get(SERIAL, 0)}",
+            }
+        )
+
+    @api.model
+    def _database_uuid(self):
+        # sudo: the database's own identity is part of every event's source
+        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+
+    def _complete_before_commit(self):
+        data = self.env.cr.precommit.data
+        if COMPLETING not in data:
+            data[COMPLETING] = True
+            # su: the data of an event does not depend on what the user who caused it may read
+            self.env.cr.precommit.add(self.env(user=SUPERUSER_ID, su=True)[self._name]._complete_emissions)
+
+    @api.model
+    def _complete_emissions(self):
+        """Seal each event of this transaction from its record's present state; remove it when that state is gone.
+
+        Runs before the commit and before each savepoint that flushes; the last run sees the final state.
+        """
+        self.env.cr.execute(
+            "SELECT id FROM integration_event WHERE txn_key = pg_current_xact_id()::text || ':' || %s ORDER BY id",
+            (str(self.env.cr.cache.get(SERIAL, 0)),),
+        )
+        events = self.browse(row[0] for row in self.env.cr.fetchall())
+        gone = self.browse()
+        for event in events:
+            record = self.env[event.res_model].browse(event.res_id).exists()
+            data = record._event_data(event.type_name) if record else None
+            if data is None:
+                gone |= event
+            else:
+                event._complete(record, data)
+        if gone:
+            self.env.cr.execute("DELETE FROM integration_event WHERE id IN %s", (tuple(gone.ids),))
+            gone.invalidate_recordset()
+        (events - gone)._fan_out()
+
+    def _complete(self, record, data):
+        self.ensure_one()
+        version = self.env["integration.record.version"]._next(record, self.txn_key)
+        body = envelope.build(
+            id=self.uuid,
+            source=self.source,
+            type=self.type_name,
+            data={"ids": {}, **data, "changed_at": self._rfc3339(self.occurred_at), "version": version},
+            time=timestamps.parse(self._rfc3339(self.occurred_at)),
+            subject=self.subject,
+            partitionkey=self.subject,
+            dataschema=envelope.dataschema_url(self._public_base_url(), self.type_name),
+            correlationid=self.correlation_id,
+            causationid=self.causation_id or None,
+            traceparent=self.traceparent or None,
+        ).to_bytes()
+        self.env["integration.payload"]._store(self, body)
+        self.env.cr.execute(
+            "UPDATE integration_event SET body_digest = %s, body_size = %s WHERE id = %s",
+            (hashing.body_digest(body), len(body), self.id),
+        )
+        self.invalidate_recordset(["body_digest", "body_size"])
+
+    @staticmethod
+    def _rfc3339(moment):
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @api.model
+    def _public_base_url(self):
+        # sudo: the public address of this Odoo is not a secret
+        return self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
+
+    # -- fan-out ----------------------------------------------------------------------------------------------------------
+
+    def _fan_out(self):
+        """Make one delivery per event and subscription: one INSERT … SELECT in the caller's transaction."""
+        if not self:
+            return
+        lane = SQL(" ").join(SQL("WHEN %s THEN %s", name, rank) for name, rank in LANE_RANK.items())
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO integration_delivery
+                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts, crashes, token)
+                SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', %(now)s, %(now)s, 0, 0, 0
+                  FROM integration_event e
+                  JOIN integration_event_type t ON t.id = e.event_type_id
+                  JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
+                  JOIN integration_subscription s ON s.id = r.subscription_id AND s.active
+                 WHERE e.id IN %(ids)s AND e.held_reason IS NULL
+                   AND (s.company_id IS NULL OR s.company_id = e.company_id)
+                   AND (%(condition)s)
+                 ORDER BY e.id, s.id
+                ON CONFLICT DO NOTHING
+                """,
+                lane=lane,
+                now=tools.utc_now(),
+                ids=tuple(self.ids),
+                condition=self._fan_out_condition(),
+            )
+        )
+        if self.env.cr.rowcount:
+            self.env["integration.engine"]._wake()
+
+    @api.model
+    def _fan_out_condition(self):
+        """SQL condition over ``e`` (event), ``t`` (event type) and ``s`` (subscription): what may be delivered.
+
+        Consumers outside Odoo narrow it; test events never leave Odoo.
+        """
+        return SQL("s.consumer = 'handler' OR e.mode = 'live'")
+
+    # -- payload ----------------------------------------------------------------------------------------------------------
+
+    def _read_payload(self):
+        """Return the body (bytes) for the engine's own use; None when it is no longer kept.
+
+        :raises KeyringError: without a usable master key
+        """
+        self.ensure_one()
+        return self.env["integration.payload"]._load(self).get(self.id)
+
+    def _open_payload(self, reason):
+        """Return the body as indented text for a person who is cleared; the look is recorded.
+
+        :param str reason: why the person needs it
+        :raises AccessError: for anybody who is not cleared
+        """
+        self.ensure_one()
+        self.check_access("read")
+        if not self.env.user.has_group("integration_core.group_payload_reader"):
+            raise AccessError(self.env._("You are not cleared for payloads."))
+        if not (reason or "").strip():
+            raise UserError(self.env._("Say why you need to see the content."))
+        self.env["integration.audit"]._record("payload.read", self, reason=reason)
+        body = self._read_payload()
+        if body is None:
+            raise UserError(self.env._("The content is no longer kept."))
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+
+    # -- effects ----------------------------------------------------------------------------------------------------------
+
+    def _record_effects(self, rows):
+        """Say what became of units of this event; a later call for the same unit replaces the earlier.
+
+        :param rows: iterable of (unit, status, reason or None, record or None); unit is the line, '' for a whole message
+        """
+        self.ensure_one()
+        self.env["integration.effect"]._put([(self.id, *row) for row in rows])

@@ -1,0 +1,79 @@
+from odoo import api, models
+from odoo.tools import config
+
+from ..domain import hashing, keyring
+
+
+class IntegrationKeyring(models.AbstractModel):
+    """The master key as this database may use it, and the data keys that it wraps.
+
+    The master key comes from a file or the environment, never from the database. Its file names the database it belongs to: in a
+    restored copy nothing is sent or accepted.
+    """
+
+    _name = "integration.keyring"
+    _description = "Keyring"
+
+    @api.model
+    def _get(self):
+        """Return the keyring of this database.
+
+        :raises KeyringError: with a remedy that is safe to show, when there is no usable key or it belongs to another database
+        """
+        ring = keyring.load(path=config.get("integration_master_key_file") or None)
+        # sudo: the database's own identity, which every user's request needs
+        database_uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        if not ring.matches(database_uuid):
+            raise keyring.KeyringError(
+                keyring.Problem.UNKNOWN_KEY,
+                self.env._(
+                    "The master key belongs to another database. This looks like a copy: nothing is sent or accepted until a "
+                    "key file for this database is in place."
+                ),
+            )
+        return ring
+
+    @api.model
+    def _status(self):
+        """Return why nothing is sent or accepted, in words for an administrator, or None when all is well."""
+        try:
+            self._get()
+        except keyring.KeyringError as error:
+            return error.remedy
+        return None
+
+    @api.model
+    def _data_key(self):
+        """Return the data key that new secrets are sealed with, made on first use."""
+        return self.env["integration.data.key"]._active()
+
+    @api.model
+    def _seal(self, plaintext, *, aad):
+        """Encrypt ``plaintext`` (bytes).
+
+        :param str aad: what the bytes belong to, such as ``integration.payload:<event uuid>``; needed again to open them
+        :return: (data key record id, sealed bytes)
+        :raises KeyringError: without a usable master key
+        """
+        record, key = self._data_key()
+        return record.id, key.encrypt(plaintext, aad=aad).data
+
+    @api.model
+    def _open(self, data_key_id, sealed, *, aad):
+        """Decrypt what :meth:`_seal` returned.
+
+        :raises KeyringError: without the key, or when the bytes or their place were tampered with
+        """
+        key = self.env["integration.data.key"].browse(data_key_id)._unwrap()
+        return key.decrypt(keyring.Sealed(keyring.ALGORITHM, key.id, bytes(sealed)), aad=aad)
+
+    @api.model
+    def _keyed_hash(self, text, *, scope):
+        """Return the keyed hash (hex) of an identifier that must not be readable in the database, such as a patient number."""
+        return hashing.KeyedHasher(self._hash_key()).hash(text, scope=scope)
+
+    @api.model
+    def _hash_key(self):
+        # The first data key stays the one that hashes are made with: they must stay comparable when data keys change.
+        record = self.env["integration.data.key"]._first()
+        return record._unwrap().derive("identifier-hash")

@@ -1,0 +1,90 @@
+from zoneinfo import ZoneInfo
+
+from odoo import api, fields, models
+
+from ..domain import units
+
+
+class IntegrationReceipt(models.Model):
+    """One row per unit of every verified message that was answered: the left side of the equation. Append-only.
+
+    The unit is the line where the message has lines, else the message. Amounts are as sent.
+    """
+
+    _name = "integration.receipt"
+    _description = "Receipt"
+    _order = "id desc"
+    _log_access = False
+
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    system_id = fields.Many2one("integration.system", required=True, readonly=True)
+    event_id = fields.Many2one("integration.event", readonly=True, index="btree_not_null", ondelete="set null")
+    event_uuid = fields.Char(readonly=True)
+    event_type_id = fields.Many2one("integration.event.type", readonly=True)
+    webhook_id = fields.Char("Message ID", required=True, readonly=True, index=True)
+    unit = fields.Char("Line", readonly=True)
+    encounter = fields.Char(readonly=True, index="btree_not_null")
+    outcome = fields.Selection(
+        [("accepted", "Accepted"), ("duplicate", "Duplicate"), ("rejected", "Rejected")], required=True, readonly=True
+    )
+    reason = fields.Char(readonly=True)
+    amount = fields.Float(readonly=True, digits=(30, 10), help="Quantity × unit price as sent; empty when no price was sent.")
+    currency = fields.Char(readonly=True, help="ISO 4217")
+    price_unknown = fields.Boolean(readonly=True)
+    department = fields.Char("Department (as sent)", readonly=True)
+    cost_center = fields.Char("Cost center (as sent)", readonly=True)
+    received_at = fields.Datetime(required=True, readonly=True)
+    received_day = fields.Date(required=True, readonly=True, help="Local to the system.")
+    service_day = fields.Date(readonly=True, help="Local to the system.")
+    mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True)
+
+    _company_day_idx = models.Index("(company_id, received_day, system_id)")
+    _service_day_idx = models.Index("(company_id, service_day) WHERE service_day IS NOT NULL")
+
+    @api.model
+    def _append(
+        self, system, message_units, *, outcome, webhook_id, received_at, mode, event=None, event_uuid=None, event_type=None, reason=None
+    ):
+        """Append one receipt per unit in the caller's transaction.
+
+        :param message_units: :class:`units.Unit` rows; empty counts as one unit, the message
+        :param event: the journal's event; for duplicates and rejections ``event_uuid`` and ``event_type`` say what is known
+        :param datetime received_at: naive UTC
+        """
+        zone = ZoneInfo(system.timezone or "UTC")
+        received_day = received_at.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).date()
+        event_type = event.event_type_id if event else event_type
+        priced = bool(event_type and event_type.priced)
+        rows = [
+            (
+                system.company_id.id,
+                system.id,
+                event.id if event else None,
+                event.uuid if event else event_uuid,
+                event_type.id if event_type else None,
+                webhook_id,
+                unit.unit,
+                unit.encounter,
+                outcome,
+                reason,
+                unit.amount,
+                unit.currency,
+                priced and not unit.priced,
+                unit.department,
+                unit.cost_center,
+                received_at,
+                received_day,
+                unit.service_day,
+                mode,
+            )
+            for unit in message_units or [units.Unit(units.MESSAGE)]
+        ]
+        self.env.cr.execute_values(
+            """
+            INSERT INTO integration_receipt
+                (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, unit, encounter, outcome, reason, amount,
+                 currency, price_unknown, department, cost_center, received_at, received_day, service_day, mode) VALUES %s
+            """,
+            rows,
+            page_size=1000,
+        )

@@ -1,0 +1,162 @@
+import re
+
+from odoo import api, fields, models
+from odoo.addons.base.models.res_partner import _tz_get
+from odoo.exceptions import UserError, ValidationError
+
+from ..domain import envelope
+
+CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+
+
+class IntegrationSystem(models.Model):
+    """A registered external application: who it is, what it may send, and since when that counts."""
+
+    _name = "integration.system"
+    _inherit = ["mail.thread", "mail.activity.mixin", "integration.approval.mixin"]
+    _description = "System"
+    _order = "code"
+    _check_company_auto = True
+
+    _approval_guarded = ("code", "company_id", "event_type_ids")
+    _approval_protected = ("mode", "state")
+
+    name = fields.Char(required=True, tracking=True)
+    code = fields.Char(required=True, tracking=True, copy=False, help="Its name in addresses; lower case, never changed.")
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company, tracking=True, index=True
+    )
+    active = fields.Boolean(default=True)
+    state = fields.Selection(
+        [("draft", "Draft"), ("active", "Active"), ("suspended", "Suspended")],
+        default="draft",
+        required=True,
+        copy=False,
+        tracking=True,
+    )
+    mode = fields.Selection(
+        [("test", "Test"), ("live", "Live")],
+        default="test",
+        required=True,
+        copy=False,
+        tracking=True,
+        help="What a test system sends is checked and mapped and shows what it would do; it makes no documents.",
+    )
+    live_from = fields.Datetime(copy=False, tracking=True, help="What arrives before this moment is still test.")
+    timezone = fields.Selection(
+        _tz_get, required=True, default=lambda self: self.env.user.tz or "UTC", help="Decides which day a service belongs to."
+    )
+    owner_id = fields.Many2one("res.users", default=lambda self: self.env.user, tracking=True)
+    partner_id = fields.Many2one("res.partner", "Contact", help="Whom to call at the other side.")
+    note = fields.Text("Purpose")
+    event_type_ids = fields.Many2many(
+        "integration.event.type",
+        "integration_system_event_type_rel",
+        "system_id",
+        "event_type_id",
+        string="May send",
+        domain=[("direction", "=", "inbound")],
+    )
+    max_body_bytes = fields.Integer("Largest message (bytes)", default=1 << 20, required=True)
+    rate_per_minute = fields.Integer("Messages per minute", default=6000, required=True)
+    timestamp_tolerance = fields.Integer(
+        "Oldest signature (s)", default=300, required=True, help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again."
+    )
+    credential_ids = fields.One2many("integration.credential", "system_id")
+    inbound_url = fields.Char(compute="_compute_inbound_url")
+
+    _code_uniq = models.UniqueIndex("(code)", "Another system already has this code.")
+    _limits = models.Constraint(
+        "CHECK (max_body_bytes BETWEEN 1024 AND 16777216 AND rate_per_minute BETWEEN 1 AND 10000000"
+        " AND timestamp_tolerance BETWEEN 300 AND 259200)",
+        "Largest message 1 KiB–16 MiB, 1–10,000,000 messages per minute, signatures 300–259,200 s old.",
+    )
+
+    @api.depends("code")
+    def _compute_inbound_url(self):
+        # sudo: the public address of this Odoo is not a secret
+        base = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
+        for system in self:
+            system.inbound_url = f"{base}/integration/v1/inbound/{system.code}" if system.code else False
+
+    @api.constrains("code")
+    def _check_code(self):
+        for system in self:
+            if not CODE.match(system.code):
+                raise ValidationError(
+                    self.env._("A system's code is 1–63 lower-case letters, digits, '_' or '-', and starts with a letter or digit.")
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        systems = super().create(vals_list)
+        systems.company_id._let_engine_in()
+        return systems
+
+    def write(self, vals):
+        if "code" in vals and any(system.code != vals["code"] for system in self):
+            raise UserError(self.env._("A system's code is part of its address and of every message: register a new system instead."))
+        result = super().write(vals)
+        if "company_id" in vals:
+            self.company_id._let_engine_in()
+        return result
+
+    @property
+    def _source(self):
+        """CloudEvents ``source`` that this system's events must carry."""
+        return envelope.inbound_source(self.code)
+
+    def _mode_at(self, moment):
+        """Return ``live`` or ``test`` for what arrives at ``moment`` (naive UTC datetime)."""
+        self.ensure_one()
+        live = self.mode == "live" and self.live_from and moment >= self.live_from
+        return "live" if live else "test"
+
+    # -- life cycle -----------------------------------------------------------------------------------------------------
+
+    def action_activate(self):
+        """Let the system post in its mode."""
+        for system in self:
+            system.check_access("write")
+            system._approving().write({"state": "active"})
+        self.env["integration.audit"]._record("system.activate", self)
+        return True
+
+    def action_suspend(self):
+        """Refuse everything it sends until it is activated again."""
+        for system in self:
+            system.check_access("write")
+            system._approving().write({"state": "suspended"})
+        self.env["integration.audit"]._record("system.suspend", self)
+        return True
+
+    def action_back_to_test(self):
+        """From now on what arrives is test again."""
+        for system in self:
+            system.check_access("write")
+            system._approving().write({"mode": "test", "approval_state": "draft"})
+        self.env["integration.audit"]._record("system.test", self)
+        return True
+
+    def _on_approved(self):
+        """Approved means: goes live, with the keys and mappings it was tried with."""
+        for system in self:
+            values = {"mode": "live", "state": "active"}
+            if not system.live_from:
+                values["live_from"] = fields.Datetime.now()
+            system.write(values)
+
+    def _on_approval_lost(self):
+        self.write({"mode": "test"})
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    def _let_engine_in(self):
+        """Let the engine user work in these companies."""
+        # sudo: whoever registers a system need not be allowed to edit users
+        engine = self.env.ref("integration_core.user_engine").sudo()
+        missing = self - engine.company_ids
+        if missing:
+            engine.write({"company_ids": [fields.Command.link(company.id) for company in missing]})

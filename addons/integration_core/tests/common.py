@@ -1,0 +1,92 @@
+"""What tests of the suite share: a master key for the test database, a live system, events as if they had been posted."""
+
+import json
+import os
+import uuid
+from datetime import timezone
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import TransactionCase
+
+from ..domain import envelope, keyring, units
+from ..models.integration_event import SERIAL
+
+
+def master_key_environment(env):
+    """Return the environment variables that give this database a master key, as ``start`` would."""
+    database_uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
+    return {"INTEGRATION_MASTER_KEY": keyring.new_key_file(database_uuid=database_uuid, environment="test")}
+
+
+class IntegrationCase(TransactionCase):
+    """A database with a master key, one live system and helpers to accept and carry out events."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.startClassPatcher(patch.dict(os.environ, master_key_environment(cls.env)))
+        os.environ.pop("INTEGRATION_MASTER_KEY_FILE", None)
+        cls.company = cls.env.company
+        cls.system = cls._make_system("ehr")
+
+    @classmethod
+    def _make_system(cls, code, *, live=True, company=None, types=None):
+        """Return an active system that may send every inbound type; live ones are approved as by their release."""
+        system = cls.env["integration.system"].create(
+            {
+                "name": code.upper(),
+                "code": code,
+                "company_id": (company or cls.env.company).id,
+                "timezone": "UTC",
+                "state": "active",
+                "mode": "live" if live else "test",
+                "live_from": "2000-01-01 00:00:00" if live else False,
+                "event_type_ids": [
+                    fields.Command.set((types or cls.env["integration.event.type"].search([("direction", "=", "inbound")])).ids)
+                ],
+            }
+        )
+        return system
+
+    def post(self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None):
+        """Accept an event as the gate would after its checks; return (Accepted, event)."""
+        system = system or self.system
+        message = {
+            "specversion": "1.0",
+            "id": event_id or uuid.uuid4().hex,
+            "source": envelope.inbound_source(system.code),
+            "type": type_name,
+            "time": time or "2026-11-20T10:00:00Z",
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        body = json.dumps(message).encode()
+        accepted = self.env["integration.event"]._accept(
+            system,
+            envelope.parse(message),
+            body,
+            message_units=units.units_of(data, timezone=timezone.utc),
+            webhook_id=webhook_id or uuid.uuid4().hex,
+            request_id=uuid.uuid4().hex,
+            received_at=fields.Datetime.now(),
+        )
+        return accepted, self.env["integration.event"].search([("uuid", "=", accepted.event_uuid)])
+
+    def drain(self):
+        """Carry out everything that is due, as the engine would."""
+        with self.enter_registry_test_mode():
+            self.env["integration.engine"]._drain()
+        self.env.invalidate_all()
+
+    def commit(self):
+        """End what would be a transaction: events are completed, and the next change of the same record emits anew."""
+        self.env.flush_all()
+        self.env.cr.flush()
+        self.env.cr.cache[SERIAL] = self.env.cr.cache.get(SERIAL, 0) + 1
+
+    def make_due(self):
+        """Make every waiting delivery due now, however late its next try was planned."""
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET due_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE state = 'waiting'"
+        )
