@@ -338,7 +338,7 @@ class Runner:
         if not results:
             return
         try:
-            with self.registry.cursor() as cr:
+            with engine_cursor(self.registry) as cr:
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 for model in env["integration.delivery"]._consumers().values():
                     env[model]._after(results)

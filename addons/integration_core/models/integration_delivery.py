@@ -115,10 +115,14 @@ class IntegrationDelivery(models.Model):
             "date": fields.Date.to_string(self.dead_since),
             "event": self.event_id.uuid,
             "event_type": self.type_name,
-            "subscription": self.subscription_id.name,
-            "reason": self.error_code or "unknown",
+            "consumer": self.subscription_id.name,
+            "error_code": self.error_code or "unknown",
             "attempts": self.attempts,
         }
+
+    def _event_subject(self, type_name):
+        self.ensure_one()
+        return f"delivery/{self.id}"
 
     # -- what people do ---------------------------------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ import time
 
 from odoo import SUPERUSER_ID, api, models
 from odoo.modules.registry import Registry
+from odoo.tools import SQL
 
 from ..engine.inbox import CHANNEL
 from ..engine.runner import Runner
-from ..tools import is_real
+from ..tools import is_real, utc_now
 
 _logger = logging.getLogger(__name__)
 
@@ -69,11 +70,16 @@ class IntegrationEngine(models.AbstractModel):
 
     @api.model
     def _has_due(self):
+        # Held work is due but nobody may claim it: it must not keep the cron turning.
         self.env.cr.execute(
-            """
-            SELECT 1 FROM integration_delivery
-             WHERE state = 'waiting' AND due_at <= clock_timestamp() AT TIME ZONE 'UTC' LIMIT 1
-            """
+            SQL(
+                """
+                SELECT 1 FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
+                 WHERE d.state = 'waiting' AND d.due_at <= %s AND (%s) LIMIT 1
+                """,
+                utc_now(),
+                self.env["integration.delivery"]._claim_condition(),
+            )
         )
         return bool(self.env.cr.fetchone())
 
