@@ -36,9 +36,7 @@ def parse(text: object, *, signed: bool = False, positive: bool = False) -> Deci
     included. Negative zero becomes zero.
     """
     if not isinstance(text, str) or _SIGNED.fullmatch(text) is None:
-        raise DecimalError(
-            "a decimal string is needed: up to 15 digits, a point, up to 10 decimals, no exponent"
-        )
+        raise DecimalError("a decimal string is needed: up to 15 digits, a point, up to 10 decimals, no exponent")
     value = Decimal(text)
     if value < 0 and not signed:
         raise DecimalError("a negative value is not allowed here")

@@ -76,9 +76,7 @@ class EventTypeName:
         """Read ``<domain>.<entity>.<past participle>.v<major>``; raise ValueError for anything else."""
         match = _TYPE.fullmatch(text) if len(text) <= MAX_ID_CHARS else None
         if match is None:
-            raise ValueError(
-                "an event type is <domain>.<entity>.<past participle>.v<major>, lower case"
-            )
+            raise ValueError("an event type is <domain>.<entity>.<past participle>.v<major>, lower case")
         return cls(match[1], match[2], match[3], int(match[4]))
 
     def __str__(self) -> str:

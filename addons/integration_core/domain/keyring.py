@@ -24,7 +24,7 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -57,6 +57,7 @@ class Problem(str, Enum):
     NO_ACTIVE_KEY = "no_active_key"
     UNKNOWN_KEY = "unknown_key"
     TAMPERED = "tampered"
+    OTHER_DATABASE = "other_database"
 
 
 _REMEDIES: Final[Mapping[Problem, str]] = {
@@ -70,11 +71,18 @@ _REMEDIES: Final[Mapping[Problem, str]] = {
     Problem.NO_ACTIVE_KEY: "Exactly one key of the master key file must have 'active': true.",
     Problem.UNKNOWN_KEY: "The data was encrypted under a key that is not in the master key file. Add that key back.",
     Problem.TAMPERED: "The encrypted data does not belong to this place or was altered. Restore it from a backup.",
+    Problem.OTHER_DATABASE: (
+        "The master key belongs to another database. This looks like a copy: nothing is sent or accepted until a key"
+        " file for this database is in place."
+    ),
 }
 
 
 class KeyringError(Exception):
-    """Encryption is not possible. ``problem`` is for programs, ``remedy`` for the administrator; both are safe to show."""
+    """Encryption is not possible.
+
+    ``problem`` is for programs, ``remedy`` for the administrator; both are safe to show.
+    """
 
     def __init__(self, problem: Problem) -> None:
         """Keep the problem; the remedy follows from it."""
@@ -180,7 +188,7 @@ class Keyring:
     def from_file(cls, path: str | os.PathLike[str]) -> Keyring:
         """Read the master key file; a file that others may read is used, with a warning for the administrator."""
         try:
-            with open(path, encoding="utf-8") as stream:
+            with Path(path).open(encoding="utf-8") as stream:
                 mode = os.fstat(stream.fileno()).st_mode
                 text = stream.read()
         except FileNotFoundError:
@@ -263,12 +271,11 @@ def load(*, path: str | None = None, environ: Mapping[str, str] | None = None) -
     return _cached("text", text, lambda: Keyring.from_json(text))
 
 
-def _cached(name: str, stamp: object, read: Any) -> Keyring:
+def _cached(name: str, stamp: object, read: Callable[[], Keyring]) -> Keyring:
     with _cache_lock:
         entry = _cache.get(name)
         if entry is None or entry[0] != stamp:
-            keyring: Keyring = read()
-            _cache[name] = entry = (stamp, keyring)
+            _cache[name] = entry = (stamp, read())
         return entry[1]
 
 

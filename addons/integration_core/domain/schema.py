@@ -116,7 +116,7 @@ class CompiledSchema:
 
 
 def check(schema: JSON) -> None:
-    """Raise :class:`SchemaError` unless ``schema`` is usable: valid 2020-12, local, with safe patterns and known formats."""
+    """Raise :class:`SchemaError` unless ``schema`` is valid, local, and has safe patterns and known formats only."""
     if not isinstance(schema, dict):
         raise SchemaError("", "a schema must be a JSON object")
     if schema.get("$schema", DIALECT) != DIALECT:
@@ -224,7 +224,8 @@ def _detail(keyword: str, rule: Any) -> str:
         case "enum":
             return f"must be one of: {', '.join(map(str, rule))}"
         case "anyOf" | "oneOf":
-            return f"must meet {'one' if keyword == 'oneOf' else 'at least one'} of the alternatives{_alternatives(rule)}"
+            count = "one" if keyword == "oneOf" else "at least one"
+            return f"must meet {count} of the alternatives{_alternatives(rule)}"
         case "dependentRequired":
             return "lacks a field that another field of it requires"
         case _:

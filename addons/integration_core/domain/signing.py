@@ -230,9 +230,7 @@ def sign_v1a(private_key: bytes, message_id: str, timestamp: int, body: bytes) -
     return "v1a," + base64.b64encode(signature).decode("ascii")
 
 
-def sign(
-    keys: Sequence[Secret | PrivateKey], message_id: str, timestamp: int, body: bytes
-) -> str:
+def sign(keys: Sequence[Secret | PrivateKey], message_id: str, timestamp: int, body: bytes) -> str:
     """Return the whole ``webhook-signature`` header: one entry per key, in the order given.
 
     Raises ValueError when the id may not be a ``webhook-id``, or when there is no key or more than 16.
@@ -341,13 +339,9 @@ def _verifies(
 ) -> bool:
     if isinstance(material, Secret):
         expected = _hmac(material.raw, message_id, timestamp, body)
-        return any(
-            [hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1"]
-        )
+        return any(hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1")
     signed = _prefix(message_id, timestamp) + body
-    return any(
-        _ed25519_verifies(material.raw, raw, signed) for version, raw in entries if version == "v1a"
-    )
+    return any(_ed25519_verifies(material.raw, raw, signed) for version, raw in entries if version == "v1a")
 
 
 def _ed25519_verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:

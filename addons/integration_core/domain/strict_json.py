@@ -17,12 +17,12 @@ import math
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Union
+from typing import Any, Final, TypeAlias
 
-JSON = Union[None, bool, int, float, str, list["JSON"], dict[str, "JSON"]]
+JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
 """Any JSON value as Python holds it."""
 
-JSONObject = dict[str, JSON]
+JSONObject: TypeAlias = dict[str, JSON]
 """A JSON object as Python holds it."""
 
 MAX_DEPTH: Final = 64
@@ -116,9 +116,7 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH) -> JSON:
 
 def dumps(value: JSON) -> bytes:
     """Return one canonical spelling: sorted keys, no spaces, UTF-8. NaN and Infinity raise ValueError."""
-    text = json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    )
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8")
 
 

@@ -94,6 +94,15 @@ class IntegrationCredential(models.Model):
             row.data_key_id.id, sealed, aad=f"integration.credential:{row.name}"
         ).decode()
 
+    def _show_once(self, text):
+        """Return the action that shows the key's ``text`` in the browser, this once; it is kept nowhere in the clear."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.client",
+            "tag": "integration_core.show_key",
+            "params": {"name": self.name, "secret": text, "waiting": self.state != "active"},
+        }
+
     def _is_valid_at(self, moment):
         self.ensure_one()
         return self.state == "active" and self.valid_from <= moment and (not self.valid_to or moment < self.valid_to)

@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 from .. import tools
-from ..domain import chain, envelope, hashing, timestamps
+from ..domain import chain, envelope, hashing, timestamps, units
 from .integration_event_type import LANE_RANK
 
 COMPLETING = "integration_core.complete_emissions"
@@ -144,6 +144,7 @@ class IntegrationEvent(models.Model):
             webhook_id=webhook_id,
             received_at=received_at,
             event=event,
+            encounter=units.encounter_of(message.data),
             mode=event.mode,
         )
         event._fan_out()

@@ -24,13 +24,7 @@ class IntegrationKeyring(models.AbstractModel):
         # sudo: the database's own identity, which every user's request needs
         database_uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         if not ring.matches(database_uuid):
-            raise keyring.KeyringError(
-                keyring.Problem.UNKNOWN_KEY,
-                self.env._(
-                    "The master key belongs to another database. This looks like a copy: nothing is sent or accepted until a "
-                    "key file for this database is in place."
-                ),
-            )
+            raise keyring.KeyringError(keyring.Problem.OTHER_DATABASE)
         return ring
 
     @api.model

@@ -43,18 +43,19 @@ class IntegrationReceipt(models.Model):
 
     @api.model
     def _append(
-        self, system, message_units, *, outcome, webhook_id, received_at, mode, event=None, event_uuid=None, event_type=None, reason=None
+        self, system, message_units, *, outcome, webhook_id, received_at, mode, event=None, event_uuid=None, event_type=None,
+        encounter=None, reason=None,
     ):
         """Append one receipt per unit in the caller's transaction.
 
         :param message_units: :class:`units.Unit` rows; empty counts as one unit, the message
+        :param str encounter: as the message names it
         :param event: the journal's event; for duplicates and rejections ``event_uuid`` and ``event_type`` say what is known
         :param datetime received_at: naive UTC
         """
         zone = ZoneInfo(system.timezone or "UTC")
         received_day = received_at.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).date()
         event_type = event.event_type_id if event else event_type
-        priced = bool(event_type and event_type.priced)
         rows = [
             (
                 system.company_id.id,
@@ -63,21 +64,21 @@ class IntegrationReceipt(models.Model):
                 event.uuid if event else event_uuid,
                 event_type.id if event_type else None,
                 webhook_id,
-                unit.unit,
-                unit.encounter,
+                unit.line or "",
+                encounter,
                 outcome,
                 reason,
                 unit.amount,
                 unit.currency,
-                priced and not unit.priced,
+                unit.price_unknown,
                 unit.department,
                 unit.cost_center,
                 received_at,
                 received_day,
-                unit.service_day,
+                units.service_day(unit, zone),
                 mode,
             )
-            for unit in message_units or [units.Unit(units.MESSAGE)]
+            for unit in message_units or [units.MESSAGE]
         ]
         self.env.cr.execute_values(
             """

@@ -3,7 +3,6 @@
 import json
 import os
 import uuid
-from datetime import timezone
 from unittest.mock import patch
 
 from odoo import fields
@@ -66,7 +65,7 @@ class IntegrationCase(TransactionCase):
             system,
             envelope.parse(message),
             body,
-            message_units=units.units_of(data, timezone=timezone.utc),
+            message_units=units.units(data, priced=type_name == "clinical.service.finalized.v1"),
             webhook_id=webhook_id or uuid.uuid4().hex,
             request_id=uuid.uuid4().hex,
             received_at=fields.Datetime.now(),

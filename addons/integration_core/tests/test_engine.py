@@ -1,15 +1,42 @@
 from unittest.mock import patch
 
+from odoo import models
 from odoo.exceptions import AccessError, UserError
+from odoo.orm.model_classes import add_to_registry
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..domain.keyring import KeyringError, Problem
 from ..engine import claims
-from ..models.integration_handler import IntegrationHandler
 from .common import IntegrationCase
 from .test_journal import ADMITTED, DATA
 
 RUNNER_LOG = "odoo.addons.integration_core.engine.runner"
+
+
+class RecordingHandler(models.AbstractModel):
+    """Says what it was given, and fails on the encounters that the test names."""
+
+    _name = "integration.handler.recording"
+    _inherit = ["integration.handler"]
+    _description = "Records what it gets (tests)"
+    _module = "integration_core"
+
+    def _handle(self, batch):
+        RECORDER.batches.append([one.data["encounter"] for one in batch])
+        for one in batch:
+            error = RECORDER.errors.get(one.data["encounter"])
+            if error:
+                raise error
+            one.event._record_effects([("", "applied", None, None)])
+
+
+class Recorder:
+    def __init__(self):
+        self.batches, self.errors = [], {}
+
+
+RECORDER = Recorder()
 
 
 @tagged("post_install", "-at_install")
@@ -17,18 +44,177 @@ class TestEngine(IntegrationCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        add_to_registry(cls.registry, RecordingHandler)
+        cls.addClassCleanup(cls.registry.models.pop, "integration.handler.recording", None)
+        cls.registry._setup_models__(cls.env.cr, [])
+        cls.addClassCleanup(cls.registry.reset_changes)
         # Only the handler of these tests gets events here, whatever other addons subscribe.
         cls.env["integration.subscription"].search([]).active = False
         cls.subscription = cls.env["integration.subscription"].create(
             {
-                "name": "Test handler",
+                "name": "Recording",
                 "company_id": False,
                 "event_type_ids": cls.env["integration.event.type"]._named(ADMITTED).ids,
-                "handler": next(iter(dict(cls.env["integration.subscription"]._selection_handler())), False),
+                "handler": "integration.handler.recording",
             }
-        ) if cls.env["integration.subscription"]._selection_handler() else None
+        )
 
     def setUp(self):
         super().setUp()
-        if not self.subscription:
-            self.skipTest("not run: no handler installed")
+        RECORDER.__init__()
+
+    def admit(self, *encounters):
+        return [self.post(ADMITTED, {**DATA, "encounter": name})[1] for name in encounters]
+
+    def state_of(self, events):
+        return [event.delivery_ids.state for event in events]
+
+    def test_events_are_handled_in_one_batch_in_the_order_of_arrival(self):
+        events = self.admit("A", "B", "C")
+        self.drain()
+        self.assertEqual(RECORDER.batches, [["A", "B", "C"]])
+        self.assertEqual(self.state_of(events), ["done"] * 3)
+        self.assertEqual(events[0].effect_ids.mapped("status"), ["applied"])
+        self.assertEqual(events[0].delivery_ids.attempt_ids.mapped("outcome"), ["applied"])
+
+    def test_nothing_is_handled_twice(self):
+        self.admit("A")
+        self.drain()
+        self.drain()
+        self.assertEqual(RECORDER.batches, [["A"]])
+
+    @mute_logger(RUNNER_LOG)
+    def test_a_poison_event_stands_alone_and_costs_the_others_nothing(self):
+        RECORDER.errors["C"] = ValueError("secret payload text")
+        events = self.admit("A", "B", "C", "D")
+        self.drain()
+        self.assertEqual(self.state_of(events), ["done", "done", "waiting", "done"])
+        poison = events[2].delivery_ids
+        self.assertEqual((poison.attempts, poison.error_code, poison.error_detail), (1, "handler_failed", "ValueError"))
+        self.assertEqual([e.delivery_ids.attempts for e in events], [1, 1, 1, 1])
+        self.assertEqual([e.effect_ids.mapped("status") for e in events], [["applied"], ["applied"], [], ["applied"]])
+
+    @mute_logger(RUNNER_LOG)
+    def test_the_schedule_ends_in_a_dead_letter_that_a_person_retries(self):
+        RECORDER.errors["A"] = ValueError()
+        [event] = self.admit("A")
+        for _try in range(4):
+            self.make_due()
+            self.drain()
+        delivery = event.delivery_ids
+        self.assertEqual((delivery.state, delivery.attempts), ("dead", 4))
+        self.assertEqual(delivery.owner_id, self.subscription.owner_id)
+        told = self.env["integration.event"].search([("type_name", "=", "integration.delivery.dead_lettered.v1")])
+        self.assertEqual(told.causation_id, event.uuid)
+        operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
+        with self.assertRaises(UserError):
+            delivery.with_user(operator)._retry("")
+        RECORDER.errors.clear()
+        delivery.with_user(operator)._retry("the mapping was mended")
+        self.drain()
+        self.assertEqual(delivery.state, "done")
+        trail = self.env["integration.audit"].search([("action", "=", "delivery.retry")])
+        self.assertEqual((trail.user_id, trail.reason), (operator.id, "the mapping was mended"))
+
+    @mute_logger(RUNNER_LOG)
+    def test_skip_needs_the_right_and_a_reason(self):
+        RECORDER.errors["A"] = ValueError()
+        [event] = self.admit("A")
+        for _try in range(4):
+            self.make_due()
+            self.drain()
+        delivery = event.delivery_ids
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        with self.assertRaises(AccessError):
+            delivery.with_user(viewer)._skip("no")
+        operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
+        delivery.with_user(operator)._skip("entered by hand")
+        self.assertEqual((delivery.state, delivery.skip_reason), ("skipped", "entered by hand"))
+        with self.assertRaises(UserError):
+            delivery.with_user(operator)._retry("changed my mind")
+
+    def test_a_paused_subscription_keeps_its_deliveries_waiting(self):
+        self.subscription.action_pause()
+        events = self.admit("A")
+        self.drain()
+        self.assertEqual((self.state_of(events), events[0].delivery_ids.attempts), (["waiting"], 0))
+        self.subscription.action_resume()
+        self.drain()
+        self.assertEqual(self.state_of(events), ["done"])
+
+    def test_without_the_master_key_work_waits_and_spends_no_attempt(self):
+        [event] = self.admit("A")
+        with patch.object(
+            self.registry["integration.keyring"], "_get", side_effect=KeyringError(Problem.MISSING)
+        ):
+            self.drain()
+        self.assertEqual((event.delivery_ids.state, event.delivery_ids.attempts), ("waiting", 0))
+        self.assertFalse(event.delivery_ids.attempt_ids)
+        self.make_due()
+        self.drain()
+        self.assertEqual(event.delivery_ids.state, "done")
+
+    def test_an_inside_effect_is_never_replayed(self):
+        [event] = self.admit("A")
+        self.drain()
+        operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
+        with self.assertRaises(UserError):
+            event.delivery_ids.with_user(operator)._replay("again please")
+
+    # -- leases -------------------------------------------------------------------------------------------------------------
+
+    def claim(self):
+        return claims.claim(
+            self.env.cr,
+            consumer="handler",
+            owner="me",
+            limit=10,
+            condition=self.env["integration.delivery"]._claim_condition(),
+        )
+
+    def expire(self):
+        self.env.cr.execute("UPDATE integration_delivery SET lease_until = '2000-01-01' WHERE state = 'leased'")
+
+    def test_a_lost_lease_comes_back_and_goes_alone(self):
+        events = self.admit("A", "B", "C")
+        self.claim()
+        self.expire()
+        with mute_logger(RUNNER_LOG):
+            self.drain()
+        self.assertEqual(RECORDER.batches, [["A"], ["B"], ["C"]])
+        self.assertEqual(events[0].delivery_ids.crashes, 1)
+        self.assertEqual(events[0].delivery_ids.attempt_ids.mapped("outcome"), ["crashed", "applied"])
+
+    def test_three_dead_processes_make_poison(self):
+        [event] = self.admit("A")
+        for _death in range(3):
+            self.claim()
+            self.expire()
+            claims.reclaim(self.env.cr, worker="me")
+            self.make_due()
+        self.env.invalidate_all()
+        self.assertEqual((event.delivery_ids.state, event.delivery_ids.error_code), ("dead", "process_died"))
+        self.assertEqual(RECORDER.batches, [])
+
+    def test_a_result_with_an_old_token_changes_nothing(self):
+        [event] = self.admit("A")
+        [late] = self.claim()
+        self.expire()
+        claims.reclaim(self.env.cr, worker="me")
+        self.make_due()
+        [fresh] = self.claim()
+        self.assertGreater(fresh.token, late.token)
+        result = claims.Result(late, "done", "applied", event.received_at)
+        self.assertEqual(claims.complete(self.env.cr, [result], worker="me"), set())
+        self.env.invalidate_all()
+        self.assertEqual(event.delivery_ids.state, "leased")
+
+    def test_critical_lanes_and_fresh_work_go_first(self):
+        first, second, third = (event.delivery_ids for event in self.admit("A", "B", "C"))
+        self.env.cr.execute("UPDATE integration_delivery SET lane = 2 WHERE id = %s", (first.id,))
+        self.env.cr.execute("UPDATE integration_delivery SET attempts = 1 WHERE id = %s", (second.id,))
+        condition = self.env["integration.delivery"]._claim_condition()
+        order = [
+            claims.claim(self.env.cr, consumer="handler", owner="me", limit=1, condition=condition)[0].id for _turn in range(3)
+        ]
+        self.assertEqual(order, [third.id, second.id, first.id])

@@ -1,0 +1,77 @@
+import base64
+
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import new_test_user, tagged
+
+from ..domain import signing
+from ..domain.keyring import KeyringError
+from .common import IntegrationCase
+
+
+@tagged("post_install", "-at_install")
+class TestSystem(IntegrationCase):
+    def test_codes_are_strict_and_final(self):
+        for code in ("", "Upper", "with space", "ünïcode", "a.b", "-x", "x" * 64):
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                self._make_system(code or " ")
+        with self.assertRaises(UserError):
+            self.system.code = "other"
+
+    def test_the_engine_is_let_into_the_company(self):
+        company = self.env["res.company"].create({"name": "Clinic"})
+        self._make_system("clinic", company=company)
+        self.assertIn(company, self.env.ref("integration_core.user_engine").company_ids)
+
+    def make_key(self):
+        return self.env["integration.credential"]._generate(
+            {"system_id": self.system.id}, company=self.system.company_id, use="inbound"
+        )
+
+    def test_a_key_is_sealed_and_works_only_while_active(self):
+        key, text = self.make_key()
+        key._approving().write({"state": "active"})
+        moment = key.valid_from
+        [verify_key] = key._verify_keys(moment)
+        self.assertEqual(verify_key.material, signing.Secret.parse(text))
+        self.env.cr.execute("SELECT sealed FROM integration_credential WHERE id = %s", (key.id,))
+        sealed = self.env.cr.fetchone()[0]
+        self.assertNotIn(text.removeprefix("whsec_"), sealed)
+        self.assertNotIn(base64.b64decode(text.removeprefix("whsec_")), base64.b64decode(sealed))
+        key.action_revoke()
+        self.assertFalse(key._verify_keys(moment))
+
+    def test_nobody_reads_sealed_bytes(self):
+        key, _text = self.make_key()
+        admin = new_test_user(self.env, "adm", groups="integration_core.group_admin,base.group_system")
+        with self.assertRaises(AccessError):
+            key.with_user(admin).read(["sealed"])
+        self.assertNotIn("sealed", key.with_user(admin).read()[0])
+
+    def test_a_seal_opens_only_in_its_own_place(self):
+        key, _text = self.make_key()
+        key._approving().write({"name": "key_of_another"})
+        with self.assertRaises(KeyringError):
+            key._text()
+
+    def test_a_live_systems_key_needs_approval(self):
+        key, _text = self.make_key()
+        self.assertTrue(key._approval_needed())
+        self.assertFalse(
+            self.env["integration.credential"]
+            ._generate({"system_id": self._make_system("t", live=False).id}, company=self.company, use="inbound")[0]
+            ._approval_needed()
+        )
+
+    def test_a_copied_database_is_noticed(self):
+        self.assertIsNone(self.env["integration.keyring"]._status())
+        self.env["ir.config_parameter"].set_param("database.uuid", "somewhere-else")
+        self.assertIn("another database", self.env["integration.keyring"]._status())
+        with self.assertRaises(KeyringError):
+            self.make_key()
+
+    def test_hashes_are_keyed_and_scoped(self):
+        ring = self.env["integration.keyring"]
+        one = ring._keyed_hash("MRN-7", scope="patient:ehr")
+        self.assertEqual(one, ring._keyed_hash("MRN-7", scope="patient:ehr"))
+        self.assertNotEqual(one, ring._keyed_hash("MRN-7", scope="patient:lab"))
+        self.assertNotIn("MRN", one)

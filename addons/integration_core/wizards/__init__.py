@@ -1,0 +1,3 @@
+from . import integration_reason_wizard
+from . import integration_payload_wizard
+from . import integration_key_wizard

@@ -1,0 +1,70 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+# What may be done with a reason: the model it is done to and the method that does it and keeps the reason.
+OPERATIONS = {
+    "retry": ("integration.delivery", "_retry"),
+    "replay": ("integration.delivery", "_replay"),
+    "skip": ("integration.delivery", "_skip"),
+    "reject": (None, "action_reject"),
+}
+
+
+class IntegrationReasonWizard(models.TransientModel):
+    """Ask why before something is retried, replayed, skipped or rejected; the reason is kept with the person's name."""
+
+    _name = "integration.reason.wizard"
+    _description = "Say why"
+
+    operation = fields.Selection(
+        [("retry", "Retry"), ("replay", "Replay"), ("skip", "Skip"), ("reject", "Reject")], required=True, readonly=True
+    )
+    res_model = fields.Char(required=True, readonly=True)
+    res_ids = fields.Json(readonly=True)
+    count = fields.Integer(compute="_compute_summary")
+    summary = fields.Char(compute="_compute_summary")
+    reason = fields.Char("Why", required=True)
+
+    @api.model
+    def default_get(self, fields_list):
+        values = super().default_get(fields_list)
+        values["res_model"] = self.env.context.get("active_model")
+        values["res_ids"] = self.env.context.get("active_ids") or []
+        return values
+
+    @api.depends("operation", "res_ids")
+    def _compute_summary(self):
+        for wizard in self:
+            wizard.count = len(wizard.res_ids or [])
+            wizard.summary = wizard._summary()
+
+    def _summary(self):
+        match self.operation:
+            case "retry":
+                return self.env._("%s dead letters are tried again with a fresh schedule.", self.count)
+            case "replay":
+                return self.env._(
+                    "%s deliveries are sent again with the same message ID. The receiver may get them twice.", self.count
+                )
+            case "skip":
+                return self.env._("%s dead letters are given up. They will not be delivered.", self.count)
+            case "reject":
+                return self.env._("%s requests go back to their authors.", self.count)
+        return False
+
+    def action_confirm(self):
+        """Do it to the chosen records, with the reason."""
+        self.ensure_one()
+        model, method = OPERATIONS[self.operation]
+        if self.res_model not in ([model] if model else self._approved_models()):
+            raise UserError(self.env._("This cannot be done to these records."))
+        records = self.env[self.res_model].browse(self.res_ids or []).exists()
+        if not records:
+            raise UserError(self.env._("Choose at least one record."))
+        getattr(records, method)(self.reason)
+        return {"type": "ir.actions.act_window_close"}
+
+    @api.model
+    def _approved_models(self):
+        inbox = self.env["integration.approval"]
+        return [inbox._name, *inbox._approved_models()]
