@@ -7,7 +7,9 @@ SLOTS = 32
 
 
 class IntegrationApproval(models.Model):
-    """The inbox of approvals: everything of every kind that waits for a second person, read from the records themselves."""
+    """The inbox of approvals: everything of every kind that waits for a second person, read from the records
+    themselves.
+    """
 
     _name = "integration.approval"
     _description = "Waiting for approval"
@@ -37,7 +39,11 @@ class IntegrationApproval(models.Model):
     @api.model
     def _part(self, index, name):
         model = self.env[name]
-        company = SQL("company_id") if model._fields.get("company_id") and model._fields["company_id"].store else SQL("NULL::int")
+        company = (
+            SQL("company_id")
+            if model._fields.get("company_id") and model._fields["company_id"].store
+            else SQL("NULL::int")
+        )
         return SQL(
             """
             SELECT id * %(slots)s + %(index)s AS id, %(name)s AS res_model, id AS res_id, %(company)s AS company_id,
@@ -67,7 +73,12 @@ class IntegrationApproval(models.Model):
     def action_open(self):
         """Open the record itself, to look before deciding."""
         self.ensure_one()
-        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [(False, "form")]}
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
 
     def action_approve(self):
         """Approve each; refused where somebody else must."""

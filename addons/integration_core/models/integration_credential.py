@@ -22,8 +22,12 @@ class IntegrationCredential(models.Model):
     name = fields.Char(required=True, readonly=True, help="Key id, as the audit trail and the logs name it.")
     system_id = fields.Many2one("integration.system", index=True, readonly=True, ondelete="cascade", check_company=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
-    use = fields.Selection([("inbound", "Checks what arrives"), ("outbound", "Signs what leaves")], required=True, readonly=True)
-    version = fields.Selection([("v1", "HMAC-SHA256 (v1)"), ("v1a", "Ed25519 (v1a)")], default="v1", required=True, readonly=True)
+    use = fields.Selection(
+        [("inbound", "Checks what arrives"), ("outbound", "Signs what leaves")], required=True, readonly=True
+    )
+    version = fields.Selection(
+        [("v1", "HMAC-SHA256 (v1)"), ("v1a", "Ed25519 (v1a)")], default="v1", required=True, readonly=True
+    )
     state = fields.Selection(
         [("draft", "Draft"), ("active", "Active"), ("revoked", "Revoked")], default="draft", required=True, copy=False
     )
@@ -34,7 +38,8 @@ class IntegrationCredential(models.Model):
 
     _name_uniq = models.UniqueIndex("(name)", "A key id is used once.")
 
-    # -- who owns the key: a system here, an endpoint in integration_outbound ---------------------------------------------
+    # -- who owns the key: a system here, an endpoint in integration_outbound
+    # ---------------------------------------------
 
     def _holder(self):
         """Return the record that this key belongs to."""
@@ -45,7 +50,8 @@ class IntegrationCredential(models.Model):
         self.ensure_one()
         return self.system_id.mode == "live"
 
-    # -- secrets ----------------------------------------------------------------------------------------------------------
+    # -- secrets
+    # ----------------------------------------------------------------------------------------------------------
 
     @api.model
     def _generate(self, holder_values, *, company, use, version="v1"):
@@ -90,12 +96,16 @@ class IntegrationCredential(models.Model):
         # sudo: the sealed bytes are nobody's to read; only signing and verifying open them
         row = self.sudo()
         sealed = base64.b64decode(row.sealed)
-        return self.env["integration.keyring"]._open(
-            row.data_key_id.id, sealed, aad=f"integration.credential:{row.name}"
-        ).decode()
+        return (
+            self.env["integration.keyring"]
+            ._open(row.data_key_id.id, sealed, aad=f"integration.credential:{row.name}")
+            .decode()
+        )
 
     def _show_once(self, text):
-        """Return the action that shows the key's ``text`` in the browser, this once; it is kept nowhere in the clear."""
+        """Return the action that shows the key's ``text`` in the browser, this once; it is kept nowhere in the
+        clear.
+        """
         self.ensure_one()
         return {
             "type": "ir.actions.client",
@@ -110,7 +120,12 @@ class IntegrationCredential(models.Model):
     def _verify_keys(self, moment):
         """Return the :class:`signing.VerifyKey` of these credentials that are valid at ``moment`` (naive UTC)."""
         return tuple(
-            signing.VerifyKey(key.name, signing.Secret.parse(key._text()) if key.version == "v1" else signing.PrivateKey.parse(key._text()).public_key())
+            signing.VerifyKey(
+                key.name,
+                signing.Secret.parse(key._text())
+                if key.version == "v1"
+                else signing.PrivateKey.parse(key._text()).public_key(),
+            )
             for key in self
             if key._is_valid_at(moment)
         )
@@ -123,7 +138,8 @@ class IntegrationCredential(models.Model):
             if key._is_valid_at(moment)
         )
 
-    # -- life cycle -----------------------------------------------------------------------------------------------------
+    # -- life cycle
+    # -----------------------------------------------------------------------------------------------------
 
     def _on_approved(self):
         self.write({"state": "active"})

@@ -30,7 +30,9 @@ class IntegrationKeyWizard(models.TransientModel):
             raise UserError(self.env._("The key would have expired already: choose a later moment."))
         try:
             key, text = self.env["integration.credential"]._generate(
-                {"system_id": self.system_id.id, "valid_to": self.valid_to}, company=self.system_id.company_id, use="inbound"
+                {"system_id": self.system_id.id, "valid_to": self.valid_to},
+                company=self.system_id.company_id,
+                use="inbound",
             )
         except KeyringError as error:
             raise UserError(error.remedy) from error

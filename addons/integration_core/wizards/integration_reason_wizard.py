@@ -44,7 +44,8 @@ class IntegrationReasonWizard(models.TransientModel):
                 return self.env._("%s dead letters are tried again with a fresh schedule.", self.count)
             case "replay":
                 return self.env._(
-                    "%s deliveries are sent again with the same message ID. The receiver may get them twice.", self.count
+                    "%s deliveries are sent again with the same message ID. The receiver may get them twice.",
+                    self.count,
                 )
             case "skip":
                 return self.env._("%s dead letters are given up. They will not be delivered.", self.count)
