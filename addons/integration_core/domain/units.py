@@ -24,8 +24,8 @@ class Unit:
     """One unit of a message.
 
     ``line`` names the unit within the message: the line's number (see :func:`line_names`), None where the message is
-    unit. ``amount`` is quantity times unit price exactly as sent, None where the price is unknown and never zero for
-    that; ``price_unknown`` counts only where the event type carries money. ``service_at`` is aware, in UTC.
+    the unit. ``amount`` is quantity times unit price exactly as sent, None (never zero) where the price is unknown;
+    ``price_unknown`` counts only where the event type carries money. ``service_at`` is aware, in UTC.
     """
 
     line: str | None = None
