@@ -15,9 +15,9 @@ def is_real(cr: BaseCursor) -> bool:
 def begin_read_committed(cr: BaseCursor) -> None:
     """Start a fresh READ COMMITTED transaction on ``cr``.
 
-    Odoo's cursors are REPEATABLE READ, where claiming rows and inserting keys that another transaction has just committed raise
-    serialization failures. The engine's claims and the inbound path must instead wait and then see the other's row. Whatever the
-    transaction had not committed is rolled back: call it first.
+    Odoo's cursors are REPEATABLE READ, where claiming rows and inserting keys that another transaction has just
+    committed raise serialization failures. The engine's claims and the inbound path must instead wait and then see
+    the other's row. Whatever the transaction had not committed is rolled back: call it first.
     """
     if not is_real(cr):
         return  # a test cursor shares one long transaction, whose isolation can no longer change

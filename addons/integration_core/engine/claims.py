@@ -1,7 +1,7 @@
 """Claiming and completing deliveries: the few SQL statements on which the engine stands.
 
-Every statement here runs in a READ COMMITTED transaction. A lease has an owner, an end and a fencing token that rises with each claim; a
-result whose token is no longer the delivery's changes nothing.
+Every statement here runs in a READ COMMITTED transaction. A lease has an owner, an end and a fencing token that rises
+with each claim; a result whose token is no longer the delivery's changes nothing.
 """
 
 import os
@@ -42,8 +42,8 @@ class Claimed:
 class Result:
     """What came of one try.
 
-    ``state`` is ``done``, ``waiting`` (again in ``delay`` seconds) or ``dead``. A result that was not ``spent`` leaves no attempt behind:
-    the delivery was held back, not tried.
+    ``state`` is ``done``, ``waiting`` (again in ``delay`` seconds) or ``dead``. A result that was not ``spent``
+    leaves no attempt behind: the delivery was held back, not tried.
     """
 
     claimed: Claimed
@@ -84,7 +84,8 @@ def claim(
                    first_claim_at = COALESCE(d.first_claim_at, %(now)s)
               FROM due, integration_subscription s
              WHERE d.id = due.id AND s.id = d.subscription_id
-            RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.attempts, d.crashes, s.handler
+            RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.attempts, d.crashes,
+                      s.handler
             """,
             consumer=consumer,
             owner=owner,
@@ -112,7 +113,8 @@ def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
             back AS (
                 UPDATE integration_delivery d
                    SET state = CASE WHEN d.crashes + 1 >= %(poison)s THEN 'dead' ELSE 'waiting' END,
-                       crashes = d.crashes + 1, token = d.token + 1, lease_owner = NULL, lease_until = NULL, due_at = %(now)s,
+                       crashes = d.crashes + 1, token = d.token + 1, lease_owner = NULL, lease_until = NULL,
+                       due_at = %(now)s,
                        error_code = 'process_died',
                        dead_since = CASE WHEN d.crashes + 1 >= %(poison)s THEN %(now)s END,
                        owner_id = CASE WHEN d.crashes + 1 >= %(poison)s THEN s.owner_id END
@@ -132,8 +134,8 @@ def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
 
 
 _COMPLETE = """
-    WITH r (id, token, state, delay, error_code, error_detail, spent, outcome, started_at, duration_ms, status_code, excerpt) AS (
-        VALUES %s),
+    WITH r (id, token, state, delay, error_code, error_detail, spent, outcome, started_at, duration_ms, status_code,
+            excerpt) AS (VALUES %s),
     u AS (
         UPDATE integration_delivery d
            SET state = r.state, lease_owner = NULL, lease_until = NULL, attempts = d.attempts + r.spent::int,
@@ -142,14 +144,16 @@ _COMPLETE = """
                done_at = CASE WHEN r.state = 'done' THEN n.now END,
                dead_since = CASE WHEN r.state = 'dead' THEN n.now END,
                owner_id = CASE WHEN r.state = 'dead' THEN s.owner_id END
-          FROM r, integration_subscription s, (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
+          FROM r, integration_subscription s,
+               (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
          WHERE d.id = r.id AND d.token = r.token AND d.state = 'leased' AND s.id = d.subscription_id
-        RETURNING d.id, d.attempts + d.crashes AS number, r.spent, r.outcome, r.started_at, r.duration_ms, r.error_code, r.status_code,
-                  r.excerpt),
+        RETURNING d.id, d.attempts + d.crashes AS number, r.spent, r.outcome, r.started_at, r.duration_ms,
+                  r.error_code, r.status_code, r.excerpt),
     tried AS (
         INSERT INTO integration_attempt
             (delivery_id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, worker)
-        SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, {worker} FROM u WHERE spent)
+        SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, {worker}
+          FROM u WHERE spent)
     SELECT id FROM u
 """
 _ROW = "(%s::int, %s::int, %s, %s::float8, %s, %s, %s::bool, %s, %s::timestamp, %s::int, %s::int, %s)"

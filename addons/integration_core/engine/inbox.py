@@ -2,6 +2,7 @@
 
 import os
 import select
+from contextlib import suppress
 
 from odoo.sql_db import db_connect
 
@@ -21,10 +22,8 @@ class Inbox:
 
     def poke(self) -> None:
         """Wake the engine from one of its threads."""
-        try:
+        with suppress(OSError):  # the pipe is full or closed: the engine is awake, or gone
             os.write(self._writer, b".")
-        except OSError:
-            pass  # the pipe is full or closed: the engine is awake, or gone
 
     def wait(self, timeout: float) -> bool:
         """Sleep up to ``timeout`` seconds; return True when woken.

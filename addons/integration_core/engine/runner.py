@@ -1,7 +1,7 @@
 """The engine's loop: claim, run, complete, for handlers inside Odoo and consumers outside.
 
-One :class:`Runner` is one engine process or thread. Handlers run in its own thread, one batch a transaction; consumers outside are served from
-a bounded pool of threads that never touch the ORM or an open transaction.
+One :class:`Runner` is one engine process or thread. Handlers run in its own thread, one batch a transaction;
+consumers outside are served from a bounded pool of threads that never touch the ORM or an open transaction.
 """
 
 import logging
@@ -16,10 +16,10 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 import psycopg2
-from psycopg2 import errorcodes
-
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
+from odoo.sql_db import BaseCursor
+from psycopg2 import errorcodes
 
 from ..domain import backoff, failpoints
 from ..domain.keyring import KeyringError
@@ -55,7 +55,10 @@ def now_utc() -> datetime:
 
 def is_repeatable(error: BaseException) -> bool:
     """Tell whether ``error`` came from concurrency or a lost connection rather than from the event."""
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and getattr(error, "pgcode", None) is None:
+    if (
+        isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+        and getattr(error, "pgcode", None) is None
+    ):
         return True
     return getattr(error, "pgcode", None) in REPEATABLE
 
@@ -63,7 +66,9 @@ def is_repeatable(error: BaseException) -> bool:
 class Runner:
     """Moves deliveries of one database."""
 
-    def __init__(self, registry: Registry, *, inline: bool = False, stopping: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, registry: Registry, *, inline: bool = False, stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         """:param inline: jobs run in the calling thread and nothing listens (tests, scripts)."""
         self.registry = registry
         self.name = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 10000}"
@@ -76,7 +81,8 @@ class Runner:
         self._last_beat = self._last_chores = 0.0
         self._state = "asleep"
 
-    # -- the loop ---------------------------------------------------------------------------------------------------------
+    # -- the loop
+    # ---------------------------------------------------------------------------------------------------------
 
     def run(self, *, seconds: float) -> None:
         """Move deliveries for up to ``seconds``; return earlier when nothing has been due for a while."""
@@ -144,7 +150,8 @@ class Runner:
         self._state, self._last_beat = state, moment
         self.registry = self.registry.check_signaling()
 
-    # -- leases -----------------------------------------------------------------------------------------------------------
+    # -- leases
+    # -----------------------------------------------------------------------------------------------------------
 
     def _claim(self, consumer: str, limit: int, without: list[int]) -> list[Claimed]:
         with engine_cursor(self.registry) as cr:
@@ -171,7 +178,7 @@ class Runner:
             self._announce_dead(cr, [r.claimed.id for r in results if r.state == "dead" and r.claimed.id in ours])
         return [r for r in results if r.claimed.id in ours]
 
-    def _announce_dead(self, cr, delivery_ids: list[int]) -> None:
+    def _announce_dead(self, cr: BaseCursor, delivery_ids: list[int]) -> None:
         if not delivery_ids:
             return
         deliveries = api.Environment(cr, SUPERUSER_ID, {})["integration.delivery"].browse(delivery_ids)
@@ -182,7 +189,8 @@ class Runner:
             # The dead letter itself must not be lost for want of the event that tells of it.
             _logger.exception("deliveries %s: their dead letter could not be announced", delivery_ids)
 
-    # -- handlers -----------------------------------------------------------------------------------------------------------
+    # -- handlers
+    # -----------------------------------------------------------------------------------------------------------
 
     def _claim_handlers(self) -> bool:
         claimed = self._claim("handler", HANDLER_BATCH, [])
@@ -206,7 +214,7 @@ class Runner:
             part = waiting.popleft()
             try:
                 self._run_part(part)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (a handler may raise anything; it is recorded below)
                 if len(part) > 1 and not isinstance(error, KeyringError):
                     middle = len(part) // 2
                     waiting.extendleft([part[middle:], part[:middle]])  # the first half stays first: key order is kept
@@ -245,14 +253,14 @@ class Runner:
         failpoints.hit("engine.handler_after_commit")
         self.registry.signal_changes()
 
-    def _engine_env(self, cr, company_id: int) -> api.Environment:
+    def _engine_env(self, cr: BaseCursor, company_id: int) -> api.Environment:
         engine_user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
         # Bookkeeping mails and followers are for people's deeds, not for thousands of charges.
         context = {"allowed_company_ids": [company_id], "tracking_disable": True, "mail_create_nosubscribe": True}
         return api.Environment(cr, engine_user.id, context)
 
     def _fail(self, part: list[Claimed], error: Exception) -> None:
-        """Record that handlers failed: retried on a short schedule, then a dead letter. A missing key spends no attempt."""
+        """Record a failure: retried on a short schedule, then a dead letter. A missing key spends no attempt."""
         if isinstance(error, KeyringError):
             results = [
                 Result(one, "waiting", "retry", now_utc(), delay=HELD_DELAY, error_code="no_master_key", spent=False)
@@ -277,7 +285,8 @@ class Runner:
             error_detail=type(error).__name__,
         )
 
-    # -- consumers outside ----------------------------------------------------------------------------------------------------
+    # -- consumers outside
+    # ----------------------------------------------------------------------------------------------------
 
     def _claim_consumer(self, consumer: str, model: str) -> bool:
         free = CONCURRENCY - len(self._inflight)
@@ -304,7 +313,10 @@ class Runner:
             with self.registry.cursor() as cr:
                 return api.Environment(cr, SUPERUSER_ID, {})[model]._prepare(claimed)
         except KeyringError:
-            held = [Result(c, "waiting", "retry", now_utc(), delay=HELD_DELAY, error_code="no_master_key", spent=False) for c in claimed]
+            held = [
+                Result(c, "waiting", "retry", now_utc(), delay=HELD_DELAY, error_code="no_master_key", spent=False)
+                for c in claimed
+            ]
         except Exception as error:
             _logger.exception("deliveries %s could not be prepared", [one.id for one in claimed])
             if len(claimed) > 1:
@@ -346,7 +358,8 @@ class Runner:
             # The results are stored; what follows from them is tried again with the next result.
             _logger.exception("what follows from %s results could not be carried out", len(results))
 
-    # -- chores -----------------------------------------------------------------------------------------------------------
+    # -- chores
+    # -----------------------------------------------------------------------------------------------------------
 
     def _chores(self) -> bool:
         moment = time.monotonic()

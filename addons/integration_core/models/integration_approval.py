@@ -7,9 +7,7 @@ SLOTS = 32
 
 
 class IntegrationApproval(models.Model):
-    """The inbox of approvals: everything of every kind that waits for a second person, read from the records
-    themselves.
-    """
+    """The inbox of approvals: what waits for a second person, of every kind, read from the records themselves."""
 
     _name = "integration.approval"
     _description = "Waiting for approval"

@@ -10,10 +10,11 @@ APPROVAL_KEY = object()
 class IntegrationApprovalMixin(models.AbstractModel):
     """Two people for what matters: whoever prepared a record cannot approve it.
 
-    Enforced as soon as two active users hold the approving group; before that the same record is self-approved and marked so.
+    Enforced as soon as two active users hold the approving group; before that the same record is self-approved and
+    marked so.
 
-    Inheriting models say which fields need a new approval when they change (``_approval_guarded``) and which only their own
-    methods may write (``_approval_protected``).
+    Inheriting models say which fields need a new approval when they change (``_approval_guarded``) and which only
+    their own methods may write (``_approval_protected``).
     """
 
     _name = "integration.approval.mixin"
@@ -55,7 +56,8 @@ class IntegrationApprovalMixin(models.AbstractModel):
                 and record._approval_decision().allowed
             )
 
-    # -- what inheriting models override --------------------------------------------------------------------------------
+    # -- what inheriting models override
+    # --------------------------------------------------------------------------------
 
     def _approval_group(self):
         """XML id of the group whose members may approve this record."""
@@ -72,7 +74,8 @@ class IntegrationApprovalMixin(models.AbstractModel):
     def _on_approval_lost(self):
         """A guarded field changed after approval: take back what the approval allowed."""
 
-    # -- the mechanism --------------------------------------------------------------------------------------------------
+    # -- the mechanism
+    # --------------------------------------------------------------------------------------------------
 
     def _approving(self):
         """Return these records with the right to write protected fields."""
@@ -153,7 +156,9 @@ class IntegrationApprovalMixin(models.AbstractModel):
             )
             self.env["integration.audit"]._record("approval.request", record)
             if not record._approval_needed():
-                record._approval_grant(self_approved=False, reason=self.env._("No second person is needed in test mode."))
+                record._approval_grant(
+                    self_approved=False, reason=self.env._("No second person is needed in test mode.")
+                )
         return True
 
     def action_approve(self):

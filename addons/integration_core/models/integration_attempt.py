@@ -29,6 +29,9 @@ class IntegrationAttempt(models.Model):
     error_code = fields.Char(readonly=True)
     status_code = fields.Integer("HTTP status", readonly=True)
     excerpt = fields.Text(
-        "Receiver's answer", readonly=True, groups="integration_core.group_operator", help="At most 16 KiB of what came back."
+        "Receiver's answer",
+        readonly=True,
+        groups="integration_core.group_operator",
+        help="At most 16 KiB of what came back.",
     )
     worker = fields.Char(readonly=True)

@@ -19,4 +19,4 @@ class IntegrationConsumer(models.AbstractModel):
         raise NotImplementedError
 
     def _after(self, results):
-        """React to results that were completed (hold or disable an endpoint, alert its owner), in a transaction of its own."""
+        """React to stored results (hold an endpoint, alert its owner), in a transaction of its own."""

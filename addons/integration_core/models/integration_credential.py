@@ -103,9 +103,7 @@ class IntegrationCredential(models.Model):
         )
 
     def _show_once(self, text):
-        """Return the action that shows the key's ``text`` in the browser, this once; it is kept nowhere in the
-        clear.
-        """
+        """Return the action that shows the key's ``text`` in the browser, this once; it is kept nowhere."""
         self.ensure_one()
         return {
             "type": "ir.actions.client",

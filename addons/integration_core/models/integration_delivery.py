@@ -17,8 +17,9 @@ STATES = [
 class IntegrationDelivery(models.Model):
     """One event for one subscription.
 
-    waiting → leased → done; a failed try goes back to waiting with a later ``due_at`` until its schedule is used up, then it is a dead
-    letter (dead) that a person retries or skips. Only the engine moves rows between waiting, leased and done (``engine/claims.py``).
+    waiting → leased → done; a failed try goes back to waiting with a later ``due_at`` until its schedule is used up,
+    then it is a dead letter (dead) that a person retries or skips. Only the engine moves rows between waiting, leased
+    and done (``engine/claims.py``).
     """
 
     _name = "integration.delivery"
@@ -28,7 +29,9 @@ class IntegrationDelivery(models.Model):
     _log_access = False
 
     event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
-    subscription_id = fields.Many2one("integration.subscription", required=True, readonly=True, index=True, ondelete="restrict")
+    subscription_id = fields.Many2one(
+        "integration.subscription", required=True, readonly=True, index=True, ondelete="restrict"
+    )
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     consumer = fields.Char(required=True, readonly=True)
     lane = fields.Integer(required=True, readonly=True, help="0 critical, 1 normal, 2 bulk")
@@ -53,7 +56,9 @@ class IntegrationDelivery(models.Model):
     correlation_id = fields.Char("Flow", related="event_id.correlation_id")
     record_name = fields.Char("About", compute="_compute_record_name")
 
-    _once = models.UniqueIndex("(event_id, subscription_id, COALESCE(replay_id, 0))", "Delivered once per event, subscription and replay.")
+    _once = models.UniqueIndex(
+        "(event_id, subscription_id, COALESCE(replay_id, 0))", "Delivered once per event, subscription and replay."
+    )
     _due_idx = models.Index("(consumer, lane, (attempts > 0), due_at, id) WHERE state = 'waiting'")
     _lease_idx = models.Index("(lease_until) WHERE state = 'leased'")
     _dead_idx = models.Index("(company_id, dead_since) WHERE state = 'dead'")
@@ -70,7 +75,8 @@ class IntegrationDelivery(models.Model):
             event = delivery.event_id
             delivery.record_name = event.subject or event.webhook_id or event.uuid
 
-    # -- what the engine asks -------------------------------------------------------------------------------------------------
+    # -- what the engine asks
+    # -------------------------------------------------------------------------------------------------
 
     @api.model
     def _consumers(self):
@@ -79,7 +85,7 @@ class IntegrationDelivery(models.Model):
 
     @api.model
     def _claim_condition(self):
-        """SQL condition over ``d`` (delivery) and ``s`` (subscription): what may be claimed; held work is left waiting."""
+        """SQL over ``d`` (delivery) and ``s`` (subscription): what may be claimed; held work is left waiting."""
         return SQL("s.state = 'active'")
 
     @api.model
@@ -87,7 +93,8 @@ class IntegrationDelivery(models.Model):
         """Lock the deliveries that are still ours; return their :class:`Claimed`, in the order given."""
         self.env.cr.execute(
             """
-            SELECT d.id FROM integration_delivery d JOIN unnest(%s, %s) AS c (id, token) ON c.id = d.id AND c.token = d.token
+            SELECT d.id FROM integration_delivery d
+              JOIN unnest(%s, %s) AS c (id, token) ON c.id = d.id AND c.token = d.token
              WHERE d.state = 'leased' FOR UPDATE OF d
             """,
             ([one.id for one in claimed], [one.token for one in claimed]),
@@ -95,7 +102,8 @@ class IntegrationDelivery(models.Model):
         ours = {row[0] for row in self.env.cr.fetchall()}
         return [one for one in claimed if one.id in ours]
 
-    # -- dead letters -----------------------------------------------------------------------------------------------------------
+    # -- dead letters
+    # -----------------------------------------------------------------------------------------------------------
 
     def _announce_dead(self):
         """Emit that these became dead letters; those of ``integration.*`` events stay silent, so that loops end."""
@@ -124,7 +132,8 @@ class IntegrationDelivery(models.Model):
         self.ensure_one()
         return f"delivery/{self.id}"
 
-    # -- what people do ---------------------------------------------------------------------------------------------------------
+    # -- what people do
+    # ---------------------------------------------------------------------------------------------------------
 
     def _check_operator(self, reason):
         if not self.env.user.has_group("integration_core.group_operator"):
@@ -140,7 +149,9 @@ class IntegrationDelivery(models.Model):
         """
         self._check_operator(reason)
         # sudo: deliveries are nobody's to write; this method has checked the operator's right
-        self._move("dead", SQL("state = 'waiting', due_at = %s, attempts = 0, crashes = 0, dead_since = NULL", tools.utc_now()))
+        self._move(
+            "dead", SQL("state = 'waiting', due_at = %s, attempts = 0, crashes = 0, dead_since = NULL", tools.utc_now())
+        )
         self.env["integration.audit"]._record("delivery.retry", self, reason=reason)
         self.env["integration.engine"]._wake()
 
@@ -153,7 +164,10 @@ class IntegrationDelivery(models.Model):
     def _move(self, from_state, assignments):
         self.env.cr.execute(
             SQL(
-                "UPDATE integration_delivery SET %s WHERE id IN %s AND state = %s", assignments, tuple(self.ids or [0]), from_state
+                "UPDATE integration_delivery SET %s WHERE id IN %s AND state = %s",
+                assignments,
+                tuple(self.ids or [0]),
+                from_state,
             )
         )
         if self.env.cr.rowcount != len(self):
@@ -168,19 +182,25 @@ class IntegrationDelivery(models.Model):
         self._check_operator(reason)
         inside = self.filtered(lambda d: d.consumer == "handler")
         if inside:
-            raise UserError(self.env._("What a handler did inside Odoo is not done again. Retry its dead letters instead."))
+            raise UserError(
+                self.env._("What a handler did inside Odoo is not done again. Retry its dead letters instead.")
+            )
         if len(self.company_id) != 1:
             raise UserError(self.env._("Replay the deliveries of one company at a time."))
         # sudo: operators may replay, the rows are the engine's
-        replay = self.env["integration.replay"].sudo().create(
-            {"reason": reason, "user_id": self.env.uid, "company_id": self.company_id.id}
+        replay = (
+            self.env["integration.replay"]
+            .sudo()
+            .create({"reason": reason, "user_id": self.env.uid, "company_id": self.company_id.id})
         )
         self.env.cr.execute(
             SQL(
                 """
                 INSERT INTO integration_delivery
-                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts, crashes, token, replay_id)
-                SELECT DISTINCT event_id, subscription_id, company_id, consumer, lane, 'waiting', %(now)s, %(now)s, 0, 0, 0, %(replay)s::int
+                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
+                     attempts, crashes, token, replay_id)
+                SELECT DISTINCT event_id, subscription_id, company_id, consumer, lane, 'waiting', %(now)s, %(now)s,
+                       0, 0, 0, %(replay)s::int
                   FROM integration_delivery WHERE id IN %(ids)s
                 ON CONFLICT DO NOTHING
                 """,

@@ -17,7 +17,7 @@ class IntegrationEmitterMixin(models.AbstractModel):
         return self.env["integration.event"]._emit(type_name, self)
 
     def _event_data(self, type_name):
-        """Return the event's ``data`` (dict of JSON values) from the record's present state, or None when that state is gone.
+        """Return the event's ``data`` (a dict) from the record's present state, or None when that state is gone.
 
         Core adds ``changed_at``, ``version`` and the subscriber's ``ids``.
         """
@@ -39,7 +39,8 @@ class IntegrationEmitterMixin(models.AbstractModel):
 
     def _write_multi(self, vals_list):
         result = super()._write_multi(vals_list)
-        # A record that already emitted in this transaction changed again: its event is completed anew before the commit.
+        # A record that already emitted in this transaction changed again: its event is completed anew before the
+        # commit.
         emitted = self.env.cr.cache.get(EMITTED)
         if emitted and not emitted.isdisjoint((self._name, record_id) for record_id in self._ids):
             # sudo: as in _emit

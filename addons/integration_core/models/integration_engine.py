@@ -39,8 +39,8 @@ _belief = _Belief()
 class IntegrationEngine(models.AbstractModel):
     """Moves every delivery, to handlers inside Odoo and to endpoints outside.
 
-    The same :class:`~odoo.addons.integration_core.engine.runner.Runner` runs in Odoo's cron and, later, in processes of its own. PostgreSQL is the
-    only coordination.
+    The same :class:`~odoo.addons.integration_core.engine.runner.Runner` runs in Odoo's cron and, later, in processes
+    of its own. PostgreSQL is the only coordination.
     """
 
     _name = "integration.engine"
@@ -48,7 +48,7 @@ class IntegrationEngine(models.AbstractModel):
 
     @api.model
     def _chores(self):
-        """Return the (model, method) pairs that the engine calls each round; each is one transaction and returns rows left."""
+        """Return (model, method) pairs that the engine calls: each one transaction, returning the rows left."""
         return []
 
     @api.model
@@ -85,7 +85,7 @@ class IntegrationEngine(models.AbstractModel):
 
     @api.model
     def _wake(self):
-        """Wake the engine when this transaction commits: once per transaction, by NOTIFY; by the cron when nobody is awake."""
+        """Wake the engine at this transaction's commit: by NOTIFY, and by the cron when nobody is awake."""
         cr = self.env.cr
         if not is_real(cr):
             return
@@ -100,8 +100,8 @@ class IntegrationEngine(models.AbstractModel):
 def _trigger_if_asleep(dbname):
     """After the commit: when no engine is awake, trigger the cron.
 
-    A process asks at most twice a second. What it leaves out is safe: an engine that fell asleep meanwhile still listens for longer than
-    that, and one that was just triggered has yet to look.
+    A process asks at most twice a second. What it leaves out is safe: an engine that fell asleep meanwhile still
+    listens for longer than that, and one that was just triggered has yet to look.
     """
     if not _belief.due(dbname):
         return

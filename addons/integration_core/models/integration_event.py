@@ -27,7 +27,8 @@ class Accepted:
 class IntegrationEvent(models.Model):
     """The journal: one immutable row per thing that happened, written in the transaction of its cause.
 
-    Rows are inserted by SQL in bulk and never updated after their commit; what becomes of them is told by deliveries and effects.
+    Rows are inserted by SQL in bulk and never updated after their commit; what becomes of them is told by deliveries
+    and effects.
     """
 
     _name = "integration.event"
@@ -39,7 +40,9 @@ class IntegrationEvent(models.Model):
     uuid = fields.Char("Event ID", required=True, readonly=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     system_id = fields.Many2one("integration.system", readonly=True, index="btree_not_null", help="Empty: Odoo itself.")
-    origin_system_id = fields.Many2one("integration.system", readonly=True, help="The system whose message began this flow.")
+    origin_system_id = fields.Many2one(
+        "integration.system", readonly=True, help="The system whose message began this flow."
+    )
     event_type_id = fields.Many2one("integration.event.type", required=True, readonly=True, index=True)
     type_name = fields.Char("Type", related="event_type_id.name")
     source = fields.Char(required=True, readonly=True)
@@ -49,7 +52,9 @@ class IntegrationEvent(models.Model):
     occurred_at = fields.Datetime(readonly=True)
     received_at = fields.Datetime("Journalled at", required=True, readonly=True, index=True)
     partition_key = fields.Char("Ordering key (hashed)", readonly=True)
-    correlation_id = fields.Char("Flow", required=True, readonly=True, index=True, help="One business flow, from first message to last delivery.")
+    correlation_id = fields.Char(
+        "Flow", required=True, readonly=True, index=True, help="One business flow, from first message to last delivery."
+    )
     causation_id = fields.Char("Caused by", readonly=True, index="btree_not_null")
     depth = fields.Integer(readonly=True, help="How many events led to this one.")
     traceparent = fields.Char(readonly=True)
@@ -112,14 +117,15 @@ class IntegrationEvent(models.Model):
         for event in self:
             event.cause_ids = self.search([("correlation_id", "=", event.correlation_id)], order="id", limit=100)
 
-    # -- accepting what a system sent -----------------------------------------------------------------------------------
+    # -- accepting what a system sent
+    # -----------------------------------------------------------------------------------
 
     @api.model
     def _accept(self, system, message, body, *, message_units, webhook_id, request_id, received_at):
         """Store a verified, valid message with everything that follows from it, in the caller's transaction.
 
-        Call it in a READ COMMITTED transaction: of two copies at once the second then waits for the first and is told that it is a
-        duplicate.
+        Call it in a READ COMMITTED transaction: of two copies at once the second then waits for the first and is told
+        that it is a duplicate.
 
         :param message: the :class:`envelope.Envelope` read from ``body``
         :param bytes body: the body after content-decoding
@@ -131,7 +137,12 @@ class IntegrationEvent(models.Model):
         event_uuid = str(uuid.uuid4())
         digest = hashing.body_digest(body)
         seen = self.env["integration.event.key"]._take(
-            system, webhook_id=webhook_id, source=message.source, source_event_id=message.id, digest=digest, event_uuid=event_uuid
+            system,
+            webhook_id=webhook_id,
+            source=message.source,
+            source_event_id=message.id,
+            digest=digest,
+            event_uuid=event_uuid,
         )
         if seen:
             return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
@@ -183,19 +194,23 @@ class IntegrationEvent(models.Model):
         columns = SQL(", ").join(SQL.identifier(name) for name in values)
         self.env.cr.execute(
             SQL(
-                "INSERT INTO integration_event (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id", columns, tuple(values.values())
+                "INSERT INTO integration_event (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
+                columns,
+                tuple(values.values()),
             )
         )
         row = self.env.cr.fetchone()
-        return self.browse(row and row[0] or ())
+        return self.browse((row and row[0]) or ())
 
-    # -- emitting what happens in Odoo ------------------------------------------------------------------------------------
+    # -- emitting what happens in Odoo
+    # ------------------------------------------------------------------------------------
 
     @api.model
     def _emit(self, type_name, records):
         """Journal that ``records`` changed, once per record, type and transaction.
 
-        The row is inserted now, in the caller's savepoint, and completed from the record's final state before the commit.
+        The row is inserted now, in the caller's savepoint, and completed from the record's final state before the
+        commit.
 
         :raises ValueError: for a type that is not in the catalogue
         """
@@ -316,7 +331,8 @@ class IntegrationEvent(models.Model):
         # sudo: the public address of this Odoo is not a secret
         return self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
 
-    # -- fan-out ----------------------------------------------------------------------------------------------------------
+    # -- fan-out
+    # ----------------------------------------------------------------------------------------------------------
 
     def _fan_out(self):
         """Make one delivery per event and subscription: one INSERT … SELECT in the caller's transaction."""
@@ -327,8 +343,10 @@ class IntegrationEvent(models.Model):
             SQL(
                 """
                 INSERT INTO integration_delivery
-                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts, crashes, token)
-                SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', %(now)s, %(now)s, 0, 0, 0
+                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
+                     attempts, crashes, token)
+                SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', %(now)s, %(now)s,
+                       0, 0, 0
                   FROM integration_event e
                   JOIN integration_event_type t ON t.id = e.event_type_id
                   JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
@@ -356,7 +374,8 @@ class IntegrationEvent(models.Model):
         """
         return SQL("s.consumer = 'handler' OR e.mode = 'live'")
 
-    # -- payload ----------------------------------------------------------------------------------------------------------
+    # -- payload
+    # ----------------------------------------------------------------------------------------------------------
 
     def _read_payload(self):
         """Return the body (bytes) for the engine's own use; None when it is no longer kept.
@@ -384,12 +403,14 @@ class IntegrationEvent(models.Model):
             raise UserError(self.env._("The content is no longer kept."))
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
 
-    # -- effects ----------------------------------------------------------------------------------------------------------
+    # -- effects
+    # ----------------------------------------------------------------------------------------------------------
 
     def _record_effects(self, rows):
         """Say what became of units of this event; a later call for the same unit replaces the earlier.
 
-        :param rows: iterable of (unit, status, reason or None, record or None); unit is the line, '' for a whole message
+        :param rows: iterable of (unit, status, reason or None, record or None); unit is the line, '' for a whole
+            message
         """
         self.ensure_one()
         self.env["integration.effect"]._put([(self.id, *row) for row in rows])

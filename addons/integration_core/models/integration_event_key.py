@@ -60,7 +60,8 @@ class IntegrationEventKey(models.Model):
         """
         self.env.cr.execute(
             """
-            INSERT INTO integration_event_key (system_id, webhook_id, source, source_event_id, digest, event_uuid, seen_at)
+            INSERT INTO integration_event_key
+                (system_id, webhook_id, source, source_event_id, digest, event_uuid, seen_at)
             VALUES (%s, %s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING
             """,
             (system.id, webhook_id, source, source_event_id, digest, event_uuid),

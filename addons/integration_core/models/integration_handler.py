@@ -19,8 +19,9 @@ class HandledEvent:
 class IntegrationHandler(models.AbstractModel):
     """Base of all handlers inside Odoo.
 
-    A handler gets a batch of events of one company in the order of their arrival, works in bulk and records an effect per unit.
-    Its effect and the completion of its deliveries commit together, so that the effect of an event happens once.
+    A handler gets a batch of events of one company in the order of their arrival, works in bulk and records an effect
+    per unit. Its effect and the completion of its deliveries commit together, so that the effect of an event happens
+    once.
     """
 
     _name = "integration.handler"
@@ -32,7 +33,8 @@ class IntegrationHandler(models.AbstractModel):
     def _handle(self, batch):
         """Carry out ``batch`` (list of :class:`HandledEvent`) in the current transaction. Never commits.
 
-        What cannot be resolved is parked as a record with its reason, not raised: an exception here is a bug or a database error.
+        What cannot be resolved is parked as a record with its reason, not raised: an exception here is a bug or a
+        database error.
         """
         raise NotImplementedError
 

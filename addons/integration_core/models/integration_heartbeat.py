@@ -37,14 +37,17 @@ class IntegrationHeartbeat(models.Model):
 
     @api.model
     def _forget_the_dead(self):
-        self.env.cr.execute(SQL("DELETE FROM integration_heartbeat WHERE last_beat < %s - interval '1 day'", tools.utc_now()))
+        self.env.cr.execute(
+            SQL("DELETE FROM integration_heartbeat WHERE last_beat < %s - interval '1 day'", tools.utc_now())
+        )
 
     @api.model
     def _is_awake(self):
         """Tell whether some engine process is awake and beating."""
         self.env.cr.execute(
             SQL(
-                "SELECT 1 FROM integration_heartbeat WHERE state = 'awake' AND last_beat > %s - make_interval(secs => %s) LIMIT 1",
+                "SELECT 1 FROM integration_heartbeat WHERE state = 'awake' AND last_beat > %s - "
+                "make_interval(secs => %s) LIMIT 1",
                 tools.utc_now(),
                 FRESH_SECONDS,
             )

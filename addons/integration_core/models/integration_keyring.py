@@ -7,8 +7,8 @@ from ..domain import hashing, keyring
 class IntegrationKeyring(models.AbstractModel):
     """The master key as this database may use it, and the data keys that it wraps.
 
-    The master key comes from a file or the environment, never from the database. Its file names the database it belongs to: in a
-    restored copy nothing is sent or accepted.
+    The master key comes from a file or the environment, never from the database. Its file names the database it
+    belongs to: in a restored copy nothing is sent or accepted.
     """
 
     _name = "integration.keyring"
@@ -18,7 +18,8 @@ class IntegrationKeyring(models.AbstractModel):
     def _get(self):
         """Return the keyring of this database.
 
-        :raises KeyringError: with a remedy that is safe to show, when there is no usable key or it belongs to another database
+        :raises KeyringError: with a remedy that is safe to show, when there is no usable key or it belongs to another
+            database
         """
         ring = keyring.load(path=config.get("integration_master_key_file") or None)
         # sudo: the database's own identity, which every user's request needs
@@ -45,7 +46,8 @@ class IntegrationKeyring(models.AbstractModel):
     def _seal(self, plaintext, *, aad):
         """Encrypt ``plaintext`` (bytes).
 
-        :param str aad: what the bytes belong to, such as ``integration.payload:<event uuid>``; needed again to open them
+        :param str aad: what the bytes belong to, such as ``integration.payload:<event uuid>``; needed again to open
+            them
         :return: (data key record id, sealed bytes)
         :raises KeyringError: without a usable master key
         """
@@ -63,7 +65,7 @@ class IntegrationKeyring(models.AbstractModel):
 
     @api.model
     def _keyed_hash(self, text, *, scope):
-        """Return the keyed hash (hex) of an identifier that must not be readable in the database, such as a patient number."""
+        """Return the keyed hash (hex) of an identifier that must not be readable in the database."""
         return hashing.KeyedHasher(self._hash_key()).hash(text, scope=scope)
 
     @api.model

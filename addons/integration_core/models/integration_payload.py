@@ -1,5 +1,4 @@
 import psycopg2
-
 from odoo import api, fields, models
 
 
@@ -26,7 +25,8 @@ class IntegrationPayload(models.Model):
         data_key_id, sealed = self.env["integration.keyring"]._seal(body, aad=f"integration.payload:{event.uuid}")
         self.env.cr.execute(
             """
-            INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed) VALUES (%s, %s, 'AES-256-GCM', %s)
+            INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed)
+            VALUES (%s, %s, 'AES-256-GCM', %s)
             ON CONFLICT (event_id) DO UPDATE SET data_key_id = EXCLUDED.data_key_id, sealed = EXCLUDED.sealed
             """,
             (event.id, data_key_id, psycopg2.Binary(sealed)),

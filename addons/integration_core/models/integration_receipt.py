@@ -28,7 +28,9 @@ class IntegrationReceipt(models.Model):
         [("accepted", "Accepted"), ("duplicate", "Duplicate"), ("rejected", "Rejected")], required=True, readonly=True
     )
     reason = fields.Char(readonly=True)
-    amount = fields.Float(readonly=True, digits=(30, 10), help="Quantity × unit price as sent; empty when no price was sent.")
+    amount = fields.Float(
+        readonly=True, digits=(30, 10), help="Quantity × unit price as sent; empty when no price was sent."
+    )
     currency = fields.Char(readonly=True, help="ISO 4217")
     price_unknown = fields.Boolean(readonly=True)
     department = fields.Char("Department (as sent)", readonly=True)
@@ -43,14 +45,26 @@ class IntegrationReceipt(models.Model):
 
     @api.model
     def _append(
-        self, system, message_units, *, outcome, webhook_id, received_at, mode, event=None, event_uuid=None, event_type=None,
-        encounter=None, reason=None,
+        self,
+        system,
+        message_units,
+        *,
+        outcome,
+        webhook_id,
+        received_at,
+        mode,
+        event=None,
+        event_uuid=None,
+        event_type=None,
+        encounter=None,
+        reason=None,
     ):
         """Append one receipt per unit in the caller's transaction.
 
         :param message_units: :class:`units.Unit` rows; empty counts as one unit, the message
         :param str encounter: as the message names it
-        :param event: the journal's event; for duplicates and rejections ``event_uuid`` and ``event_type`` say what is known
+        :param event: the journal's event; for duplicates and rejections ``event_uuid`` and ``event_type`` say what is
+            known
         :param datetime received_at: naive UTC
         """
         zone = ZoneInfo(system.timezone or "UTC")
@@ -83,8 +97,9 @@ class IntegrationReceipt(models.Model):
         self.env.cr.execute_values(
             """
             INSERT INTO integration_receipt
-                (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, unit, encounter, outcome, reason, amount,
-                 currency, price_unknown, department, cost_center, received_at, received_day, service_day, mode) VALUES %s
+                (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, unit, encounter, outcome,
+                 reason, amount, currency, price_unknown, department, cost_center, received_at, received_day,
+                 service_day, mode) VALUES %s
             """,
             rows,
             page_size=1000,

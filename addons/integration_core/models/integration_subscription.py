@@ -29,8 +29,12 @@ class IntegrationSubscription(models.Model):
     )
     consumer = fields.Selection([("handler", "Handler inside Odoo")], required=True, default="handler")
     handler = fields.Selection(selection="_selection_handler")
-    owner_id = fields.Many2one("res.users", default=lambda self: self.env.user, tracking=True, help="Its dead letters are this person's.")
-    state = fields.Selection([("active", "Active"), ("paused", "Paused")], default="active", required=True, tracking=True)
+    owner_id = fields.Many2one(
+        "res.users", default=lambda self: self.env.user, tracking=True, help="Its dead letters are this person's."
+    )
+    state = fields.Selection(
+        [("active", "Active"), ("paused", "Paused")], default="active", required=True, tracking=True
+    )
     active = fields.Boolean(default=True)
 
     @api.model

@@ -22,7 +22,9 @@ class IntegrationSystem(models.Model):
     _approval_protected = ("mode", "state")
 
     name = fields.Char(required=True, tracking=True)
-    code = fields.Char(required=True, tracking=True, copy=False, help="Its name in addresses; lower case, never changed.")
+    code = fields.Char(
+        required=True, tracking=True, copy=False, help="Its name in addresses; lower case, never changed."
+    )
     company_id = fields.Many2one(
         "res.company", required=True, default=lambda self: self.env.company, tracking=True, index=True
     )
@@ -44,7 +46,10 @@ class IntegrationSystem(models.Model):
     )
     live_from = fields.Datetime(copy=False, tracking=True, help="What arrives before this moment is still test.")
     timezone = fields.Selection(
-        _tz_get, required=True, default=lambda self: self.env.user.tz or "UTC", help="Decides which day a service belongs to."
+        _tz_get,
+        required=True,
+        default=lambda self: self.env.user.tz or "UTC",
+        help="Decides which day a service belongs to.",
     )
     owner_id = fields.Many2one("res.users", default=lambda self: self.env.user, tracking=True)
     partner_id = fields.Many2one("res.partner", "Contact", help="Whom to call at the other side.")
@@ -60,7 +65,10 @@ class IntegrationSystem(models.Model):
     max_body_bytes = fields.Integer("Largest message (bytes)", default=1 << 20, required=True)
     rate_per_minute = fields.Integer("Messages per minute", default=6000, required=True)
     timestamp_tolerance = fields.Integer(
-        "Oldest signature (s)", default=300, required=True, help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again."
+        "Oldest signature (s)",
+        default=300,
+        required=True,
+        help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again.",
     )
     credential_ids = fields.One2many("integration.credential", "system_id")
     inbound_url = fields.Char(compute="_compute_inbound_url")
@@ -84,7 +92,10 @@ class IntegrationSystem(models.Model):
         for system in self:
             if not CODE.match(system.code):
                 raise ValidationError(
-                    self.env._("A system's code is 1–63 lower-case letters, digits, '_' or '-', and starts with a letter or digit.")
+                    self.env._(
+                        "A system's code is 1–63 lower-case letters, digits, '_' or '-', and starts with a "
+                        "letter or digit."
+                    )
                 )
 
     @api.model_create_multi
@@ -95,7 +106,11 @@ class IntegrationSystem(models.Model):
 
     def write(self, vals):
         if "code" in vals and any(system.code != vals["code"] for system in self):
-            raise UserError(self.env._("A system's code is part of its address and of every message: register a new system instead."))
+            raise UserError(
+                self.env._(
+                    "A system's code is part of its address and of every message: register a new system instead."
+                )
+            )
         result = super().write(vals)
         if "company_id" in vals:
             self.company_id._let_engine_in()
@@ -112,7 +127,8 @@ class IntegrationSystem(models.Model):
         live = self.mode == "live" and self.live_from and moment >= self.live_from
         return "live" if live else "test"
 
-    # -- life cycle -----------------------------------------------------------------------------------------------------
+    # -- life cycle
+    # -----------------------------------------------------------------------------------------------------
 
     def action_activate(self):
         """Let the system post in its mode."""

@@ -1,4 +1,6 @@
-"""What tests of the suite share: a master key for the test database, a live system, events as if they had been posted."""
+"""What tests of the suite share: a master key for the test database, a live system, events as if they had been
+posted.
+"""
 
 import json
 import os
@@ -42,7 +44,9 @@ class IntegrationCase(TransactionCase):
                 "mode": "live" if live else "test",
                 "live_from": "2000-01-01 00:00:00" if live else False,
                 "event_type_ids": [
-                    fields.Command.set((types or cls.env["integration.event.type"].search([("direction", "=", "inbound")])).ids)
+                    fields.Command.set(
+                        (types or cls.env["integration.event.type"].search([("direction", "=", "inbound")])).ids
+                    )
                 ],
             }
         )

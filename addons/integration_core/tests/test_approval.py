@@ -11,9 +11,11 @@ class TestApproval(IntegrationCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env.ref("integration_core.group_admin").user_ids = [fields.Command.clear()]
-        cls.env["res.users"].search([("all_group_ids", "in", cls.env.ref("integration_core.group_admin").ids)]).filtered(
-            lambda u: u.id != 1
-        ).write({"group_ids": [fields.Command.unlink(cls.env.ref("integration_core.group_admin").id)]})
+        cls.env["res.users"].search(
+            [("all_group_ids", "in", cls.env.ref("integration_core.group_admin").ids)]
+        ).filtered(lambda u: u.id != 1).write(
+            {"group_ids": [fields.Command.unlink(cls.env.ref("integration_core.group_admin").id)]}
+        )
         cls.ann = new_test_user(cls.env, "ann", groups="integration_core.group_admin")
 
     def new_system(self, user):
@@ -59,7 +61,9 @@ class TestApproval(IntegrationCase):
             with self.assertRaises(AccessError):
                 system.with_context(integration_approving=True).write(values)
         with self.assertRaises(AccessError):
-            self.env["integration.system"].with_user(self.ann).create({"name": "X", "code": "x", "mode": "live", "timezone": "UTC"})
+            self.env["integration.system"].with_user(self.ann).create(
+                {"name": "X", "code": "x", "mode": "live", "timezone": "UTC"}
+            )
 
     def test_others_may_not_decide(self):
         system = self.new_system(self.ann)

@@ -144,9 +144,7 @@ class TestEngine(IntegrationCase):
 
     def test_without_the_master_key_work_waits_and_spends_no_attempt(self):
         [event] = self.admit("A")
-        with patch.object(
-            self.registry["integration.keyring"], "_get", side_effect=KeyringError(Problem.MISSING)
-        ):
+        with patch.object(self.registry["integration.keyring"], "_get", side_effect=KeyringError(Problem.MISSING)):
             self.drain()
         self.assertEqual((event.delivery_ids.state, event.delivery_ids.attempts), ("waiting", 0))
         self.assertFalse(event.delivery_ids.attempt_ids)
@@ -161,7 +159,8 @@ class TestEngine(IntegrationCase):
         with self.assertRaises(UserError):
             event.delivery_ids.with_user(operator)._replay("again please")
 
-    # -- leases -------------------------------------------------------------------------------------------------------------
+    # -- leases
+    # -------------------------------------------------------------------------------------------------------------
 
     def claim(self):
         return claims.claim(
@@ -215,6 +214,7 @@ class TestEngine(IntegrationCase):
         self.env.cr.execute("UPDATE integration_delivery SET attempts = 1 WHERE id = %s", (second.id,))
         condition = self.env["integration.delivery"]._claim_condition()
         order = [
-            claims.claim(self.env.cr, consumer="handler", owner="me", limit=1, condition=condition)[0].id for _turn in range(3)
+            claims.claim(self.env.cr, consumer="handler", owner="me", limit=1, condition=condition)[0].id
+            for _turn in range(3)
         ]
         self.assertEqual(order, [third.id, second.id, first.id])

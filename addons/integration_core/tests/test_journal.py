@@ -89,7 +89,11 @@ class TestAccept(IntegrationCase):
         _accepted, event = self.post(ADMITTED, DATA)
         other = self.env["res.company"].create({"name": "Other"})
         stranger = new_test_user(
-            self.env, "stranger", groups="integration_core.group_admin", company_id=other.id, company_ids=[(6, 0, other.ids)]
+            self.env,
+            "stranger",
+            groups="integration_core.group_admin",
+            company_id=other.id,
+            company_ids=[(6, 0, other.ids)],
         )
         for model in ("integration.event", "integration.receipt", "integration.system", "integration.delivery"):
             self.assertFalse(self.env[model].with_user(stranger).search([]), model)
@@ -109,7 +113,9 @@ class Emitting(models.Model):
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
 
     def _event_data(self, type_name):
-        return None if self.name == "gone" else {"company": str(self.company_id.id), "id": str(self.id), "name": self.name}
+        return (
+            None if self.name == "gone" else {"company": str(self.company_id.id), "id": str(self.id), "name": self.name}
+        )
 
 
 @tagged("post_install", "-at_install")
@@ -127,7 +133,9 @@ class TestEmit(IntegrationCase):
         cls.addClassCleanup(registry.reset_changes)
 
     def events(self):
-        return self.env["integration.event"].search([("type_name", "=", self.TYPE), ("res_model", "=", "integration.test.emitting")])
+        return self.env["integration.event"].search(
+            [("type_name", "=", self.TYPE), ("res_model", "=", "integration.test.emitting")]
+        )
 
     def body(self, event):
         return strict_json.loads(event._read_payload())
@@ -169,7 +177,11 @@ class TestEmit(IntegrationCase):
 
     def test_the_flow_goes_on_from_its_cause(self):
         _accepted, cause = self.post(ADMITTED, DATA)
-        record = self.env["integration.test.emitting"].with_context(integration_cause_event_id=cause.id).create({"name": "x"})
+        record = (
+            self.env["integration.test.emitting"]
+            .with_context(integration_cause_event_id=cause.id)
+            .create({"name": "x"})
+        )
         record._emit_event(self.TYPE)
         self.commit()
         event = self.events()
