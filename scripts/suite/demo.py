@@ -1,0 +1,91 @@
+"""The demo hospital and the logins of a database."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from suite.layout import State, write_private
+from suite.odoo import Odoo
+
+ROLES: Final = {
+    "finance.viewer": "sees charges and invoices",
+    "finance.reviewer": "approves charges for billing",
+    "integration.operator": "watches the flow, retries and replays",
+    "mapping.steward": "says what other systems' codes mean here",
+    "integration.admin": "registers systems, keys and endpoints",
+}
+"""The demo hospital's logins, one per role, and what each is for."""
+ADMIN: Final = "admin"
+_PASSWORD_BYTES: Final = 9
+
+
+@dataclass(frozen=True)
+class Built:
+    """What outsiders need to know of a database.
+
+    Attributes:
+        logins: Password by login.
+        systems: Address, secret and event types of each demo system.
+        receivers: Address and secret of each demo receiver.
+    """
+
+    logins: dict[str, str]
+    systems: dict[str, Any]
+    receivers: dict[str, Any]
+
+
+def build(
+    odoo: Odoo,
+    database: str,
+    *,
+    base_url: str,
+    master_key: Path,
+    logins: dict[str, str],
+    hospital: bool,
+    listen_port: int | None = None,
+) -> Built:
+    """Build the demo hospital in a database, or complete it, and set everybody's password.
+
+    Args:
+        odoo: The Odoo that works in it.
+        database: Its name.
+        base_url: Where it will be reached.
+        master_key: Its master key file.
+        logins: Passwords made earlier; the missing ones are made now.
+        hospital: False sets the administrator's password alone.
+        listen_port: Where the demo endpoint's receiver listens; None leaves it as it is.
+    """
+    people = (ADMIN, *ROLES) if hospital else (ADMIN,)
+    passwords = {login: logins.get(login) or secrets.token_urlsafe(_PASSWORD_BYTES) for login in people}
+    request = {"logins": passwords, "base_url": base_url, "listen_port": listen_port, "demo": hospital}
+    with tempfile.TemporaryDirectory(prefix="odoo-integration-") as folder:
+        question, answer = Path(folder) / "question.json", Path(folder) / "answer.json"
+        write_private(question, json.dumps(request))
+        write_private(answer, "{}")
+        odoo.call(database, "demo", "run", master_key=master_key, request=question, answer=answer)
+        made = json.loads(answer.read_text(encoding="utf-8"))
+    return Built(passwords, made["systems"], made["receivers"])
+
+
+def save(state: State, built: Built) -> None:
+    """Write what was built into the state folder, for its owner alone."""
+    for path, content in (
+        (state.logins, built.logins),
+        (state.demo_systems, built.systems),
+        (state.demo_receivers, built.receivers),
+    ):
+        write_private(path, json.dumps(content, indent=2) + "\n")
+
+
+def saved_logins(state: State) -> dict[str, str]:
+    """Return the logins that :func:`save` wrote, or none."""
+    try:
+        logins: dict[str, str] = json.loads(state.logins.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    return logins

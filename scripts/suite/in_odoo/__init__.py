@@ -1,0 +1,1 @@
+"""What runs inside Odoo, by ``odoo shell``; ``env`` is Odoo's environment."""
