@@ -32,6 +32,5 @@
     "assets": {
         "web.assets_backend": ["integration_core/static/src/**/*"],
     },
-    "installable": True,
     "application": True,
 }

@@ -5,6 +5,7 @@ import select
 from contextlib import suppress
 
 from odoo.sql_db import db_connect
+from odoo.tools import SQL
 
 CHANNEL = "integration_engine"
 
@@ -14,8 +15,8 @@ class Inbox:
 
     def __init__(self, dbname: str) -> None:
         self._cr = db_connect(dbname).cursor()
-        self._cr.execute(f"LISTEN {CHANNEL}")
-        self._cr.commit()
+        self._cr.execute(SQL("LISTEN %s", SQL.identifier(CHANNEL)))
+        self._cr.commit()  # pylint: disable=invalid-commit
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
@@ -42,8 +43,8 @@ class Inbox:
     def close(self) -> None:
         """Give the connection back; it no longer listens."""
         try:
-            self._cr.execute(f"UNLISTEN {CHANNEL}")
-            self._cr.commit()
+            self._cr.execute(SQL("UNLISTEN %s", SQL.identifier(CHANNEL)))
+            self._cr.commit()  # pylint: disable=invalid-commit
         finally:
             self._cr.close()
             os.close(self._reader)

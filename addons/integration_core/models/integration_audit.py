@@ -28,7 +28,7 @@ class IntegrationAudit(models.Model):
     _record_idx = models.Index("(res_model, res_id)")
 
     @api.private
-    def write(self, vals):
+    def write(self, vals):  # pylint: disable=method-required-super
         """Refuse: the trail is append-only."""
         raise AccessError(self.env._("The audit trail is append-only."))
 
