@@ -1,0 +1,1 @@
+"""Plain Python logic of receiving: how a message is admitted, counted and answered. Nothing here imports Odoo."""

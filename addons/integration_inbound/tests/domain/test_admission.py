@@ -1,0 +1,294 @@
+"""Admission: the contract's order of checks, bounded reading, and headers as partners really send them."""
+
+import gzip
+import hashlib
+import io
+import zlib
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integration_inbound.domain import admission
+from integration_inbound.domain.admission import BodyProblem, MediaType, Refusal, Request, Seen
+
+JSON_TYPE = "application/cloudevents+json"
+
+
+@dataclass
+class FakeGate:
+    """Answers what the test says and writes down what it was asked, in order."""
+
+    party: str | None = "ehr"
+    limited: Refusal | None = None
+    limit: int = 1000
+    seen_messages: dict = field(default_factory=dict)
+    judgement: object = "event"
+    seen_events: dict = field(default_factory=dict)
+    ready: bool = True
+    stored: object = "uuid"
+    asked: list = field(default_factory=list)
+
+    def authenticate(self, request):
+        self.asked.append("authenticate")
+        return self.party
+
+    def take_rate(self, party):
+        self.asked.append("rate")
+        return self.limited
+
+    def body_limit(self, party):
+        self.asked.append("limit")
+        return self.limit
+
+    def digest(self, body):
+        return hashlib.sha256(body).hexdigest()
+
+    def seen_message(self, party, message_id):
+        self.asked.append("seen_message")
+        return self.seen_messages.get(message_id)
+
+    def judge(self, party, body):
+        self.asked.append("judge")
+        return self.judgement
+
+    def seen_event(self, party, event):
+        self.asked.append("seen_event")
+        return self.seen_events.get(event)
+
+    def is_ready(self):
+        self.asked.append("ready")
+        return self.ready
+
+    def store(self, party, event, body, message_id):
+        self.asked.append("store")
+        return self.stored
+
+
+REQUEST = Request("ehr", "m1", "1", "v1,x", JSON_TYPE, None, b"{}")
+SAME = Seen("first", hashlib.sha256(b"{}").hexdigest())
+OTHER = Seen("first", hashlib.sha256(b"[]").hexdigest())
+ORDER = ["authenticate", "rate", "limit", "seen_message", "judge", "seen_event", "ready", "store"]
+
+
+def admit(request=REQUEST, **facts):
+    gate = FakeGate(**facts)
+    return admission.admit(request, gate), gate.asked
+
+
+def test_accepted():
+    outcome, asked = admit()
+    assert asked == ORDER
+    assert (outcome.outcome, outcome.event_uuid, outcome.party, outcome.body) == ("accepted", "uuid", "ehr", b"{}")
+    assert outcome.is_received
+    assert not outcome.is_kept
+
+
+def broken_from(step):
+    """Every fact from ``step`` on is bad, so only the order decides which problem is answered."""
+    facts = {
+        "authenticate": {"party": None},
+        "rate": {"limited": Refusal("rate-limited", "rate")},
+        "media": {},
+        "limit": {"limit": 1},
+        "seen_message": {"seen_messages": {"m1": OTHER}},
+        "judge": {"judgement": Refusal("malformed-body", "syntax")},
+        "seen_event": {"seen_events": {"event": OTHER}},
+        "ready": {"ready": False},
+        "store": {"stored": OTHER},
+    }
+    names = list(facts)
+    chosen = names[names.index(step) :]
+    merged = {key: value for name in chosen for key, value in facts[name].items()}
+    request = replace(REQUEST, content_type="text/plain") if "media" in chosen else REQUEST
+    return request, merged
+
+
+@pytest.mark.parametrize(
+    ("step", "segment", "received"),
+    [
+        ("authenticate", "signature-rejected", False),
+        ("rate", "rate-limited", False),
+        ("media", "unsupported-media-type", True),
+        ("limit", "body-too-large", False),
+        ("seen_message", "id-conflict", True),
+        ("judge", "malformed-body", True),
+        ("seen_event", "id-conflict", True),
+        ("ready", "not-ready", False),
+        ("store", "id-conflict", True),
+    ],
+)
+def test_the_first_check_that_fails_answers(step, segment, received):
+    request, facts = broken_from(step)
+    outcome, asked = admit(request, **facts)
+    assert outcome.outcome == "refused"
+    assert outcome.refusal.segment == segment
+    assert asked == ORDER[: len(asked)]
+    assert outcome.is_received == received
+    assert outcome.is_kept == received
+
+
+@pytest.mark.parametrize(
+    ("facts", "after"),
+    [
+        ({"seen_messages": {"m1": SAME}}, "seen_message"),
+        ({"seen_events": {"event": SAME}}, "seen_event"),
+        ({"stored": SAME}, "store"),
+    ],
+)
+def test_the_same_message_again_is_a_duplicate_of_the_first(facts, after):
+    outcome, asked = admit(**facts)
+    assert (outcome.outcome, outcome.event_uuid) == ("duplicate", "first")
+    assert asked[-1] == after
+    assert outcome.is_received
+    assert not outcome.is_kept
+
+
+def test_a_refused_message_is_nothing_to_authenticate_again():
+    outcome, _asked = admit(party=None)
+    assert outcome.party is None
+    assert not outcome.is_kept
+
+
+def test_same_body_is_judged_after_decoding():
+    request = replace(REQUEST, content_encoding="gzip", body=gzip.compress(b"{}"))
+    outcome, _asked = admit(request, seen_messages={"m1": SAME})
+    assert (outcome.outcome, outcome.body) == ("duplicate", b"{}")
+
+
+def test_not_ready_says_when_to_come_back():
+    outcome, _asked = admit(ready=False)
+    assert outcome.refusal.headers == {"Retry-After": "30"}
+
+
+class TestDecoding:
+    def decode(self, limit=10, **changes):
+        return admission.decode_body(replace(REQUEST, **changes), limit)
+
+    def test_plain(self):
+        assert self.decode(body=b"x" * 10) == b"x" * 10
+        assert self.decode(body=b"x" * 11).segment == "body-too-large"
+
+    def test_gzip(self):
+        assert self.decode(body=gzip.compress(b"x" * 10), content_encoding="GZIP") == b"x" * 10
+        assert self.decode(body=gzip.compress(b"x" * 11), content_encoding="gzip").segment == "body-too-large"
+        assert self.decode(body=b"{}", content_encoding="gzip").segment == "unsupported-media-type"
+
+    @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "gzip,", "*"])
+    def test_other_encodings(self, encoding):
+        assert self.decode(content_encoding=encoding).code == "content_encoding"
+
+
+class TestGunzip:
+    def test_members(self):
+        two = gzip.compress(b"one") + gzip.compress(b"two")
+        assert admission.gunzip(two, 6) == b"onetwo"
+        assert admission.gunzip(two, 5) is BodyProblem.TOO_LARGE
+        assert admission.gunzip(gzip.compress(b""), 0) == b""
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"",
+            b"{}",
+            gzip.compress(b"x")[:-1],
+            gzip.compress(b"x") + b"trailing",
+            gzip.compress(b"x") + b"\0\0",
+            zlib.compress(b"x"),
+            gzip.compress(b"x" * 100)[:-5] + b"\0\0\0\0\0",
+        ],
+    )
+    def test_not_gzip(self, raw):
+        assert admission.gunzip(raw, 1000) is BodyProblem.UNDECODABLE
+
+    def test_a_bomb_is_never_inflated(self, monkeypatch):
+        sizes = []
+        real = zlib.decompressobj
+
+        class Spy:
+            def __init__(self, bits):
+                self.inner = real(bits)
+
+            def decompress(self, data, most):
+                part = self.inner.decompress(data, most)
+                sizes.append(len(part))
+                return part
+
+            def __getattr__(self, name):
+                return getattr(self.inner, name)
+
+        bomb = gzip.compress(b"\0" * 50_000_000)
+        monkeypatch.setattr(admission.zlib, "decompressobj", Spy)
+        assert admission.gunzip(bomb, 1000) is BodyProblem.TOO_LARGE
+        assert sizes == [1001]
+
+    @given(st.binary(), st.integers(0, 50))
+    def test_round_trip_within_the_limit(self, data, limit):
+        found = admission.gunzip(gzip.compress(data), limit)
+        assert found == (data if len(data) <= limit else BodyProblem.TOO_LARGE)
+
+    @given(st.binary())
+    def test_never_raises(self, raw):
+        admission.gunzip(raw, 100)
+
+
+class TestReading:
+    def test_within_the_cap(self):
+        assert admission.read_bounded(io.BytesIO(b"abc"), declared=3, cap=3) == b"abc"
+        assert admission.read_bounded(io.BytesIO(b"abc"), declared=None, cap=3) == b"abc"
+        assert admission.read_bounded(io.BytesIO(b""), declared=0, cap=3) == b""
+
+    def test_declared_too_large_is_not_read(self):
+        stream = io.BytesIO(b"abcd")
+        assert admission.read_bounded(stream, declared=4, cap=3) is BodyProblem.TOO_LARGE
+        assert stream.tell() == 0
+
+    @pytest.mark.parametrize("declared", [None, 1])
+    def test_a_length_that_lies_is_found_out_early(self, declared):
+        stream = io.BytesIO(b"x" * 1_000_000)
+        assert admission.read_bounded(stream, declared=declared, cap=100) is BodyProblem.TOO_LARGE
+        assert stream.tell() == 101
+
+
+class TestContentType:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            JSON_TYPE,
+            "Application/CloudEvents+JSON",
+            f"{JSON_TYPE}; charset=utf-8",
+            f'{JSON_TYPE};charset="UTF-8" ; profile=x',
+            f" {JSON_TYPE} ;",
+        ],
+    )
+    def test_accepted(self, text):
+        assert admission.is_structured_json(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            None,
+            "",
+            "application/json",
+            "application/cloudevents-batch+json",
+            "application/cloudevents+xml",
+            f"{JSON_TYPE}, application/json",
+            f"{JSON_TYPE}; charset=utf-16",
+            f"{JSON_TYPE}; charset",
+            f"{JSON_TYPE} x",
+            "x" * 2000,
+        ],
+    )
+    def test_refused(self, text):
+        assert not admission.is_structured_json(text)
+
+    def test_parameters(self):
+        found = admission.parse_media_type('a/B; C=d; e="f;\\"g"; c=second')
+        assert found == MediaType("a/b", {"c": "d", "e": 'f;"g'})
+
+    @given(st.text())
+    def test_never_raises(self, text):
+        admission.parse_media_type(text)
+        admission.parse_content_encoding(text)
+        admission.parse_media_type("a/b;" + text)
