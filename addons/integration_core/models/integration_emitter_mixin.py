@@ -38,7 +38,7 @@ class IntegrationEmitterMixin(models.AbstractModel):
         return self.company_id or self.env.company
 
     def _write_multi(self, vals_list):
-        # A record that already emitted in this transaction changes again: its event is completed anew before the commit.
+        # A record that already emitted in this transaction changes again: its event is completed anew.
         emitted = self.env.cr.cache.get(EMITTED)
         if emitted and not emitted.isdisjoint((self._name, record_id) for record_id in self._ids):
             # sudo: as in _emit
