@@ -87,26 +87,9 @@ class IntegrationDemo(models.AbstractModel):
         """Make the endpoint on this machine, which listens only while somebody runs the simulator's receiver."""
         facts = hospital["receiver"]
         port = listen_port or facts["port"]
-        system = self._system(facts["code"], {"name": facts["name"]}, hospital, company)
-        self._make(
-            "egress",
-            "integration.egress.allow",
-            {"host": facts["host"], "port": port, "reason": "The demo receiver on this machine."},
-        )
-        endpoint = self._make(
-            "endpoint",
-            "integration.endpoint",
-            {
-                "name": facts["name"],
-                "company_id": company.id,
-                "system_id": system.id,
-                "url": f"http://{facts['host']}:{port}/",
-                "owner_id": self.env.ref("base.user_admin").id,
-                "state": "active",
-                "approved_mode": "live",
-                **self._approved(),
-            },
-        )
+        allowed = {"host": facts["host"], "port": port}
+        self._make("egress", "integration.egress.allow", {**allowed, "reason": "The demo receiver on this machine."})
+        endpoint = self._endpoint(facts, port, hospital, company)
         self._key("key_endpoint", {"endpoint_id": endpoint.id}, company, "outbound")
         types = self.env["integration.event.type"].search([("name", "in", facts["event_types"])])
         self._make(
@@ -120,6 +103,21 @@ class IntegrationDemo(models.AbstractModel):
                 "event_type_ids": types.ids,
             },
         )
+
+    @api.model
+    def _endpoint(self, facts, port, hospital, company):
+        system = self._system(facts["code"], {"name": facts["name"]}, hospital, company)
+        values = {
+            "name": facts["name"],
+            "company_id": company.id,
+            "system_id": system.id,
+            "url": f"http://{facts['host']}:{port}/",
+            "owner_id": self.env.ref("base.user_admin").id,
+            "state": "active",
+            "approved_mode": "live",
+            **self._approved(),
+        }
+        return self._make("endpoint", "integration.endpoint", values)
 
     @api.model
     def _receivers(self):

@@ -1,0 +1,173 @@
+"""``kill -9`` of Odoo at chosen instructions, then a restart: nothing is lost, nothing is doubled.
+
+The failpoints are described in ``docs/failpoints.md``. The tests share one server and each brings encounters of its own.
+"""
+
+from collections import Counter
+from datetime import datetime, timezone
+from decimal import Decimal
+
+import pytest
+from receiver import CapturingReceiver
+
+from simulator.messages import FINALIZED, Message
+from simulator.systems import load_systems
+from simulator.transport import Client
+
+REVIEWER = "finance.reviewer"
+MESSAGES, LINES = 20, 3
+SHORT_LEASE = {"INTEGRATION_LEASE_SECONDS": "3"}
+
+
+@pytest.fixture(scope="module")
+def receiver():
+    with CapturingReceiver() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def server(odoo_server, receiver):
+    return odoo_server(listen_port=receiver.port, environ=SHORT_LEASE)
+
+
+@pytest.fixture
+def client(server) -> Client:
+    return Client(load_systems(server.state / "demo-systems.json", server.base_url))
+
+
+def visits(prefix: str) -> list[Message]:
+    """Some clinic visits whose charges are ready on the day of service."""
+    now = datetime.now(timezone.utc)
+    return [visit(f"{prefix}-{number}", now) for number in range(MESSAGES)]
+
+
+def visit(encounter: str, moment: datetime) -> Message:
+    lines = [
+        {"line": str(n), "service": "WOUND", "quantity": "2", "unit_price": "52.25", "currency": "USD"}
+        for n in range(LINES)
+    ]
+    data = {
+        "encounter": encounter,
+        "patient": {"id": f"MRN-{encounter}"},
+        "performed_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "department": "CLINIC",
+        "self_pay": True,
+        "lines": lines,
+    }
+    return Message("ehr", f"visit-{encounter}", FINALIZED, f"encounter/{encounter}", moment, data)
+
+
+def charged(server, prefix: str) -> Counter:
+    """How many charges each encounter has, and their sum."""
+    return Counter(
+        {
+            encounter: (count, Decimal(str(amount)).quantize(Decimal("0.01")))
+            for encounter, count, amount in server.sql(
+                "SELECT encounter, count(*), sum(amount) FROM integration_charge WHERE encounter LIKE %s GROUP BY encounter",
+                f"{prefix}-%",
+            )
+        }
+    )
+
+
+def assert_each_once(server, prefix: str, wait_until) -> None:
+    expected = {f"{prefix}-{n}": (LINES, Decimal("104.50") * LINES) for n in range(MESSAGES)}
+    wait_until(lambda: len(charged(server, prefix)) == MESSAGES and not open_deliveries(server), what="all is charged")
+    assert charged(server, prefix) == expected
+    assert not server.sql("SELECT 1 FROM integration_delivery WHERE state = 'dead'")
+
+
+def open_deliveries(server) -> list[tuple]:
+    return server.sql("SELECT id FROM integration_delivery WHERE state IN ('waiting', 'leased')")
+
+
+def restart(server, failpoints: str = "") -> None:
+    server.kill()
+    server.start(failpoints=failpoints)
+
+
+def test_killed_after_the_202_before_anything_was_done(server, client, tmp_path, wait_until):
+    restart(server, f"engine.after_claim=pause:{tmp_path / 'never'}")
+    exchanges = client.send(visits("A"))
+    assert {e.answer.status for e in exchanges} == {202}
+    wait_until(lambda: (tmp_path / "never.reached").exists(), what="the engine has claimed, and done nothing")
+    assert charged(server, "A") == {}
+    restart(server)
+    assert_each_once(server, "A", wait_until)
+
+
+def test_killed_between_the_commit_and_the_202(server, client, tmp_path, wait_until):
+    restart(server, "inbound.after_commit=kill")
+    with pytest.raises(Exception, match="does not answer"):
+        Client(load_systems(server.state / "demo-systems.json", server.base_url), patience=0.5).send(visits("R")[:1])
+    server.wait_dead()
+    server.start()
+    answers = [exchange.answer.status for exchange in client.send(visits("R"))]
+    assert Counter(answers) == {200: 1, 202: MESSAGES - 1}
+    assert_each_once(server, "R", wait_until)
+
+
+def test_killed_while_a_handler_runs(server, client, wait_until):
+    restart(server, "engine.handler_before_commit=kill")
+    sent = client_survives(server, visits("B"))
+    server.wait_dead()
+    assert charged(server, "B") == {}
+    server.start()
+    client.send(sent)
+    assert_each_once(server, "B", wait_until)
+
+
+def test_killed_after_a_handler_committed(server, client, wait_until):
+    restart(server, "engine.handler_after_commit=kill")
+    sent = client_survives(server, visits("C"))
+    server.wait_dead()
+    server.start()
+    client.send(sent)
+    assert_each_once(server, "C", wait_until)
+
+
+def client_survives(server, messages: list[Message]) -> list[Message]:
+    """Send to a server that may die meanwhile; give the messages, to be repeated as a sender does."""
+    patient = Client(load_systems(server.state / "demo-systems.json", server.base_url), patience=0.5)
+    for message in messages:
+        try:
+            patient.send([message])
+        except Exception as error:
+            assert "does not answer" in str(error)
+            break
+    return messages
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "at_least", "at_most"),
+    [("engine.after_claim", 1, 1), ("engine.after_send", 2, 2)],
+    ids=["between claim and send", "after the receiver's 200"],
+)
+def test_killed_around_the_send(server, client, receiver, wait_until, failpoint, at_least, at_most, tmp_path):
+    prefix = failpoint.rpartition("_")[2]
+    if not server.alive:
+        server.start()
+    client.send(visits(prefix))
+    assert_each_once(server, prefix, wait_until)
+    move = invoice(server, f"{prefix}-0", wait_until)
+    restart(server, f"{failpoint}=kill:{tmp_path / 'once'}")
+    server.rpc_may_die(REVIEWER, "account.move", "action_post", [move])
+    server.wait_dead()
+    assert server.sql("SELECT state FROM account_move WHERE id = %s", move) == [("posted",)]
+    server.start()
+
+    def news() -> list[str]:
+        return [event["id"] for event in receiver.events() if event["subject"] == f"invoice/{move}"]
+
+    wait_until(lambda: len(news()) >= at_least and not open_deliveries(server), what="the news arrives")
+    assert len(news()) <= at_most
+    assert len(set(news())) == 1
+
+
+def invoice(server, encounter: str, wait_until) -> int:
+    """Approve an encounter's charges and give the draft made of them."""
+    wanted = [["encounter", "=", encounter], ["state", "=", "ready"]]
+    ready = wait_until(lambda: server.rpc(REVIEWER, "integration.charge", "search", wanted), what="charges are ready")
+    server.rpc(REVIEWER, "integration.charge", "action_approve", ready)
+    query = "SELECT id FROM account_move WHERE invoice_origin = %s"
+    return wait_until(lambda: server.sql(query, encounter), what="a draft invoice")[0][0]
