@@ -1,0 +1,32 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+{
+    "name": "Integration Account",
+    "summary": "Finalized services become charges, charges become draft invoices, and the news of invoices leaves as events",
+    "version": "19.0.1.0.0",
+    "category": "Accounting/Accounting",
+    "author": "Odoo Healthcare Integration Suite",
+    "website": "https://github.com/odoo-healthcare-integration/suite",
+    "license": "LGPL-3",
+    "depends": ["integration_mapping", "account"],
+    "data": [
+        "security/integration_account_groups.xml",
+        "security/ir.model.access.csv",
+        "security/integration_account_rules.xml",
+        "data/integration_billing_rule.xml",
+        "data/integration_subscription.xml",
+        "wizards/integration_charge_reject_views.xml",
+        "views/integration_billing_run_views.xml",
+        "views/integration_charge_views.xml",
+        "views/integration_charge_void_views.xml",
+        "views/integration_encounter_views.xml",
+        "views/integration_billing_rule_views.xml",
+        "views/integration_system_views.xml",
+        "views/account_move_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/integration_account_menus.xml",
+    ],
+    "assets": {
+        "web.assets_tests": ["integration_account/static/tests/tours/*.js"],
+    },
+    "installable": True,
+}

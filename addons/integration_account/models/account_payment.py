@@ -1,0 +1,105 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+POSTED = "finance.payment.posted.v1"
+CANCELLED = "finance.payment.cancelled.v1"
+REJECTED = "finance.payment.rejected.v1"
+_MADE = ("in_process", "paid")
+_STATES = {POSTED: _MADE, CANCELLED: ("canceled",), REJECTED: ("rejected",)}
+
+
+class AccountPayment(models.Model):
+    _name = "account.payment"
+    _inherit = ["account.payment", "integration.emitter.mixin"]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        payments = super().create(vals_list)
+        payments._integration_customers().filtered(lambda payment: payment.state in _MADE)._emit_event(POSTED)
+        return payments
+
+    def _write_multi(self, vals_list):
+        # As for invoices: the state is computed too, and computed fields never pass write().
+        changed = self.browse(record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if "state" in vals)
+        before = changed._integration_states()
+        result = super()._write_multi(vals_list)
+        after = changed._integration_states() if before else {}
+        for payment in changed._integration_customers():
+            old, new = before.get(payment.id), after.get(payment.id)
+            if new in _MADE and old not in _MADE:
+                payment._emit_event(POSTED)
+            elif new == "canceled" and old != new:
+                payment._emit_event(CANCELLED)
+            elif new == "rejected" and old != new:
+                payment._emit_event(REJECTED)
+        return result
+
+    def _integration_states(self):
+        if not self:
+            return {}
+        return dict(self.env.execute_query(SQL("SELECT id, state FROM account_payment WHERE id IN %s", tuple(self.ids))))
+
+    def _integration_customers(self):
+        return self.filtered(lambda payment: payment.partner_type == "customer")
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def _event_subject(self, type_name):
+        return f"payment/{self.id}"
+
+    def _event_cause(self):
+        invoices = self.invoice_ids | self.reconciled_invoice_ids
+        for invoice in invoices.sorted("id"):
+            cause = invoice._integration_cause()
+            if cause:
+                return cause
+        return super()._event_cause()
+
+    def _event_data(self, type_name):
+        self.ensure_one()
+        if self.state not in _STATES[type_name]:
+            return None
+        return {
+            "company": str(self.company_id.id),
+            "id": str(self.id),
+            "number": self.name or None,
+            "date": fields.Date.to_string(self.date) or None,
+            "direction": "in" if self.payment_type == "inbound" else "out",
+            "amount": self._integration_amount(self.amount),
+            "currency": self.currency_id.name,
+            "allocations": self._integration_allocations(),
+        }
+
+    def _integration_amount(self, amount):
+        return f"{self.currency_id.round(amount) + 0.0:.{self.currency_id.decimal_places}f}"
+
+    def _integration_allocations(self):
+        """Return which customer documents the payment settles, in the payment's currency.
+
+        With a journal entry these are its reconciliations. A payment without entry (it is matched from the bank statement
+        later) allocates to the documents it was made for, in order, at most what is open on each.
+        """
+        if self.move_id:
+            return self._integration_reconciled()
+        left = self.amount
+        allocations = []
+        for invoice in self.invoice_ids.sorted("id"):
+            open_amount = invoice.currency_id._convert(invoice.amount_residual, self.currency_id, self.company_id, self.date)
+            part = min(left, open_amount)
+            if self.currency_id.compare_amounts(part, 0.0) > 0:
+                allocations.append({"invoice": str(invoice.id), "amount": self._integration_amount(part)})
+                left -= part
+        return allocations
+
+    def _integration_reconciled(self):
+        _liquidity, counterpart, _writeoff = self._seek_for_lines()
+        amounts = {}
+        for partial, amount, line in [
+            *((p, p.credit_amount_currency, p.debit_move_id) for p in counterpart.matched_debit_ids),
+            *((p, p.debit_amount_currency, p.credit_move_id) for p in counterpart.matched_credit_ids),
+        ]:
+            if partial and line.move_id.is_invoice(include_receipts=True):
+                amounts[line.move_id.id] = amounts.get(line.move_id.id, 0.0) + amount
+        return [
+            {"invoice": str(move_id), "amount": self._integration_amount(amount)} for move_id, amount in sorted(amounts.items())
+        ]

@@ -1,0 +1,400 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+REASONS = [
+    ("facility_unmapped", "Facility not mapped"),
+    ("service_unmapped", "Code not mapped"),
+    ("department_unmapped", "Department not mapped"),
+    ("department_without_cost_center", "Department has no cost center"),
+    ("cost_center_unmapped", "Cost center not mapped"),
+    ("payer_unmapped", "Payer not mapped"),
+    ("no_payer", "No payer"),
+    ("no_self_pay_customer", "No self-pay customer"),
+    ("guarantor_unknown", "Guarantor without a name"),
+    ("currency_unknown", "Unknown currency"),
+    ("quantity_precision", "Quantity too fine"),
+    ("price_precision", "Price too fine"),
+    ("unit_unknown", "Unit differs from the product's"),
+    ("no_price", "No price"),
+    ("conflict", "Differs from what was sent before"),
+    ("error", "Could not be worked out"),
+]
+STATES = [
+    ("parked", "Parked"),
+    ("held", "On hold"),
+    ("ready", "Ready for review"),
+    ("approved", "Approved"),
+    ("billed", "On an invoice"),
+    ("withdrawn", "Withdrawn"),
+    ("reversed", "Reversed"),
+    ("rejected", "Rejected"),
+]
+UNBILLED = ("parked", "held", "ready", "approved")
+# What a mended mapping, setting or price may still change by itself: nothing that a person has already approved.
+OPEN = ("parked", "held", "ready")
+
+
+class IntegrationCharge(models.Model):
+    """One line of care on its way to an invoice.
+
+    ``parked`` → ``held`` (waits for its billing rule) → ``ready`` → ``approved`` by a finance reviewer → ``billed`` (on an
+    invoice, draft or posted). A void or a correction ends it as ``withdrawn`` before it was on a posted invoice, as
+    ``reversed`` after; a person may end a parked one as ``rejected``. Fields with ``_sent`` hold what the message said,
+    to the last digit; the others what Odoo made of it. People change charges by buttons alone.
+    """
+
+    _name = "integration.charge"
+    _inherit = ["integration.payer.mixin", "integration.emitter.mixin"]
+    _description = "Charge"
+    _order = "id desc"
+
+    # what was sent
+    system_id = fields.Many2one("integration.system", required=True, readonly=True, ondelete="restrict")
+    event_id = fields.Many2one("integration.event", "Message", readonly=True, ondelete="set null", index=True)
+    unit = fields.Char(readonly=True)
+    mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True, default="live")
+    encounter_id = fields.Many2one(
+        "integration.encounter", "Encounter record", required=True, readonly=True, ondelete="restrict", index=True
+    )
+    encounter = fields.Char(required=True, readonly=True, index=True)
+    encounter_class = fields.Char("Class", related="encounter_id.encounter_class")
+    line = fields.Char(required=True, readonly=True)
+    revision = fields.Integer(readonly=True)
+    content_digest = fields.Char(required=True, readonly=True)
+    current = fields.Boolean(
+        default=True, readonly=True, help="Not set: an earlier revision of the line, or a conflicting one."
+    )
+    service_code = fields.Char("Service", required=True, readonly=True)
+    code_system = fields.Char(readonly=True)
+    display = fields.Char("Description", readonly=True)
+    quantity_sent = fields.Char("Quantity as sent", required=True, readonly=True)
+    unit_price_sent = fields.Char("Unit price as sent", readonly=True)
+    currency_code = fields.Char("Currency as sent", readonly=True)
+    uom_sent = fields.Char("Unit as sent", readonly=True)
+    amount_sent = fields.Float("Amount as sent", digits=(30, 10), readonly=True, help="Quantity × unit price, unrounded.")
+    priced = fields.Boolean(readonly=True, help="The message carried a price.")
+    department = fields.Char("Department as sent", readonly=True)
+    cost_center = fields.Char("Cost center as sent", readonly=True)
+    facility = fields.Char("Facility as sent", readonly=True)
+    claim = fields.Char(readonly=True, index="btree_not_null")
+    performed_at = fields.Datetime("Performed", required=True, readonly=True)
+    service_day = fields.Date("Day of service", required=True, readonly=True, help="Local to the facility.")
+    received_at = fields.Datetime("Received", required=True, readonly=True)
+
+    # what it means here
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    product_id = fields.Many2one("product.product", readonly=True, ondelete="restrict")
+    analytic_account_id = fields.Many2one("account.analytic.account", "Cost center", readonly=True, ondelete="restrict")
+    partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="restrict", index="btree_not_null")
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    quantity = fields.Float(digits="Product Unit", readonly=True, aggregator=None)
+    price_unit = fields.Float("Unit price", readonly=True, min_display_digits="Product Price", aggregator=None)
+    price_source = fields.Selection([("message", "Message"), ("price_list", "Price list")], readonly=True)
+    amount = fields.Monetary(readonly=True, help="Without tax. While parked: the money at risk, as sent.")
+    credited_quantity = fields.Float(digits="Product Unit", readonly=True, aggregator=None)
+
+    # where it stands
+    state = fields.Selection(STATES, required=True, readonly=True, default="parked", index=True)
+    park_reason = fields.Selection(REASONS, "Why parked", readonly=True)
+    park_detail = fields.Text("What to do", readonly=True)
+    parked_since = fields.Datetime(readonly=True)
+    ready_on = fields.Date(readonly=True, help="First day on which finance may bill it.")
+    recheck = fields.Boolean(readonly=True, help="Something it waited for has changed.")
+    evaluated_at = fields.Datetime(readonly=True)
+    approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True)
+    approved_at = fields.Datetime(readonly=True)
+    ended_reason = fields.Char("Ended because", readonly=True)
+    group_id = fields.Many2one("integration.billing.group", "Billing", readonly=True, ondelete="set null", index="btree_not_null")
+
+    # documents
+    invoice_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="set null", index="btree_not_null")
+    invoice_id = fields.Many2one("account.move", "Invoice", readonly=True, ondelete="set null", index="btree_not_null")
+    credit_line_id = fields.Many2one(
+        "account.move.line", "Credit note line", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+    supersedes_id = fields.Many2one("integration.charge", "Corrects", readonly=True, ondelete="set null", index="btree_not_null")
+    void_ids = fields.One2many("integration.charge.void", "charge_id", "Voids")
+    followup_event_ids = fields.Many2many("integration.event", compute="_compute_followups", string="What followed")
+
+    _line_uniq = models.UniqueIndex(
+        "(system_id, mode, encounter, line) WHERE current", "A line of an encounter names one charge for ever."
+    )
+    _content_uniq = models.UniqueIndex(
+        "(system_id, mode, encounter, line, content_digest, revision) WHERE NOT current", "This content is already known."
+    )
+    _recheck_idx = models.Index("(id) WHERE recheck")
+    _parked_idx = models.Index("(evaluated_at) WHERE state = 'parked'")
+    _held_idx = models.Index("(ready_on) WHERE state = 'held'")
+    _day_idx = models.Index("(company_id, service_day)")
+
+    @api.depends("encounter", "line")
+    def _compute_display_name(self):
+        for charge in self:
+            charge.display_name = f"{charge.encounter} / {charge.line}"
+
+    @api.depends("event_id")
+    def _compute_followups(self):
+        for charge in self:
+            flow = charge.event_id.correlation_id
+            domain = Domain("correlation_id", "=", flow) & Domain("id", "!=", charge.event_id.id)
+            charge.followup_event_ids = self.env["integration.event"].search(domain, order="id", limit=200) if flow else False
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def _event_subject(self, type_name):
+        return f"charge/{self.id}"
+
+    def _event_cause(self):
+        return self.event_id or super()._event_cause()
+
+    def _event_data(self, type_name):
+        self.ensure_one()
+        wanted = "parked" if type_name == "finance.charge.parked.v1" else "rejected"
+        if self.state != wanted or self.mode != "live":
+            return None
+        return {
+            "company": str(self.company_id.id),
+            "id": str(self.id),
+            "number": None,
+            "date": fields.Date.to_string(self.service_day),
+            "encounter": self.encounter,
+            "line": self.line,
+            "reason": self.park_reason or "error",
+        }
+
+    # -- working out and resuming -----------------------------------------------------------------------------------------
+
+    def _evaluate(self):
+        """Work out what these charges mean, and let them be parked, held or ready accordingly."""
+        charges = self.filtered(lambda charge: charge.state in OPEN and charge.park_reason != "conflict")
+        if not charges:
+            return
+        now = fields.Datetime.now()
+        resolutions = self.env["integration.charge.resolver"]._resolve(charges)
+        effects = []
+        for charge in charges:
+            values = charge._values_of(resolutions[charge.id], now)
+            newly_parked = values["state"] == "parked" and values["park_reason"] != charge.park_reason
+            if values["state"] != charge.state or newly_parked:
+                effects.append(charge)
+            charge.write(values)
+            if newly_parked and charge.mode == "live":
+                charge._emit_event("finance.charge.parked.v1")
+        self.browse(charge.id for charge in effects)._state_effects()
+
+    def _values_of(self, resolution, now):
+        self.ensure_one()
+        parked = bool(resolution.problems)
+        state = "parked"
+        if not parked:
+            today = self.env["integration.charge.resolver"]._today(self)
+            state = "ready" if resolution.ready_on and resolution.ready_on <= today else "held"
+        reason, _detail = resolution.problems[0] if parked else (False, False)
+        values = {
+            **resolution.values,
+            "state": state,
+            "park_reason": reason,
+            "park_detail": "\n".join(detail for _reason, detail in resolution.problems) or False,
+            "ready_on": resolution.ready_on,
+            "recheck": False,
+            "evaluated_at": now,
+        }
+        if not parked:
+            values["parked_since"] = False
+        elif not self.parked_since:
+            values["parked_since"] = now
+        return values
+
+    def _state_effects(self):
+        """Write what became of these charges' units into the journal's effects."""
+        rows = []
+        for charge in self:
+            if not charge.event_id:
+                continue
+            status = charge.state if charge.state in ("parked", "rejected") else "applied"
+            reason = charge.park_reason or None if status != "applied" else None
+            rows.append((charge.event_id.id, charge.unit or charge.line, status, reason, charge))
+        # sudo: effects are bookkeeping of the journal, whoever pressed the button
+        self.env["integration.effect"].sudo()._put(rows)
+
+    @api.model
+    def _recheck(self, reasons=None, companies=None, systems=None):
+        """Mark parked charges for re-evaluation by the engine, because something they may wait for has changed.
+
+        :param reasons: park reasons (list), None for every reason
+        :param companies: only theirs (``res.company``)
+        :param systems: only what these systems sent (``integration.system``)
+        """
+        conditions = [SQL("state = 'parked' AND NOT COALESCE(recheck, false) AND park_reason <> 'conflict'")]
+        if reasons:
+            conditions.append(SQL("park_reason IN %s", tuple(reasons)))
+        if companies:
+            conditions.append(SQL("company_id IN %s", tuple(companies.ids)))
+        if systems:
+            conditions.append(SQL("system_id IN %s", tuple(systems.ids)))
+        self._mark(SQL(" AND ").join(conditions))
+
+    @api.model
+    def _recheck_held(self, companies=None):
+        """Mark charges on hold for re-evaluation: a billing rule has changed."""
+        condition = SQL("state IN ('held', 'ready') AND NOT COALESCE(recheck, false)")
+        if companies:
+            condition = SQL("%s AND company_id IN %s", condition, tuple(companies.ids))
+        self._mark(condition)
+
+    @api.model
+    def _mark(self, condition):
+        self.flush_model(["state", "recheck", "park_reason", "company_id", "system_id"])
+        # SQL: whoever mends a price list or a setting has no right to charges, and need not have
+        self.env.cr.execute(SQL("UPDATE integration_charge SET recheck = true WHERE %s", condition))
+        if self.env.cr.rowcount:
+            self.invalidate_model(["recheck"])
+            self.env["integration.engine"]._wake()
+
+    @api.model
+    def _chore_resume(self, limit):
+        """Re-evaluate marked charges, and parked ones not looked at for an hour; return how many are still to do."""
+        stale = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
+        domain = Domain("recheck", "=", True) & Domain("state", "in", OPEN) | (
+            Domain("state", "=", "parked") & Domain("evaluated_at", "<", stale) & Domain("park_reason", "!=", "conflict")
+        )
+        charges = self._of_all_companies().search(domain, order="id", limit=limit)
+        charges._evaluate_safely()
+        return self._of_all_companies().search_count(Domain("recheck", "=", True) & Domain("state", "in", OPEN), limit=limit)
+
+    @api.model
+    def _chore_ready(self, limit):
+        """Let charges whose hold is over become ready; return how many are still to do."""
+        domain = Domain("state", "=", "held") & Domain("ready_on", "<=", fields.Date.add(fields.Date.today(), days=1))
+        due = self._of_all_companies().search(domain, order="ready_on, id", limit=limit)
+        today = self.env["integration.charge.resolver"]._today
+        ripe = due.filtered(lambda charge: charge.ready_on <= today(charge))
+        ripe.write({"state": "ready"})
+        return len(ripe) if len(due) == limit else 0
+
+    def _of_all_companies(self):
+        """Return these records with every company of the engine's user at work."""
+        return self.with_context(allowed_company_ids=self.env.user.company_ids.ids)
+
+    def _evaluate_safely(self):
+        """Evaluate all; when one fails, evaluate one by one so that only that one parks."""
+        tools = self.env["integration.engine"]
+        if tools._contained(self._evaluate) is None:
+            return
+        for charge in self:
+            if tools._contained(charge._evaluate) is not None:
+                charge._park("error", charge.env._("This charge could not be worked out. Ask the integration team, then try again."))
+
+    def _park(self, reason, detail):
+        """Park these charges for a person."""
+        now = fields.Datetime.now()
+        for charge in self:
+            charge.write(
+                {
+                    "state": "parked",
+                    "park_reason": reason,
+                    "park_detail": detail,
+                    "parked_since": charge.parked_since or now,
+                    "evaluated_at": now,
+                    "recheck": False,
+                }
+            )
+        self._state_effects()
+        self.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
+
+    # -- buttons --------------------------------------------------------------------------------------------------------
+
+    def _as_reviewer(self):
+        """Return these charges writable, after proving that the user may decide about them.
+
+        :raises AccessError: for anybody but a finance reviewer of these companies
+        """
+        if not self.env.user.has_group("integration_core.group_finance_reviewer"):
+            raise AccessError(self.env._("Only a finance reviewer can decide about charges."))
+        self.check_access("read")
+        # sudo: nobody may write charges directly; the group and the record rules were checked just above
+        return self.sudo()
+
+    def action_approve(self):
+        """Approve ready charges; their draft invoices are made in the background.
+
+        :return: an action that shows the progress
+        """
+        charges = self._as_reviewer().filtered(lambda charge: charge.state == "ready" and charge.mode == "live")
+        if not charges:
+            raise UserError(self.env._("None of these charges is ready for review. Test charges are never billed."))
+        run = self.env["integration.billing.run"]._start(charges)
+        return run.action_open()
+
+    def action_try_again(self):
+        """Look again at parked charges, now."""
+        self.check_access("read")
+        parked = self.filtered(lambda charge: charge.state == "parked" and charge.park_reason != "conflict")
+        if not parked:
+            raise UserError(self.env._("Nothing to try again: choose parked charges."))
+        # sudo: working out again decides nothing; anybody who sees a parked charge may ask for it
+        parked.sudo()._evaluate_safely()
+        return True
+
+    def action_back_to_review(self):
+        """Take approved charges back to review, when they are on no invoice yet."""
+        charges = self._as_reviewer().filtered(lambda charge: charge.state == "approved")
+        charges.write({"state": "ready", "approved_by_id": False, "approved_at": False, "group_id": False})
+        return True
+
+    def action_reject(self):
+        """Ask why, then reject parked charges for good."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Reject charges"),
+            "res_model": "integration.charge.reject",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_charge_ids": self.ids},
+        }
+
+    def _reject(self, reason):
+        """Reject parked charges: they will never be billed."""
+        charges = self._as_reviewer().filtered(lambda charge: charge.state == "parked")
+        if not charges:
+            raise UserError(self.env._("Only parked charges can be rejected."))
+        charges.write({"state": "rejected", "ended_reason": reason, "recheck": False})
+        charges._state_effects()
+        charges.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.rejected.v1")
+        self.env["integration.audit"]._record("charge.reject", charges, reason=reason)
+
+    def action_accept_conflict(self):
+        """Let a conflicting content replace the charge it conflicts with: reversal and new, linked."""
+        for charge in self._as_reviewer().filtered(lambda charge: charge.park_reason == "conflict"):
+            present = charge.search(
+                [
+                    ("system_id", "=", charge.system_id.id),
+                    ("mode", "=", charge.mode),
+                    ("encounter", "=", charge.encounter),
+                    ("line", "=", charge.line),
+                    ("current", "=", True),
+                ]
+            )
+            present._replace_by(charge)
+            self.env["integration.audit"]._record("charge.accept_conflict", charge)
+        return True
+
+    def _replace_by(self, newer):
+        """Reverse this charge and make ``newer`` the line's current one."""
+        self._reverse(newer.event_id, self.env._("Corrected"))
+        self.current = False
+        self.flush_recordset()
+        newer.write({"current": True, "supersedes_id": self.id, "park_reason": False, "park_detail": False})
+        newer._evaluate()
+
+    def action_open_invoice(self):
+        """Open the invoice this charge is on."""
+        self.ensure_one()
+        return self.invoice_id._integration_open()
+
+    def action_open_credit_note(self):
+        """Open the credit note that reverses this charge."""
+        self.ensure_one()
+        return self.credit_line_id.move_id._integration_open()

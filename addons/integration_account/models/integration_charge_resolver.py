@@ -1,0 +1,255 @@
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from odoo import api, fields, models
+from odoo.addons.integration_core.domain import decimals
+
+from ..domain import payer
+
+
+@dataclass
+class Resolution:
+    """What one charge means in Odoo, as far as it could be worked out."""
+
+    values: dict = field(default_factory=dict)
+    problems: list = field(default_factory=list)  # of (park reason, what to do)
+    ready_on: object = None
+
+    def park(self, reason, detail):
+        """Note one thing that keeps the charge from being billable."""
+        self.problems.append((reason, detail))
+
+
+class IntegrationChargeResolver(models.AbstractModel):
+    """Works out what charges mean: company, product, cost center, customer, currency, quantity and price. In bulk.
+
+    Every code is mapped at the day of service in the facility's time zone. What is missing parks; nothing is guessed.
+    """
+
+    _name = "integration.charge.resolver"
+    _description = "Meaning of charges"
+
+    @api.model
+    def _resolve(self, charges):
+        """Return ``{charge id: Resolution}``."""
+        results = {charge.id: Resolution() for charge in charges}
+        for system, of_system in charges.grouped("system_id").items():
+            self._resolve_companies(system, of_system, results)
+            companies = of_system.grouped(lambda charge: results[charge.id].values["company_id"])
+            for company_id, of_company in companies.items():
+                worker = self.with_company(company_id)
+                worker._resolve_codes(system, of_company.with_company(company_id), results)
+        return results
+
+    @api.model
+    def _zone(self, system, company=None):
+        """Return the time zone (``ZoneInfo``) that decides days: the facility's when it has one, else the system's."""
+        return ZoneInfo((company and company.sudo().partner_id.tz) or system.timezone or "UTC")  # sudo: a time zone is public
+
+    @api.model
+    def _today(self, charge):
+        """Return today's date where the charge belongs."""
+        return datetime.now(self._zone(charge.system_id, charge.facility and charge.company_id)).date()
+
+    @api.model
+    def _local_day(self, moment, zone):
+        """Return the day of a naive UTC ``moment`` in ``zone``."""
+        return moment.replace(tzinfo=timezone.utc).astimezone(zone).date()
+
+    # -- companies --------------------------------------------------------------------------------------------------------
+
+    def _resolve_companies(self, system, charges, results):
+        zone = self._zone(system)
+        keys = {
+            charge: (system._code_system("facility"), charge.facility, self._local_day(charge.performed_at, zone))
+            for charge in charges
+            if charge.facility
+        }
+        entities = self._entities(system, "facility", set(keys.values()), system.company_id)
+        for charge in charges:
+            company = entities[keys[charge]].facility_company_id if entities.get(keys.get(charge)) else None
+            if charge.facility and not company:
+                results[charge.id].park(
+                    "facility_unmapped", self.env._("Map facility %s to a company.", charge.facility)
+                )
+                self._ask(system, "facility", [(keys[charge], charge.facility)], system.company_id)
+            company = company or system.company_id
+            day = self._local_day(charge.performed_at, self._zone(system, charge.facility and company))
+            results[charge.id].values.update(company_id=company.id, service_day=day)
+        self._let_in(charges, results)
+
+    def _let_in(self, charges, results):
+        companies = self.env["res.company"].browse({results[charge.id].values["company_id"] for charge in charges})
+        if companies - self.env.user.company_ids and self.env.user == self.env.ref("integration_core.user_engine"):
+            companies._let_engine_in()
+
+    # -- codes ------------------------------------------------------------------------------------------------------------
+
+    def _resolve_codes(self, system, charges, results):
+        company = self.env.company
+        self._resolve_services(system, charges, results, company)
+        self._resolve_departments(system, charges, results, company)
+        self._resolve_customers(system, charges, results, company)
+        self._resolve_quantities(charges, results)
+        self.env["integration.charge.pricing"]._price(system, charges, results)
+        rule_of = self.env["integration.billing.rule"]._by_class(company)
+        for charge in charges:
+            result = results[charge.id]
+            encounter = charge.encounter_id.sudo()  # sudo: it may have been opened for another company
+            zone = self._zone(system, charge.facility and company)
+            discharged = encounter.discharged_at and self._local_day(encounter.discharged_at, zone)
+            rule = rule_of(encounter.encounter_class)
+            result.ready_on = rule._ready_on(result.values["service_day"], discharged or None)
+
+    def _entities(self, system, kind, keys, company):
+        """Return ``{key: entity}`` for (code system, code, day) keys; one query."""
+        if not keys:
+            return {}
+        # sudo: the engine answers for the mapping, which few users may read in full
+        return self.env["integration.identifier"].sudo()._resolve(system, kind, keys, company)
+
+    def _ask(self, system, kind, missing, company):
+        """Put unmapped codes on the stewards' desk; ``missing`` is a list of (key, display)."""
+        codes = {(key[0], key[1]): display for key, display in missing}
+        if codes:
+            # sudo: asking for a mapping is what happens to whoever sends an unknown code
+            self.env["integration.mapping.task"].sudo()._request(system, kind, codes, company)
+
+    def _look_up(self, system, kind, codes, company, results):
+        """Return ``{charge: entity or empty}`` and ask for what is missing.
+
+        :param codes: ``{charge: (code system, code, display)}``
+        """
+        keys = {
+            charge: (code_system, code, results[charge.id].values["service_day"])
+            for charge, (code_system, code, _display) in codes.items()
+        }
+        entities = self._entities(system, kind, set(keys.values()), company)
+        found = {charge: entities.get(key) or self.env["integration.entity"] for charge, key in keys.items()}
+        self._ask(system, kind, [(keys[charge], codes[charge][2]) for charge in codes if not found[charge]], company)
+        return found
+
+    def _resolve_services(self, system, charges, results, company):
+        declared = system._code_system("service")
+        codes = {
+            charge: (charge.code_system or declared, charge.service_code, charge.display or charge.service_code)
+            for charge in charges
+        }
+        found = self._look_up(system, "service", codes, company, results)
+        for charge in charges:
+            product = found[charge].product_id
+            results[charge.id].values["product_id"] = product.id
+            if not product:
+                results[charge.id].park(
+                    "service_unmapped", self.env._("Map service code %s to a product.", charge.service_code)
+                )
+
+    def _resolve_departments(self, system, charges, results, company):
+        centers = charges.filtered("cost_center")
+        departments = charges.filtered(lambda charge: charge.department and not charge.cost_center)
+        # A line's own cost center decides; its department is then only looked at by people.
+        found_centers = self._look_up(system, "cost_center", self._codes(system, "cost_center", centers), company, results)
+        found = self._look_up(system, "department", self._codes(system, "department", departments), company, results)
+        for charge in charges:
+            result = results[charge.id]
+            account = self.env["account.analytic.account"]
+            if charge in centers:
+                account = found_centers[charge].analytic_account_id
+                if not account:
+                    result.park("cost_center_unmapped", self.env._("Map cost center %s.", charge.cost_center))
+            elif charge in departments:
+                account = found[charge]._cost_center() if found[charge] else account
+                if not found[charge]:
+                    result.park("department_unmapped", self.env._("Map department %s.", charge.department))
+                elif not account:
+                    result.park(
+                        "department_without_cost_center",
+                        self.env._("Give department %s a cost center.", charge.department),
+                    )
+            result.values["analytic_account_id"] = account.id
+
+    def _codes(self, system, kind, charges):
+        declared = system._code_system(kind)
+        return {charge: (declared, charge[kind], charge[kind]) for charge in charges}
+
+    # -- customer ---------------------------------------------------------------------------------------------------------
+
+    def _resolve_customers(self, system, charges, results, company):
+        chosen = {charge: self._source(system, charge) for charge in charges}
+        declared = system._code_system("payer")
+        codes = {
+            charge: (declared, code, code) for charge, (_terms, source, code) in chosen.items()
+            if source is payer.Source.COVERAGE
+        }
+        found = self._look_up(system, "payer", codes, company, results)
+        for charge, (terms, source, code) in chosen.items():
+            result = results[charge.id]
+            partner = self.env["res.partner"]
+            if source is payer.Source.COVERAGE:
+                partner = found[charge].partner_id
+                if not partner:
+                    result.park("payer_unmapped", self.env._("Map payer %s to a customer.", code))
+            elif source is payer.Source.GUARANTOR:
+                partner = terms.guarantor_id.partner_id
+                if not partner:
+                    result.park("guarantor_unknown", self.env._("The guarantor's name was never sent: ask the sender for it."))
+            elif source is payer.Source.SELF_PAY:
+                partner = company.integration_self_pay_partner_id
+                if not partner:
+                    result.park("no_self_pay_customer", self.env._("Choose the self-pay customer in the settings of %s.", company.name))
+            else:
+                result.park("no_payer", self.env._("The sender named nobody who pays: ask for a payer, a guarantor or self-pay."))
+            result.values["partner_id"] = partner.id
+
+    def _source(self, system, charge):
+        # The line's own message decides; without payer fields in it, the encounter's admission; then the system's default.
+        # sudo: the encounter may have been opened for another company
+        encounter = charge.encounter_id.sudo()
+        terms = charge if charge.payer_told else encounter
+        source, code = payer.choose(
+            coverage=terms.coverage or (),
+            has_guarantor=bool(terms.guarantor_id),
+            self_pay=terms.self_pay,
+            self_pay_default=system.self_pay_default,
+        )
+        return terms, source, code
+
+    # -- quantity ---------------------------------------------------------------------------------------------------------
+
+    def _resolve_quantities(self, charges, results):
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        for charge in charges:
+            result = results[charge.id]
+            quantity = Decimal(charge.quantity_sent) - charge._voided_quantity()
+            result.values["quantity"] = float(quantity)
+            if decimals.changes_at(Decimal(charge.quantity_sent), digits):
+                result.park(
+                    "quantity_precision",
+                    self.env._(
+                        "Odoo would round quantity %(quantity)s: set Product Unit to %(digits)s decimals.",
+                        quantity=charge.quantity_sent,
+                        digits=decimals.digits_needed(Decimal(charge.quantity_sent)),
+                    ),
+                )
+            product = self.env["product.product"].browse(result.values["product_id"])
+            if charge.uom_sent and product and charge.uom_sent not in self._unit_names(product.uom_id):
+                result.park(
+                    "unit_unknown",
+                    self.env._(
+                        "The sender counts %(code)s in %(sent)s, the product in %(ours)s: mend one of them.",
+                        code=charge.service_code,
+                        sent=charge.uom_sent,
+                        ours=product.uom_id.name,
+                    ),
+                )
+
+    @api.model
+    def _unit_names(self, uom):
+        return {uom.name, uom.with_context(lang="en_US").name}
+
+    @api.model
+    def _naive(self, moment):
+        """Return an aware datetime as naive UTC, as Odoo stores times."""
+        return fields.Datetime.to_datetime(moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0))

@@ -1,0 +1,88 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class IntegrationEncounter(models.Model):
+    """A patient's stay or visit, as one clinical system numbers it. Holds no patient data but a keyed hash."""
+
+    _name = "integration.encounter"
+    _inherit = ["integration.payer.mixin"]
+    _description = "Encounter"
+    _order = "id desc"
+
+    name = fields.Char("Encounter", required=True, readonly=True)
+    system_id = fields.Many2one("integration.system", required=True, readonly=True, ondelete="restrict", index=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True, default="live")
+    encounter_class = fields.Char("Class", readonly=True)
+    admitted_at = fields.Datetime("Admitted", readonly=True)
+    discharged_at = fields.Datetime("Discharged", readonly=True)
+    told_at = fields.Datetime(readonly=True, help="Time of the newest admission told.")
+    patient_ref = fields.Char("Patient (hashed)", readonly=True)
+    state = fields.Selection(
+        [("open", "Open"), ("discharged", "Discharged")], compute="_compute_state", store=True, readonly=True
+    )
+    charge_ids = fields.One2many("integration.charge", "encounter_id")
+    ready_count = fields.Integer(compute="_compute_counts")
+    parked_count = fields.Integer(compute="_compute_counts")
+    charge_count = fields.Integer(compute="_compute_counts")
+
+    _name_uniq = models.UniqueIndex("(system_id, name, mode)", "A system's encounter number names one encounter.")
+
+    @api.depends("discharged_at")
+    def _compute_state(self):
+        for encounter in self:
+            encounter.state = "discharged" if encounter.discharged_at else "open"
+
+    def _compute_counts(self):
+        rows = self.env["integration.charge"]._read_group(
+            [("encounter_id", "in", self.ids)], ["encounter_id", "state"], ["__count"]
+        )
+        counts = {(encounter.id, state): count for encounter, state, count in rows}
+        for encounter in self:
+            encounter.ready_count = counts.get((encounter.id, "ready"), 0)
+            encounter.parked_count = counts.get((encounter.id, "parked"), 0)
+            encounter.charge_count = sum(count for (one, _state), count in counts.items() if one == encounter.id)
+
+    @api.model
+    def _ensure(self, system, company, mode, names):
+        """Return ``{name: encounter}``, missing ones created.
+
+        Two workers may meet here with the same number: the unique index decides, not a search.
+        """
+        names = sorted(set(names))
+        self.env.cr.execute_values(
+            """
+            INSERT INTO integration_encounter
+                (system_id, company_id, mode, name, state, create_uid, write_uid, create_date, write_date) VALUES %s
+            ON CONFLICT (system_id, name, mode) DO NOTHING
+            """,
+            [(system.id, company.id, mode, name, "open", self.env.uid, self.env.uid) for name in names],
+            template="(%s, %s, %s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')",
+        )
+        # sudo: an encounter may have been opened for another company than this message's
+        found = self.sudo().search([("system_id", "=", system.id), ("mode", "=", mode), ("name", "in", names)])
+        return {encounter.name: encounter.sudo(False) for encounter in found}
+
+    def _recheck_charges(self):
+        """Work out again what an admission or a discharge may change: charges that wait, by nobody approved yet."""
+        # sudo: the facility may have put charges into another company than the message's
+        charges = self.env["integration.charge"].sudo().search(
+            [("encounter_id", "in", self.ids), ("state", "in", ("parked", "held", "ready"))], order="id"
+        )
+        charges.sudo(False)._of_all_companies()._evaluate()
+
+    def action_approve_charges(self):
+        """Approve every ready charge of these encounters."""
+        charges = self.env["integration.charge"].search(
+            [("encounter_id", "in", self.ids), ("state", "=", "ready"), ("mode", "=", "live")]
+        )
+        if not charges:
+            raise UserError(self.env._("These encounters have no charges ready for review."))
+        return charges.action_approve()
+
+    def action_open_charges(self):
+        """Open the charges of this encounter."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("integration_account.action_charge")
+        return {**action, "domain": [("encounter_id", "=", self.id)], "context": {}}

@@ -1,0 +1,81 @@
+from odoo import models
+from odoo.addons.integration_core.domain import timestamps
+
+from ..domain import lines, payer
+
+
+class ServiceFinalizedHandler(models.AbstractModel):
+    _name = "integration.handler.service_finalized"
+    _inherit = "integration.handler"
+    _description = "Charges from finalized services"
+    _handles = ("clinical.service.finalized.v1",)
+
+    def _handle(self, batch):
+        self.env["integration.charge.intake"]._take(batch)
+
+
+class ServiceVoidedHandler(models.AbstractModel):
+    _name = "integration.handler.service_voided"
+    _inherit = "integration.handler"
+    _description = "Voids of services"
+    _handles = ("clinical.service.voided.v1",)
+
+    def _handle(self, batch):
+        for handled in batch:
+            self.env["integration.charge.void"]._take(handled, lines.read_voids(handled.data))
+
+
+class EncounterAdmittedHandler(models.AbstractModel):
+    _name = "integration.handler.encounter_admitted"
+    _inherit = "integration.handler"
+    _description = "Encounters and who pays for them"
+    _handles = ("clinical.encounter.admitted.v1",)
+
+    def _handle(self, batch):
+        encounters = self.env["integration.charge.intake"]._encounters(batch)
+        touched = self.env["integration.encounter"]
+        for handled in batch:
+            encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
+            told_at = handled.event.occurred_at or handled.event.received_at
+            # Messages may overtake each other: an older admission does not undo a newer one.
+            if not encounter.told_at or encounter.told_at <= told_at:
+                encounter.write(self._values(handled, told_at))
+                touched |= encounter
+            handled.event._record_effects([("", "applied", None, encounter)])
+        touched._recheck_charges()
+
+    def _values(self, handled, told_at):
+        system = handled.event.system_id
+        admitted = timestamps.parse(handled.data["admitted_at"])
+        values = {
+            "told_at": told_at,
+            "admitted_at": self.env["integration.charge.resolver"]._naive(admitted),
+            "patient_ref": self._patient_ref(system, handled.data),
+        }
+        if handled.data.get("class"):
+            values["encounter_class"] = handled.data["class"]
+        terms = payer.read_terms(handled.data)
+        company = handled.event.company_id
+        return {**values, **self.env["integration.encounter"]._payer_values(system, company, terms, told_at)}
+
+    def _patient_ref(self, system, data):
+        # Patient numbers are not finance data: a keyed hash tells two patients apart and no more.
+        return self.env["integration.keyring"]._keyed_hash(data["patient"]["id"], scope=f"patient:{system.code}")
+
+
+class EncounterDischargedHandler(models.AbstractModel):
+    _name = "integration.handler.encounter_discharged"
+    _inherit = "integration.handler"
+    _description = "Discharges, from which hold days count"
+    _handles = ("clinical.encounter.discharged.v1",)
+
+    def _handle(self, batch):
+        encounters = self.env["integration.charge.intake"]._encounters(batch)
+        touched = self.env["integration.encounter"]
+        for handled in batch:
+            encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
+            discharged = timestamps.parse(handled.data["discharged_at"])
+            encounter.discharged_at = self.env["integration.charge.resolver"]._naive(discharged)
+            handled.event._record_effects([("", "applied", None, encounter)])
+            touched |= encounter
+        touched._recheck_charges()

@@ -1,0 +1,111 @@
+from decimal import Decimal
+
+from odoo import api, models
+from odoo.addons.integration_mapping.domain.waiting import Waiting
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+_FIELDS = {"service": "service_code", "department": "department", "cost_center": "cost_center", "facility": "facility"}
+# The first-ranked payer of a charge is its own, else its encounter's.
+_PAYER = """(SELECT COALESCE(CASE WHEN c.payer_told THEN c.coverage ->> 0 END, e.coverage ->> 0)
+               FROM integration_encounter e WHERE e.id = c.encounter_id)"""
+_COLUMNS = {
+    "service": SQL("c.service_code"),
+    "department": SQL("c.department"),
+    "cost_center": SQL("c.cost_center"),
+    "facility": SQL("c.facility"),
+    "payer": SQL(_PAYER),
+}
+_REASONS = {
+    "service": ["service_unmapped"],
+    "department": ["department_unmapped", "department_without_cost_center"],
+    "cost_center": ["cost_center_unmapped"],
+    "facility": ["facility_unmapped"],
+    "payer": ["payer_unmapped"],
+}
+
+
+class IntegrationMappingTask(models.Model):
+    _inherit = "integration.mapping.task"
+
+    @api.model
+    def _mapping_changed(self, identifiers):
+        result = super()._mapping_changed(identifiers)
+        # sudo: a steward mends the mapping and need not see charges
+        charges = self.env["integration.charge"].sudo()
+        marked = charges.browse()
+        for identifier in identifiers:
+            domain = charges._waiting_for(identifier.kind, identifier.system_id, [identifier.code])
+            if domain is not None:
+                marked |= charges.search(domain)
+        if marked:
+            marked.write({"recheck": True})
+            self.env["integration.engine"]._wake()
+        return result
+
+
+    def _waiting(self):
+        """Add the parked charges that wait for each code; money as sent, per currency as sent."""
+        waiting = dict(super()._waiting())
+        for kind, column in _COLUMNS.items():
+            tasks = self.filtered(lambda task, kind=kind: task.kind == kind)
+            if tasks:
+                for task_id, one in tasks._waiting_charges(_REASONS[kind], column):
+                    waiting[task_id] = waiting[task_id] + one if task_id in waiting else one
+        return waiting
+
+    def _waiting_charges(self, reasons, column):
+        """Yield (task id, Waiting) per task and currency; one query."""
+        self.env["integration.charge"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT t.id, c.currency_code, company.name, count(*), sum(c.amount_sent) FILTER (WHERE c.priced),
+                       count(*) FILTER (WHERE NOT COALESCE(c.priced, false)), min(c.parked_since), min(c.service_day)
+                  FROM integration_mapping_task t
+                  JOIN integration_charge c
+                    ON c.system_id = t.system_id AND c.state = 'parked' AND c.mode = 'live'
+                   AND c.park_reason IN %(reasons)s AND %(column)s = t.code
+                  JOIN res_company co ON co.id = t.company_id
+                  JOIN res_currency company ON company.id = co.currency_id
+                 WHERE t.id IN %(ids)s
+                 GROUP BY t.id, c.currency_code, company.name
+                """,
+                reasons=tuple(reasons),
+                column=column,
+                ids=tuple(self.ids),
+            )
+        )
+        for task_id, sent, own, count, amount, unknown, since, day in rows:
+            amounts = {sent or own: Decimal(str(amount))} if amount is not None else {}
+            yield task_id, Waiting(count, amounts, unknown, since, day)
+
+
+class IntegrationCharge(models.Model):
+    _inherit = "integration.charge"
+
+    @api.model
+    def _waiting_for(self, kind, system, codes):
+        """Return the domain of charges that a mapping of ``codes`` may change, None when charges have no such codes.
+
+        Payers are not stored by code on every charge: all that wait for one are looked at again.
+        """
+        if kind not in _REASONS:
+            return None
+        domain = Domain("system_id", "=", system.id) & Domain("park_reason", "!=", "conflict")
+        if kind in _FIELDS:
+            open_states = Domain("state", "in", ("parked", "held", "ready"))
+            return domain & open_states & Domain(_FIELDS[kind], "in", codes)
+        return domain & Domain("state", "=", "parked")
+
+
+class IntegrationEntity(models.Model):
+    _inherit = "integration.entity"
+
+    def write(self, vals):
+        result = super().write(vals)
+        if not vals.keys().isdisjoint(("parent_id", "analytic_account_id", "partner_id", "product_id", "facility_company_id")):
+            reasons = [reason for kind in set(self.mapped("kind")) for reason in _REASONS.get(kind, ())]
+            if reasons:
+                self.env["integration.charge"]._recheck([*reasons, "department_without_cost_center"])
+        return result

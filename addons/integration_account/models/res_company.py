@@ -1,0 +1,25 @@
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    integration_self_pay_partner_id = fields.Many2one(
+        "res.partner",
+        "Self-pay customer",
+        check_company=True,
+        help="The customer of charges that the patient pays and for which no guarantor is named.",
+    )
+    integration_sale_journal_id = fields.Many2one(
+        "account.journal",
+        "Journal for charges",
+        domain=[("type", "=", "sale")],
+        check_company=True,
+        help="Invoices from charges go here; empty: Odoo's default sales journal.",
+    )
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get("integration_self_pay_partner_id"):
+            self.env["integration.charge"]._recheck(["no_self_pay_customer"], companies=self)
+        return result
