@@ -1,4 +1,4 @@
-"""A hospital's day against a real Odoo: what was sent becomes exactly the invoices, credit notes and news that it must."""
+"""A hospital's day against a real Odoo: what was sent becomes exactly the invoices, credits and news that it must."""
 
 import base64
 import json
@@ -24,8 +24,10 @@ from simulator.writer import Fate, Plan, PlannedLine
 REPO = Path(__file__).resolve().parents[1]
 HOSPITAL = json.loads((REPO / "addons" / "integration_demo" / "hospital.json").read_text())
 REVIEWER = "finance.reviewer"
+TODAY = datetime.now(timezone.utc).date()
+DAY = ("--day", "--date", str(TODAY))
 CENT = Decimal("0.01")
-PARKED = {"unmapped_service", "unmapped_department", "no_payer", "precision", "conflict"}
+PARKED = {"service_unmapped", "department_unmapped", "no_payer", "quantity_precision", "conflict"}
 
 
 def simulate(server, *arguments: str) -> str:
@@ -71,8 +73,8 @@ def expected_invoices(plan: Plan) -> dict[str, Decimal]:
 def charges(server) -> list[tuple]:
     """Everything that says what has become of the lines, to be compared before and after."""
     return server.sql(
-        "SELECT encounter, line, revision, quantity, amount, state, park_reason, current, invoice_line_id, credit_line_id"
-        " FROM integration_charge ORDER BY encounter, line, revision, id"
+        "SELECT encounter, line, revision, quantity, amount, state, park_reason, current, invoice_line_id,"
+        " credit_line_id FROM integration_charge ORDER BY encounter, line, revision, id"
     )
 
 
@@ -97,13 +99,13 @@ def server(odoo_server, receiver):
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return day.plan_day(hospital.load(), datetime.now(timezone.utc).date(), 1)
+    return day.plan_day(hospital.load(), TODAY, 1)
 
 
 @pytest.fixture(scope="module")
 def printed(server, plan) -> str:
     """The day has been sent and worked off; what the simulator printed."""
-    return simulate(server, "--day", "--wait")
+    return simulate(server, *DAY, "--wait")
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +151,8 @@ def test_what_cannot_be_resolved_is_parked_with_its_reason_and_money(server, pri
     parked = server.sql("SELECT park_reason, amount, park_detail FROM integration_charge WHERE state = 'parked'")
     assert Counter(reason for reason, *_ in parked) == Counter(PARKED)
     amounts = {reason: Decimal(str(amount)).quantize(CENT) for reason, amount, _detail in parked}
-    assert amounts["unmapped_service"] == Decimal("64.00")
-    assert amounts["precision"] == Decimal("2.55")
+    assert amounts["service_unmapped"] == Decimal("64.00")
+    assert amounts["quantity_precision"] == Decimal("2.55")
     assert all(detail for *_, detail in parked)
 
 
@@ -171,7 +173,7 @@ def test_lines_carry_cost_centers_and_customers(server, invoiced):
 
 def test_everything_sent_again_changes_nothing(server, invoiced):
     before = charges(server), documents(server)
-    again = simulate(server, "--day", "--wait")
+    again = simulate(server, *DAY, "--wait")
     assert (charges(server), documents(server)) == before
     rows = next(line for line in again.splitlines() if line.startswith("all ")).split()
     assert rows[2] == "0", again
@@ -220,8 +222,8 @@ def test_one_correlation_leads_from_the_first_message_to_the_delivery(server, re
 
 
 def test_corrections_after_billing_become_draft_credit_notes(server, plan, posted, receiver, wait_until):
-    after = day.plan_day_after(hospital.load(), datetime.now(timezone.utc).date(), 1)
-    assert "The equation holds." in simulate(server, "--day-after", "--wait")
+    after = day.plan_day_after(hospital.load(), TODAY, 1)
+    assert "The equation holds." in simulate(server, "--day-after", "--date", str(TODAY), "--wait")
     changed = [key for key in plan.lines if plan.lines[key] != after.lines[key]]
     whole, part, corrected = sorted(
         changed,

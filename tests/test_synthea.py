@@ -37,7 +37,7 @@ def totals(server, condition: str = "TRUE") -> tuple[int, int, int, Decimal]:
 
 def test_every_charge_is_there_to_the_cent(server, printed):
     assert totals(server) == (CHARGES, ENCOUNTERS, FREE, TOTAL)
-    assert server.sql("SELECT DISTINCT state, park_reason FROM integration_charge") == [("parked", "unmapped_service")]
+    assert server.sql("SELECT DISTINCT state, park_reason FROM integration_charge") == [("parked", "service_unmapped")]
     assert f"{TOTAL:,}" in printed
     assert "The equation holds." in printed
 
