@@ -1,0 +1,420 @@
+"""One POST against real sockets: what good receivers answer, and what bad ones do to whoever waits for them."""
+
+import datetime
+import gzip
+import socket
+import struct
+import threading
+import time
+
+import pytest
+from receivers import answering
+
+from integration_outbound.domain import http_sender
+from integration_outbound.domain.http_sender import Sender
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+KEEP = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+def sender():
+    sender = Sender(resolver=lambda _host, _port: ["127.0.0.1"])
+    yield sender
+    sender.close()
+
+
+def post(sender, receiver, *, host="127.0.0.1", scheme="http", path="/hook", **options):
+    options = {"headers": {"Webhook-Id": "m1"}, "body": b"{}", "allowed": receiver.allowed, "deadline": 5, **options}
+    return sender.send(f"{scheme}://{host}:{receiver.port}{path}", **options)
+
+
+def test_what_arrives_and_what_is_answered(sender, receive):
+    receiver = receive(
+        answering(b"HTTP/1.1 202 Accepted\r\nRetry-After: 7\r\nX-Secret: s\r\nConnection: close\r\n\r\nthanks")
+    )
+    result = post(sender, receiver, host="receiver.example", path="/hook?a=b", body=b"x" * 100_000)
+    assert (result.status, result.error, result.excerpt) == (202, None, b"thanks")
+    assert result.headers == {"retry-after": "7"}
+    assert set(result.timings) == {"dns", "connect", "request", "answer", "body"}
+    assert 0 < result.elapsed < 5
+    ((line, headers, body),) = receiver.requests
+    assert line == "POST /hook?a=b HTTP/1.1"
+    assert headers == {
+        "host": f"receiver.example:{receiver.port}",
+        "accept-encoding": "identity",
+        "webhook-id": "m1",
+        "content-length": "100000",
+    }
+    assert body == b"x" * 100_000
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 400, 410, 429, 500, 503])
+def test_any_status_is_reported_and_redirects_are_not_followed(sender, receive, status):
+    head = f"HTTP/1.1 {status} X\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n".encode()
+    receiver = receive(answering(head))
+    result = post(sender, receiver)
+    assert (result.status, result.error) == (status, None)
+    assert receiver.connections == 1
+
+
+def test_proxy_settings_are_not_read(sender, receive, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert post(sender, receive(answering(OK))).status == 200
+
+
+class TestAnswers:
+    def excerpt(self, sender, receive, head, *parts):
+        receiver = receive(answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head + b"\r\n", *parts))
+        return post(sender, receiver).excerpt
+
+    def test_long_answers_are_cut(self, sender, receive):
+        head = b"Content-Length: 100000\r\n"
+        assert self.excerpt(sender, receive, head, b"x" * 100_000) == b"x" * 16384
+
+    def test_chunked(self, sender, receive):
+        head = b"Transfer-Encoding: chunked\r\n"
+        assert self.excerpt(sender, receive, head, b"2\r\nab\r\n", b"1;x=y\r\nc\r\n0\r\n\r\n") == b"abc"
+
+    def test_a_compressed_bomb_is_cut_after_decompression(self, sender, receive):
+        bomb = gzip.compress(b"\0" * 10_000_000)
+        head = f"Content-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n".encode()
+        assert self.excerpt(sender, receive, head, bomb) == b"\0" * 16384
+
+    @pytest.mark.parametrize("encoding", [b"gzip", b"br"])
+    def test_what_cannot_be_decoded_is_left_out(self, sender, receive, encoding):
+        assert self.excerpt(sender, receive, b"Content-Encoding: " + encoding + b"\r\n", b"garbage") == b""
+
+
+def stall(receiver, connection):
+    receiver.read_request(connection)
+    receiver.release.wait(30)
+
+
+def drip(*, start):
+    def script(receiver, connection):
+        receiver.read_request(connection)
+        connection.sendall(start)
+        while not receiver.release.wait(0.05):
+            connection.sendall(b"x")
+
+    return script
+
+
+def deaf(receiver, _connection):
+    receiver.release.wait(30)
+
+
+class TestDeadline:
+    """Each of these would hold a thread for ever under a timeout per read."""
+
+    @pytest.mark.parametrize(
+        ("script", "step"),
+        [
+            (stall, "waiting"),
+            (drip(start=b"HTTP/1.1 200 OK\r\nX-Slow: "), "waiting"),
+            (drip(start=b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), "reading"),
+            (drip(start=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n"), "reading"),
+        ],
+    )
+    def test_slow_receivers(self, sender, receive, script, step):
+        result = post(sender, receive(script), deadline=0.4)
+        assert (result.status, result.error) == (None, "timeout")
+        assert step in result.detail
+        assert 0.4 <= result.elapsed < 2
+
+    def test_a_receiver_that_does_not_read(self, sender, receive):
+        result = post(sender, receive(deaf), body=b"x" * 20_000_000, deadline=0.4)
+        assert result.error == "timeout"
+        assert "sending" in result.detail
+
+    def test_tls_that_never_answers(self, sender, receive):
+        result = post(sender, receive(deaf), scheme="https", deadline=0.4)
+        assert result.error == "timeout"
+        assert "encryption" in result.detail
+
+    def test_a_resolver_that_hangs(self, receive):
+        release = threading.Event()
+        slow = Sender(resolver=lambda _host, _port: release.wait(30) and ["127.0.0.1"])
+        result = post(slow, receive(answering(OK)), host="receiver.example", deadline=0.3)
+        release.set()
+        assert result.error == "timeout"
+        assert "looking up" in result.detail
+
+    def test_too_many_hanging_look_ups_wait_in_line(self, receive, monkeypatch):
+        monkeypatch.setattr(http_sender, "_lookups", threading.BoundedSemaphore(1))
+        http_sender._lookups.acquire()
+        sender = Sender(resolver=lambda _host, _port: ["127.0.0.1"])
+        assert post(sender, receive(answering(OK)), host="receiver.example", deadline=0.1).error == "timeout"
+
+    def test_no_time_at_all(self, sender, receive):
+        assert post(sender, receive(answering(OK)), deadline=0).error == "timeout"
+
+
+def reset(receiver, connection):
+    receiver.read_request(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class TestFailures:
+    def test_nothing_listens(self, sender, receive):
+        receiver = receive(answering(OK))
+        receiver.close()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        result = sender.send(f"http://127.0.0.1:{port}/", headers={}, body=b"", allowed={f"127.0.0.1:{port}"})
+        assert result.error == "connection_refused"
+
+    @pytest.mark.parametrize(
+        ("script", "error"),
+        [
+            (reset, "connection_reset"),
+            (answering(), "connection_reset"),
+            (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), "connection_reset"),
+            (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf"), "connection_reset"),
+            (answering(b"SSH-2.0-OpenSSH\r\n"), "bad_response"),
+            (answering(b"HTTP/1.1 nonsense\r\n\r\n"), "bad_response"),
+            (answering(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"), "bad_response"),
+            (answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"), "bad_response"),
+            (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "connection_reset"),
+        ],
+    )
+    def test_broken_answers(self, sender, receive, script, error):
+        result = post(sender, receive(script))
+        assert (result.status, result.error) == (None, error)
+        assert result.detail
+
+    def test_an_answer_before_the_whole_message_was_read(self, sender, receive):
+        def script(receiver, connection):
+            connection.recv(100)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+
+        assert post(sender, receive(script), body=b"x" * 5_000_000).status == 413
+
+    def test_names_that_do_not_resolve(self, receive):
+        def resolver(_host, _port):
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+        result = post(Sender(resolver=resolver), receive(answering(OK)), host="receiver.example")
+        assert result.error == "dns_failure"
+
+    def test_a_failure_of_the_resolver_itself(self, receive):
+        def resolver(_host, _port):
+            raise ValueError
+
+        result = post(Sender(resolver=resolver), receive(answering(OK)), host="receiver.example")
+        assert result.error == "bad_response"
+
+    @pytest.mark.parametrize(
+        "headers", [{"x": "a\r\nInjected: y"}, {"x": "é"}, {"bad name": "y"}, {"x": "a\0"}, {"": "y"}]
+    )
+    def test_headers_cannot_be_injected(self, sender, receive, headers):
+        receiver = receive(answering(OK))
+        assert post(sender, receiver, headers=headers).error == "bad_url"
+        assert receiver.connections == 0
+
+
+class TestGuard:
+    def test_refused_before_any_connection(self, sender, receive):
+        receiver = receive(answering(OK))
+        for url in (f"http://127.0.0.1:{receiver.port}/", f"https://127.0.0.1:{receiver.port}/"):
+            assert sender.send(url, headers={}, body=b"").error == "egress_refused"
+        assert sender.send("https://user@example.org/", headers={}, body=b"").error == "bad_url"
+        assert receiver.connections == 0
+
+    def test_a_name_that_leads_inside(self, receive):
+        receiver = receive(answering(OK))
+        sender = Sender(resolver=lambda _host, _port: ["8.8.8.8", "127.0.0.1"])
+        result = sender.send(f"https://evil.example:{receiver.port}/", headers={}, body=b"")
+        assert result.error == "egress_refused"
+        assert receiver.connections == 0
+
+    def test_the_name_is_looked_up_once_and_the_vetted_address_is_used(self, receive):
+        receiver = receive(answering(OK))
+        answers = iter([["127.0.0.1"], ["169.254.169.254"]])
+        sender = Sender(resolver=lambda _host, _port: next(answers))
+        assert post(sender, receiver, host="receiver.example").status == 200
+        assert post(sender, receiver, host="receiver.example").error == "egress_refused"
+
+    def test_the_next_address_is_tried(self, receive):
+        receiver = receive(answering(OK))
+        sender = Sender(resolver=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
+        assert post(sender, receiver, host="receiver.example").status == 200
+
+
+def keep_alive(receiver, connection):
+    while receiver.read_request(connection):
+        connection.sendall(KEEP)
+
+
+def one_each(receiver, connection):
+    receiver.read_request(connection)
+    connection.sendall(KEEP)
+
+
+class TestReuse:
+    def test_one_connection_for_many_messages(self, sender, receive):
+        receiver = receive(keep_alive)
+        for number in range(5):
+            assert post(sender, receiver, body=str(number).encode()).status == 200
+        assert receiver.connections == 1
+        assert [request[2] for request in receiver.requests] == [b"0", b"1", b"2", b"3", b"4"]
+
+    def test_a_connection_the_receiver_closed_is_not_an_error(self, sender, receive):
+        receiver = receive(one_each)
+        for _number in range(3):
+            assert post(sender, receiver).status == 200
+        assert receiver.connections == 3
+
+    def test_a_connection_lost_at_the_moment_of_reuse(self, sender, receive, monkeypatch):
+        receiver = receive(one_each)
+        monkeypatch.setattr(http_sender._Wire, "is_fresh", lambda _wire: True)
+        for _number in range(3):
+            assert post(sender, receiver).status == 200
+
+    def test_connections_that_are_not_kept(self, sender, receive):
+        for head in (b"Connection: close\r\n", b"Content-Length: 20000\r\n"):
+            receiver = receive(answering(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", b"x" * 20000))
+            post(sender, receiver)
+            post(sender, receiver)
+            assert receiver.connections == 2
+
+    def test_old_connections_are_not_used(self, sender, receive, monkeypatch):
+        receiver = receive(keep_alive)
+        post(sender, receiver)
+        monkeypatch.setattr(http_sender, "MAX_IDLE_S", -1.0)
+        post(sender, receiver)
+        assert receiver.connections == 2
+
+    def test_a_withdrawn_allowance_closes_what_it_opened(self, sender, receive):
+        receiver = receive(keep_alive)
+        assert post(sender, receiver).status == 200
+        target = http_sender.egress.parse_url(f"https://127.0.0.1:{receiver.port}/")
+        pool = sender._pool
+        pool._idle = {http_sender._place(target): next(iter(pool._idle.values()))}
+        assert pool.take(target) is None
+
+    def test_few_idle_connections_are_kept(self, sender, receive):
+        together = threading.Barrier(6)
+
+        def script(receiver, connection):
+            receiver.read_request(connection)
+            together.wait(10)
+            connection.sendall(KEEP)
+            receiver.release.wait(30)
+
+        receiver = receive(script)
+        threads = [threading.Thread(target=post, args=(sender, receiver)) for _number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert receiver.connections == 6
+        assert len(next(iter(sender._pool._idle.values()))) == http_sender.MAX_IDLE_PER_PLACE
+
+
+def not_tls(_receiver, connection):
+    connection.sendall(b"not TLS at all")
+
+
+answer_ok = answering(OK)
+
+
+class TestTls:
+    def send(self, authority, receive, context, *, host="receiver.example", script=answer_ok, trusted=True):
+        receiver = receive(script, context)
+        sender = Sender(
+            resolver=lambda _host, _port: ["127.0.0.1"],
+            ssl_context=authority.client_context() if trusted else None,
+        )
+        return post(sender, receiver, host=host, scheme="https"), receiver, sender
+
+    def test_the_name_is_verified_though_the_address_is_pinned(self, authority, receive):
+        result, _receiver, _sender = self.send(authority, receive, authority.server_context("receiver.example"))
+        assert (result.status, result.excerpt) == (200, b"ok")
+        assert "tls" in result.timings
+
+    def test_the_name_is_announced(self, authority, receive):
+        context = authority.server_context("receiver.example")
+        names = []
+        context.sni_callback = lambda _socket, name, _context: names.append(name)
+        self.send(authority, receive, context)
+        assert names == ["receiver.example"]
+
+    @pytest.mark.parametrize(
+        ("names", "host"),
+        [
+            ({"names": ["other.example"]}, "receiver.example"),
+            ({"names": ["receiver.example"]}, "127.0.0.1"),
+            ({"addresses": ["127.0.0.2"]}, "127.0.0.1"),
+        ],
+    )
+    def test_another_name(self, authority, receive, names, host):
+        context = authority.server_context(*names.get("names", ()), addresses=names.get("addresses", ()))
+        assert self.send(authority, receive, context, host=host)[0].error == "tls_name"
+
+    def test_an_address_in_the_certificate(self, authority, receive):
+        context = authority.server_context(addresses=["127.0.0.1"])
+        assert self.send(authority, receive, context, host="127.0.0.1")[0].status == 200
+
+    def test_untrusted_and_expired(self, authority, receive):
+        context = authority.server_context("receiver.example")
+        assert self.send(authority, receive, context, trusted=False)[0].error == "tls_trust"
+        yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+        expired = authority.server_context("receiver.example", end=yesterday)
+        assert self.send(authority, receive, expired)[0].error == "tls_trust"
+
+    def test_no_common_protocol(self, authority, receive):
+        result, _receiver, _sender = self.send(authority, receive, None, script=not_tls)
+        assert result.error == "tls_handshake"
+        receiver = receive(answer_ok, authority.server_context("receiver.example"))
+        client = authority.client_context()
+        client.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+        client.maximum_version = client.minimum_version = 771  # TLS 1.2, where the cipher needs another kind of key
+        sender = Sender(resolver=lambda _host, _port: ["127.0.0.1"], ssl_context=client)
+        assert post(sender, receiver, host="receiver.example", scheme="https").error == "tls_handshake"
+
+    def test_encrypted_connections_are_kept(self, authority, receive):
+        context = authority.server_context("receiver.example")
+        result, receiver, sender = self.send(authority, receive, context, script=keep_alive)
+        assert result.status == 200
+        assert post(sender, receiver, host="receiver.example", scheme="https").status == 200
+        assert receiver.connections == 1
+
+    def test_an_encrypted_connection_lost_at_the_moment_of_reuse(self, authority, receive, monkeypatch):
+        monkeypatch.setattr(http_sender._Wire, "is_fresh", lambda _wire: True)
+        context = authority.server_context("receiver.example")
+        result, receiver, sender = self.send(authority, receive, context, script=one_each)
+        assert result.status == 200
+        assert post(sender, receiver, host="receiver.example", scheme="https").status == 200
+
+
+def test_many_threads_share_one_sender(sender, receive):
+    receiver = receive(keep_alive)
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(post(sender, receiver).status)) for _number in range(20)]
+    begin = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert results == [200] * 20
+    assert time.monotonic() - begin < 5
+
+
+def test_the_shared_sender(receive):
+    receiver = receive(answering(OK))
+    result = http_sender.send(
+        f"http://127.0.0.1:{receiver.port}/", headers={}, body=b"", allowed={f"127.0.0.1:{receiver.port}"}
+    )
+    assert result.status == 200
+
+
+def test_error_codes_are_those_that_outcomes_are_judged_by():
+    outcome = pytest.importorskip("integration_core.domain.outcome")
+    known = {error.value for error in outcome.TransportError}
+    assert known == http_sender.ERRORS
