@@ -1,0 +1,6 @@
+from . import integration_ledger
+from . import integration_ledger_line
+from . import integration_receipt
+from . import integration_overview
+from . import integration_overview_money
+from . import integration_overview_plumbing

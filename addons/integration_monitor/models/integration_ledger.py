@@ -1,0 +1,209 @@
+from datetime import date
+from decimal import Decimal
+
+from odoo import api, models
+from odoo.addons.integration_core.domain import equation
+from odoo.tools import SQL
+
+DIMENSIONS = ("company_id", "system_id", "currency", "cost_center", "day")
+
+# What became of one unit. The right side of the equation never reads the receipt's own word for it, refusals and copies
+# apart: an accepted unit counts as applied because its effect, and the charge or encounter that carries it, is there.
+_EFFECT_BUCKET = SQL(
+    """
+    CASE
+        WHEN f.res_model = 'integration.charge' AND c.id IS NULL THEN NULL
+        WHEN f.res_model = 'integration.encounter'
+             AND NOT EXISTS (SELECT 1 FROM integration_encounter n WHERE n.id = f.res_id) THEN NULL
+        WHEN own.id IS NULL THEN f.status
+        WHEN own.state IN ('parked', 'rejected') THEN own.state
+        ELSE 'applied'
+    END
+    """
+)
+# Without an effect the deliveries tell: not applied yet, given up by a person, or nobody subscribed. A handler that is
+# done and left no effect has lost the unit, and that must show. Endpoints have no effects: there, delivered is applied.
+_DELIVERY_BUCKET = SQL(
+    """
+    (SELECT CASE
+                WHEN count(*) = 0 THEN 'parked'
+                WHEN bool_or(d.state IN ('waiting', 'leased', 'dead')) THEN 'waiting'
+                WHEN bool_or(d.state = 'skipped') THEN 'parked'
+                WHEN bool_and(d.consumer <> 'handler') THEN 'applied'
+            END
+       FROM integration_delivery d WHERE d.event_id = r.event_id)
+    """
+)
+_BUCKET = SQL(
+    """
+    CASE
+        WHEN r.outcome <> 'accepted' THEN r.outcome
+        WHEN f.id IS NOT NULL THEN %s
+        ELSE %s
+    END
+    """,
+    _EFFECT_BUCKET,
+    _DELIVERY_BUCKET,
+)
+_JOINS = SQL(
+    """
+    LEFT JOIN integration_effect f ON f.event_id = r.event_id AND f.unit = r.unit AND r.outcome = 'accepted'
+    LEFT JOIN integration_charge c ON f.res_model = 'integration.charge' AND c.id = f.res_id
+    LEFT JOIN integration_charge own ON own.id = c.id AND own.event_id = f.event_id AND own.unit = f.unit
+    """
+)
+
+
+class IntegrationLedger(models.AbstractModel):
+    """The equation: ``received = applied + waiting + parked + rejected + duplicate``, in units and in money.
+
+    Received comes from the receipts, which the gate wrote in the transaction of each message. The right side comes
+    from the effects, the charges and the deliveries; only duplicates and refusals are the receipt's own word, for
+    nothing else came of them. What the right side cannot show is *unaccounted*. Test traffic is left out. Days are
+    local to the system; a unit without a day of service is counted on its day of receipt.
+    """
+
+    _name = "integration.ledger"
+    _description = "The equation"
+
+    @api.model
+    def _equation(self, companies, day_from, day_to, *, by=("system_id",), basis="received"):
+        """Return the equation of ``companies`` over a span of days, one row per currency and value of ``by``.
+
+        Amounts of different currencies are never added: the currency is always part of the row.
+
+        :param companies: ``res.company`` records
+        :param date day_from: first day
+        :param date day_to: last day, included
+        :param by: names out of ``DIMENSIONS`` by which rows are told apart
+        :param str basis: ``received`` (day of receipt) or ``service`` (day of service)
+        :return: list of :class:`equation.Row`; ids are 0 and days None where not asked for
+        """
+        self._flush()
+        wanted = {*by, "currency"}
+        columns = SQL(", ").join(SQL("u.%s", SQL.identifier(name)) for name in DIMENSIONS if name in wanted)
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                SELECT %(columns)s, u.bucket, count(*) AS units, count(*) FILTER (WHERE u.received) AS received,
+                       sum(u.amount_received)::text AS amount_received, sum(u.amount)::text AS amount,
+                       count(*) FILTER (WHERE u.unknown_received) AS unknown_received,
+                       count(*) FILTER (WHERE u.price_unknown) AS price_unknown
+                  FROM (%(units)s) u GROUP BY %(columns)s, u.bucket
+                """,
+                columns=columns,
+                units=self._units(companies.ids, day_from, day_to, basis),
+            )
+        )
+        return self._rows(rows)
+
+    @api.model
+    def _rows(self, rows):
+        ledger = equation.Ledger()
+        for row in rows:
+            key = equation.Key(
+                company=row.get("company_id") or 0,
+                system=row.get("system_id") or 0,
+                currency=row["currency"],
+                cost_center=row.get("cost_center") or equation.UNASSIGNED,
+                day=row.get("day"),
+            )
+            ledger.add(
+                equation.Bucket.RECEIVED,
+                key,
+                units=row["received"],
+                amount=Decimal(row["amount_received"] or 0),
+                price_unknown=row["unknown_received"],
+            )
+            if row["bucket"]:
+                ledger.add(
+                    equation.Bucket(row["bucket"]),
+                    key,
+                    units=row["units"],
+                    amount=Decimal(row["amount"] or 0),
+                    price_unknown=row["price_unknown"],
+                )
+        return list(ledger.rows())
+
+    @api.model
+    def _flush(self):
+        # The other tables of the equation are written by SQL.
+        self.env["integration.charge"].flush_model()
+        self.env["integration.encounter"].flush_model()
+        self.env["integration.system"].flush_model()
+
+    @api.model
+    def _units(self, company_ids, day_from: date, day_to: date, basis="received"):
+        """Return SQL with one row per unit: its dimensions, what was received and what became of it.
+
+        Reads by the indexes on (company, day) and never outside the span of days.
+        """
+        return SQL(
+            "%s UNION ALL %s",
+            self._units_of_receipts(company_ids, day_from, day_to, basis),
+            self._units_without_receipt(company_ids, day_from, day_to),
+        )
+
+    @api.model
+    def _units_of_receipts(self, company_ids, day_from, day_to, basis):
+        if basis == "service":
+            day = SQL("COALESCE(r.service_day, r.received_day)")
+            span = SQL(
+                "(r.service_day BETWEEN %(from)s AND %(to)s"
+                " OR r.service_day IS NULL AND r.received_day BETWEEN %(from)s AND %(to)s)",
+                **{"from": day_from, "to": day_to},
+            )
+        else:
+            day = SQL("r.received_day")
+            span = SQL("r.received_day BETWEEN %s AND %s", day_from, day_to)
+        return SQL(
+            """
+            SELECT r.id AS id, r.company_id, r.system_id, %(day)s AS day,
+                   COALESCE(own.currency_code, r.currency) AS currency,
+                   COALESCE(r.cost_center, r.department, %(unassigned)s) AS cost_center,
+                   true AS received, r.amount AS amount_received, r.price_unknown AS unknown_received,
+                   %(bucket)s AS bucket,
+                   CASE WHEN own.id IS NULL THEN r.amount WHEN own.priced THEN own.amount_sent END AS amount,
+                   CASE WHEN own.id IS NULL THEN r.price_unknown ELSE NOT own.priced END AS price_unknown
+              FROM integration_receipt r %(joins)s
+             WHERE r.company_id IN %(companies)s AND r.mode = 'live' AND %(span)s
+            """,
+            day=day,
+            unassigned=equation.UNASSIGNED,
+            bucket=_BUCKET,
+            joins=_JOINS,
+            companies=tuple(company_ids) or (0,),
+            span=span,
+        )
+
+    @api.model
+    def _units_without_receipt(self, company_ids, day_from, day_to):
+        """Effects of events that left no receipt: counted on the right alone, so that a lost receipt shows too."""
+        day = SQL("(e.received_at AT TIME ZONE 'UTC' AT TIME ZONE s.timezone)::date")
+        return SQL(
+            """
+            SELECT f.id + 1000000000 AS id, e.company_id, e.system_id, %(day)s AS day, own.currency_code AS currency,
+                   COALESCE(own.cost_center, own.department, %(unassigned)s) AS cost_center,
+                   false AS received, NULL::numeric AS amount_received, false AS unknown_received, %(bucket)s AS bucket,
+                   CASE WHEN own.priced THEN own.amount_sent END AS amount,
+                   COALESCE(NOT own.priced, false) AS price_unknown
+              FROM integration_event e
+              JOIN integration_system s ON s.id = e.system_id
+              JOIN integration_effect f ON f.event_id = e.id
+              LEFT JOIN integration_charge c ON f.res_model = 'integration.charge' AND c.id = f.res_id
+              LEFT JOIN integration_charge own ON own.id = c.id AND own.event_id = f.event_id AND own.unit = f.unit
+             WHERE e.company_id IN %(companies)s AND e.mode = 'live'
+               AND e.received_at BETWEEN %(from)s::date - 1 AND %(to)s::date + 2 AND %(day)s BETWEEN %(from)s AND %(to)s
+               AND NOT EXISTS (SELECT 1 FROM integration_receipt r WHERE r.event_id = e.id AND r.unit = f.unit)
+            """,
+            day=day,
+            unassigned=equation.UNASSIGNED,
+            bucket=_EFFECT_BUCKET,
+            companies=tuple(company_ids) or (0,),
+            **{"from": day_from, "to": day_to},
+        )
+
+    @api.model
+    def _bucket_of(self, alias):
+        """Return the SQL value of what became of the unit of one receipt, given the receipt's table alias."""
+        return SQL("(SELECT %s FROM (SELECT %s.*) r %s)", _BUCKET, SQL.identifier(alias), _JOINS)

@@ -1,0 +1,226 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+PERIODS = {"today": 1, "week": 7, "month": 30}
+ROLES = {
+    "finance": "integration_core.group_finance_viewer",
+    "reviewer": "integration_core.group_finance_reviewer",
+    "operator": "integration_core.group_operator",
+    "steward": "integration_core.group_steward",
+    "admin": "integration_core.group_admin",
+}
+
+
+class IntegrationOverview(models.AbstractModel):
+    """What the Overview shows: is it flowing, is anything lost, what is parked, what is stuck, whose turn it is.
+
+    Every figure comes with the action that opens the records behind it. Read with the user's own rights and companies;
+    finance sees money and no plumbing, operators plumbing and no money.
+    """
+
+    _name = "integration.overview"
+    _description = "Overview"
+
+    @api.model
+    def get_data(self, period="today"):
+        """Return all that the Overview shows, as JSON values.
+
+        :param str period: ``today``, ``week`` (7 days) or ``month`` (30 days), for the equation and the chart
+        :return: dict; ``state`` is ``no_rights`` (and nothing else is there), ``empty`` or ``ok``
+        """
+        roles = {name: self.env.user.has_group(group) for name, group in ROLES.items()}
+        if not any(roles.values()):
+            return {"state": "no_rights"}
+        period = period if period in PERIODS else "today"
+        day_to = fields.Date.context_today(self)
+        day_from = fields.Date.subtract(day_to, days=PERIODS[period] - 1)
+        last = self._last_receipt()
+        engine = self._engine()
+        equation = self._equation(day_from, day_to, roles)
+        deliveries = self._deliveries(roles)
+        parked = self._parked(roles)
+        return {
+            "state": "ok" if last else "empty",
+            "period": period,
+            "roles": roles,
+            "headline": self._headline(last, engine, equation, deliveries, parked),
+            "warnings": self._warnings(roles),
+            "equation": equation,
+            "parked": parked,
+            "pipeline": self._pipeline(roles),
+            "deliveries": deliveries,
+            "hours": self._hours() if roles["finance"] or roles["operator"] else None,
+            "engine": engine,
+        }
+
+    # -- words -------------------------------------------------------------------------------------
+
+    @api.model
+    def _age(self, moment):
+        """Return how long ago ``moment`` (naive UTC) was, in words; an empty string for none."""
+        if not moment:
+            return ""
+        seconds = max(0, int((fields.Datetime.now() - moment).total_seconds()))
+        if seconds < 60:
+            return self.env._("%s s", seconds)
+        if seconds < 3600:
+            return self.env._("%s min", seconds // 60)
+        if seconds < 2 * 86400:
+            return self.env._("%s h", seconds // 3600)
+        return self.env._("%s days", seconds // 86400)
+
+    @api.model
+    def _money(self, amounts):
+        """Return {currency code: Decimal} as a list of texts in the user's language; zero amounts stay."""
+        currencies = {
+            currency.name: currency for currency in self.env["res.currency"].with_context(active_test=False).search([])
+        }
+        return [
+            currencies[code].format(float(amount)) if code in currencies else f"{amount:f} {code}"
+            for code, amount in sorted(amounts.items())
+            if code
+        ]
+
+    @api.model
+    def _open(self, name, model, domain, *, views=("list", "form"), context=None):
+        """Return the action that opens the records behind a figure."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": name,
+            "res_model": model,
+            "views": [[False, view] for view in views],
+            "domain": domain,
+            "context": context or {},
+            "target": "current",
+        }
+
+    # -- is it flowing -----------------------------------------------------------------------------
+
+    @api.model
+    def _last_receipt(self):
+        # sudo: mapping stewards have no right to receipts; when the last message came tells nothing about it
+        receipts = self.env["integration.receipt"].sudo()
+        return receipts.search([("company_id", "in", self.env.companies.ids)], order="id desc", limit=1).received_at
+
+    @api.model
+    def _headline(self, last, engine, equation, deliveries, parked):
+        """Return the one sentence that answers: is it flowing?"""
+        # sudo: why nothing is sent or accepted concerns everybody who looks here; it names no secret
+        key_problem = self.env["integration.keyring"].sudo()._status()
+        if key_problem:
+            return self._sentence("danger", self.env._("Nothing is accepted and nothing is sent."), key_problem)
+        if engine["stopped"]:
+            return self._sentence(
+                "danger",
+                self.env._("The engine has stopped."),
+                self.env._(
+                    "%s deliveries are overdue. Tell whoever runs Odoo: its scheduled jobs are not running.",
+                    engine["late"],
+                ),
+            )
+        if equation and not equation["balanced"]:
+            return self._sentence(
+                "danger",
+                self.env._("Something is unaccounted for."),
+                self.env._("What was received is not equal to what became of it. Open the red figure below."),
+            )
+        if not last:
+            return self._sentence(
+                "info",
+                self.env._("Ready, and nothing was received yet."),
+                self.env._("Register a system and let it send."),
+            )
+        return self._flowing(last, deliveries, parked)
+
+    @api.model
+    def _flowing(self, last, deliveries, parked):
+        waiting_for_people = []
+        if deliveries and deliveries["dead"]:
+            waiting_for_people.append(self.env._("%s dead letters", deliveries["dead"]))
+        if parked and parked["count"]:
+            waiting_for_people.append(self.env._("%s parked lines", parked["count"]))
+        ago = self.env._("The last message came %s ago.", self._age(last))
+        if waiting_for_people:
+            return self._sentence(
+                "warning",
+                self.env._("Flowing; %s wait for a person.", self.env._(" and ").join(waiting_for_people)),
+                ago,
+            )
+        return self._sentence("success", self.env._("Everything flows."), ago)
+
+    @staticmethod
+    def _sentence(level, text, detail=""):
+        return {"level": level, "text": text, "detail": detail}
+
+    # -- warnings ----------------------------------------------------------------------------------
+
+    @api.model
+    def _warnings(self, roles):
+        warnings = []
+        if roles["admin"]:
+            warnings += self._approval_warnings()
+        if roles["operator"]:
+            warnings += self._operator_warnings()
+        if roles["admin"] or roles["steward"]:
+            count = self.env["integration.approval"].search_count([])
+            if count:
+                warnings.append(
+                    {
+                        "level": "info",
+                        "text": self.env._("%s requests wait for approval.", count),
+                        "action": self._open(self.env._("Approvals"), "integration.approval", [], views=("list",)),
+                    }
+                )
+        return warnings
+
+    @api.model
+    def _approval_warnings(self):
+        warnings = []
+        # sudo: counting who could approve must not depend on what the asking user may read
+        approvers = self.env.ref(ROLES["admin"]).sudo().all_user_ids
+        if len(approvers.filtered(lambda user: user.active and user.id != api.SUPERUSER_ID)) < 2:
+            text = self.env._(
+                "Only one person can approve, so authors approve their own work. Add a second administrator."
+            )
+            warnings.append({"level": "warning", "text": text})
+        for name in self.env["integration.approval"]._approved_models():
+            domain = [("self_approved", "=", True), ("approval_state", "=", "approved")]
+            model = self.env[name]
+            count = model.search_count(domain) if model.has_access("read") else 0
+            if count:
+                text = self.env._(
+                    "%(kind)s: %(count)s approved by their own author.", kind=model._description, count=count
+                )
+                warnings.append(
+                    {"level": "warning", "text": text, "action": self._open(model._description, name, domain)}
+                )
+        return warnings
+
+    @api.model
+    def _operator_warnings(self):
+        warnings = []
+        stopped = Domain("state", "in", ("paused", "disabled"))
+        for endpoint in self.env["integration.endpoint"].search(stopped, limit=20):
+            label = dict(endpoint._fields["state"]._description_selection(self.env))[endpoint.state]
+            warnings.append(
+                {
+                    "level": "danger" if endpoint.state == "disabled" else "warning",
+                    "text": self.env._(
+                        "Endpoint %(name)s: %(state)s. Its events wait.", name=endpoint.name, state=label
+                    ),
+                    "action": self._open(
+                        endpoint.name, "integration.endpoint", [("id", "=", endpoint.id)], views=("list", "form")
+                    ),
+                }
+            )
+        refused = Domain("state", "=", "open")
+        count = self.env["integration.refused.message"].search_count(refused)
+        if count:
+            warnings.append(
+                {
+                    "level": "warning",
+                    "text": self.env._("%s messages were refused and wait for somebody to mend the cause.", count),
+                    "action": self._open(self.env._("Refused messages"), "integration.refused.message", list(refused)),
+                }
+            )
+        return warnings

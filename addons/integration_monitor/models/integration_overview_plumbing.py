@@ -1,0 +1,110 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+LATE = timedelta(minutes=2)
+"""Work that has been due for longer than this, while no engine beats, means that the engine has stopped."""
+
+
+class IntegrationOverview(models.AbstractModel):
+    _inherit = "integration.overview"
+
+    @api.model
+    def _engine(self):
+        # sudo: everybody with a role may know whether the engine is alive; nothing else is read
+        beat = self.env["integration.heartbeat"].sudo().search([], order="last_beat desc", limit=1)
+        late = self._late_work()
+        alive = bool(beat) and fields.Datetime.now() - beat.last_beat < LATE
+        return {
+            "level": "danger" if late and not alive else "success",
+            "age": self._age(beat.last_beat) if beat else "",
+            "awake": bool(beat) and beat.state == "awake",
+            "stopped": bool(late and not alive),
+            "late": late,
+        }
+
+    @api.model
+    def _late_work(self):
+        """Return how many deliveries have been due for too long (counted up to 1,000), what a pause holds apart."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT count(*) FROM (
+                    SELECT 1 FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
+                     WHERE d.state = 'waiting' AND d.due_at < %s AND d.company_id IN %s AND %s LIMIT 1000) AS late
+                """,
+                fields.Datetime.now() - LATE,
+                tuple(self.env.companies.ids),
+                self.env["integration.delivery"]._claim_condition(),
+            )
+        )
+        return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _deliveries(self, roles):
+        """Return what waits, what fails and what died, per subscription; for operators."""
+        if not roles["operator"]:
+            return None
+        deliveries = self.env["integration.delivery"]
+        open_ones = Domain("state", "in", ("waiting", "leased"))
+        failing = Domain("state", "=", "waiting") & Domain("attempts", ">", 0)
+        dead = Domain("state", "=", "dead")
+        [(waiting, oldest)] = deliveries._read_group(open_ones, [], ["__count", "created_at:min"])
+        rows = {}
+        for kind, domain, since in (("failing", failing, "created_at:min"), ("dead", dead, "dead_since:min")):
+            for subscription, count, first in deliveries._read_group(domain, ["subscription_id"], ["__count", since]):
+                row = rows.setdefault(subscription, {"failing": 0, "dead": 0, "since": first})
+                row[kind] = count
+                row["since"] = min(row["since"] or first, first or row["since"])
+        stuck = failing | dead
+        return {
+            "waiting": waiting,
+            "oldest": self._age(oldest),
+            "dead": sum(row["dead"] for row in rows.values()),
+            "failing": sum(row["failing"] for row in rows.values()),
+            "rows": [
+                {
+                    "id": subscription.id,
+                    "name": subscription.display_name,
+                    "failing": row["failing"],
+                    "dead": row["dead"],
+                    "since": self._age(row["since"]),
+                    "action": self._open(
+                        subscription.display_name,
+                        deliveries._name,
+                        list(Domain("subscription_id", "=", subscription.id) & stuck),
+                    ),
+                }
+                for subscription, row in rows.items()
+            ],
+            "action": self._open(self.env._("Waiting deliveries"), deliveries._name, list(open_ones)),
+            "dead_action": self.env["ir.actions.actions"]._for_xml_id("integration_core.action_dead_letter"),
+        }
+
+    @api.model
+    def _hours(self):
+        """Return today's receipts by hour of the user's day and by outcome, for the chart."""
+        zone = str(self.env.tz)
+        today = fields.Date.context_today(self)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT extract(hour FROM r.received_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::int, r.outcome,
+                       count(*)
+                  FROM integration_receipt r
+                 WHERE r.company_id IN %(companies)s AND r.mode = 'live'
+                   AND r.received_day BETWEEN %(today)s::date - 1 AND %(today)s::date + 1
+                   AND (r.received_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date = %(today)s
+                 GROUP BY 1, 2
+                """,
+                zone=zone,
+                today=today,
+                companies=tuple(self.env.companies.ids),
+            )
+        )
+        hours = {outcome: [0] * 24 for outcome in ("accepted", "duplicate", "rejected")}
+        for hour, outcome, count in self.env.cr.fetchall():
+            hours[outcome][hour] = count
+        return {"labels": [f"{hour:02d}" for hour in range(24)], **hours}

@@ -1,0 +1,82 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+BUCKETS = [
+    ("applied", "Applied"),
+    ("waiting", "Waiting"),
+    ("parked", "Parked"),
+    ("rejected", "Rejected"),
+    ("duplicate", "Duplicate"),
+    ("unaccounted", "Unaccounted"),
+]
+
+
+class IntegrationReceipt(models.Model):
+    _inherit = "integration.receipt"
+
+    bucket = fields.Selection(
+        BUCKETS,
+        "What became of it",
+        compute="_compute_bucket",
+        search="_search_bucket",
+        help="As the equation counts it: from effects, charges and deliveries, not from the receipt.",
+    )
+    money_center = fields.Char(
+        "Cost center",
+        compute="_compute_money_center",
+        search="_search_money_center",
+        help="The cost center as sent, else the department as sent, else 'unassigned'.",
+    )
+    charge_id = fields.Many2one("integration.charge", compute="_compute_charge_id", string="Charge")
+
+    def _compute_bucket(self):
+        self.env["integration.ledger"]._flush()
+        buckets = dict(
+            self.env.execute_query(
+                SQL(
+                    "SELECT r0.id, %s FROM integration_receipt r0 WHERE r0.id IN %s",
+                    self.env["integration.ledger"]._bucket_of("r0"),
+                    tuple(self.ids) or (0,),
+                )
+            )
+        )
+        for receipt in self:
+            receipt.bucket = buckets.get(receipt.id) or "unaccounted"
+
+    @api.model
+    def _search_bucket(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        ledger = self.env["integration.ledger"]
+        ledger._flush()
+
+        def to_sql(_model, alias, _query):
+            return SQL("COALESCE(%s, 'unaccounted') IN %s", ledger._bucket_of(alias), tuple(value) or ("",))
+
+        return Domain.custom(to_sql=to_sql)
+
+    @api.depends("cost_center", "department")
+    def _compute_money_center(self):
+        for receipt in self:
+            receipt.money_center = receipt.cost_center or receipt.department or "unassigned"
+
+    @api.model
+    def _search_money_center(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+
+        def to_sql(_model, alias, _query):
+            table = SQL.identifier(alias)
+            return SQL(
+                "COALESCE(%s.cost_center, %s.department, 'unassigned') IN %s", table, table, tuple(value) or ("",)
+            )
+
+        return Domain.custom(to_sql=to_sql)
+
+    @api.depends("event_id", "unit")
+    def _compute_charge_id(self):
+        charges = self.env["integration.charge"].search([("event_id", "in", self.event_id.ids)])
+        found = {(charge.event_id.id, charge.unit): charge for charge in charges}
+        for receipt in self:
+            receipt.charge_id = found.get((receipt.event_id.id, receipt.unit), False)
