@@ -1,0 +1,7 @@
+-- A copy of the database sends nothing: no keys, no approved address, no private receiver, nothing left to send.
+UPDATE integration_credential SET sealed = NULL, state = 'revoked' WHERE endpoint_id IS NOT NULL;
+UPDATE integration_endpoint
+   SET state = 'draft', approval_state = 'draft', approved_mode = NULL, disabled_reason = NULL, disabled_at = NULL;
+DELETE FROM integration_egress_allow;
+UPDATE integration_delivery SET state = 'skipped', error_code = 'neutralized'
+ WHERE consumer = 'endpoint' AND state IN ('waiting', 'leased');

@@ -1,0 +1,389 @@
+from odoo import api, fields, models
+from odoo.addons.integration_core.domain import backoff, keyring
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+from ..domain import egress
+
+TESTED = "integration.endpoint.tested.v1"
+DISABLED = "integration.endpoint.disabled.v1"
+RECOVERED = "integration.endpoint.recovered.v1"
+
+CONFIGURATION_LIMIT = 3
+"""Configuration failures in a row after which an endpoint is held (wire contract §2)."""
+
+
+class IntegrationEndpoint(models.Model):
+    """An address outside that subscribed events are posted to, signed with its own keys.
+
+    States. A *draft* endpoint receives nothing until a second person has approved its address. An *active* one
+    receives. A *paused* one was stopped by a person, a *disabled* one by the suite itself: the receiver answered 410,
+    or three deliveries in a row failed in a way that only a change of configuration mends. Events for an endpoint that
+    is not active wait, spend no attempts and leave when it is resumed.
+
+    While its system is in test mode no second person is needed, and test events alone are sent (``approved_mode``).
+    """
+
+    _name = "integration.endpoint"
+    _inherit = ["mail.thread", "mail.activity.mixin", "integration.approval.mixin", "integration.emitter.mixin"]
+    _description = "Endpoint"
+    _order = "name, id"
+    _check_company_auto = True
+
+    _approval_guarded = ("url", "system_id", "company_id")
+    _approval_protected = ("state", "approved_mode", "disabled_reason", "disabled_at", "configuration_streak")
+
+    name = fields.Char(required=True, tracking=True)
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company, index=True, tracking=True
+    )
+    system_id = fields.Many2one(
+        "integration.system",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
+        tracking=True,
+        help="The application that listens there. By default it is not sent what it caused itself.",
+    )
+    url = fields.Char(
+        "URL", required=True, tracking=True, help="Where events are posted to: https://, unless allowed otherwise."
+    )
+    owner_id = fields.Many2one(
+        "res.users",
+        required=True,
+        default=lambda self: self.env.user,
+        tracking=True,
+        help="Is asked to help when nothing can be delivered.",
+    )
+    state = fields.Selection(
+        [("draft", "Draft"), ("active", "Active"), ("paused", "Paused"), ("disabled", "Disabled")],
+        default="draft",
+        required=True,
+        copy=False,
+        index=True,
+        tracking=True,
+    )
+    approved_mode = fields.Selection([("test", "Test events only"), ("live", "Live")], copy=False, readonly=True)
+    timeout = fields.Integer(
+        "Deadline (s)", default=15, required=True, help="Total time of one try, from the name look-up to the last byte."
+    )
+    schedule = fields.Char(
+        default=backoff.DEFAULT_SCHEDULE.to_text(),
+        required=True,
+        help="Seconds before each try, counted from the one before; their number is the number of tries.",
+    )
+    credential_ids = fields.One2many("integration.credential", "endpoint_id", string="Keys", readonly=True)
+    subscription_ids = fields.One2many("integration.subscription", "endpoint_id", string="Subscriptions")
+    disabled_reason = fields.Selection(
+        [
+            ("gone", "The receiver says that it is gone for good"),
+            ("configuration", "Three failures in a row that need a change"),
+        ],
+        copy=False,
+        readonly=True,
+    )
+    disabled_at = fields.Datetime("Disabled since", copy=False, readonly=True)
+    configuration_streak = fields.Integer(
+        copy=False, readonly=True, help="Failures in a row that only a change of configuration mends."
+    )
+    active_key_count = fields.Integer(compute="_compute_active_key_count")
+    egress_problem = fields.Char(compute="_compute_egress", help="Why the egress guard would refuse the address.")
+    can_allow = fields.Boolean(compute="_compute_egress")
+    may_request = fields.Boolean(compute="_compute_may_request")
+    test_state = fields.Selection(
+        [("waiting", "On its way"), ("delivered", "Received"), ("failed", "Not received")], compute="_compute_test"
+    )
+    test_at = fields.Datetime(compute="_compute_test")
+    test_result = fields.Char(compute="_compute_test")
+
+    _timeout_check = models.Constraint("CHECK (timeout BETWEEN 1 AND 60)", "An attempt may take 1 to 60 seconds.")
+
+    # -- fields ------------------------------------------------------------------------------------------------------
+
+    @api.depends("credential_ids.state", "credential_ids.valid_from", "credential_ids.valid_to")
+    def _compute_active_key_count(self):
+        now = fields.Datetime.now()
+        for endpoint in self:
+            endpoint.active_key_count = sum(key._is_valid_at(now) for key in endpoint.credential_ids)
+
+    @api.depends("url")
+    def _compute_egress(self):
+        allowed = self.env["integration.egress.allow"]._allowed()
+        for endpoint in self:
+            problem = endpoint._egress_error(allowed)
+            endpoint.egress_problem = problem.detail if problem else False
+            endpoint.can_allow = bool(problem) and endpoint._egress_error_if_allowed() is None
+
+    @api.depends("approval_state", "approved_mode", "system_id.mode", "system_id.live_from")
+    def _compute_may_request(self):
+        for endpoint in self:
+            endpoint.may_request = endpoint.approval_state in ("draft", "rejected") or endpoint._awaits_live()
+
+    @api.depends("subscription_ids")
+    def _compute_test(self):
+        for endpoint in self:
+            delivery = endpoint._last_test()
+            endpoint.test_state = delivery._test_state() if delivery else False
+            endpoint.test_at = delivery.created_at if delivery else False
+            endpoint.test_result = delivery._test_result() if delivery else False
+
+    def _last_test(self):
+        channel = self.subscription_ids.filtered("for_tests")[:1]
+        return self.env["integration.delivery"].search([("subscription_id", "=", channel.id)], order="id desc", limit=1)
+
+    def _place(self):
+        """Return the (host, port) that the URL leads to.
+
+        :raises EgressError: when it is no URL that could ever be used
+        """
+        return egress.place_of(self.url or "")
+
+    def _egress_error(self, allowed):
+        """Return why the guard refuses the URL as it is written, or None; names are resolved only when sending."""
+        try:
+            target = egress.parse_url(self.url or "", allowed=allowed)
+            if target.is_address:
+                egress.vet([target.host], target)
+        except egress.EgressError as error:
+            return error
+        return None
+
+    def _egress_error_if_allowed(self):
+        """Return why the guard would refuse the URL even with an entry of its own on the allow-list, or None."""
+        try:
+            return self._egress_error({egress.allow_key(*self._place())})
+        except egress.EgressError as error:
+            return error
+
+    @api.constrains("url")
+    def _check_url(self):
+        for endpoint in self:
+            error = endpoint._egress_error_if_allowed()
+            if error:
+                raise ValidationError(error.detail)
+
+    @api.constrains("schedule")
+    def _check_schedule(self):
+        for endpoint in self:
+            try:
+                endpoint._backoff_schedule()
+            except ValueError as error:
+                raise ValidationError(self.env._("The schedule is not usable: %s", error)) from error
+
+    def _backoff_schedule(self):
+        self.ensure_one()
+        return backoff.Schedule.parse(self.schedule)
+
+    # -- approval ----------------------------------------------------------------------------------------------------
+
+    def _approval_needed(self):
+        self.ensure_one()
+        return self._system_mode() == "live"
+
+    def _system_mode(self):
+        return self.system_id._mode_at(fields.Datetime.now())
+
+    def action_request_approval(self):
+        """Ask for approval of this address; in test mode it is granted at once, for test events only."""
+        for endpoint in self:
+            if endpoint.egress_problem:
+                raise UserError(endpoint.egress_problem)
+            if endpoint._awaits_live():
+                endpoint._approving().write({"approval_state": "draft"})
+        return super().action_request_approval()
+
+    def _awaits_live(self):
+        """Tell whether the endpoint was approved for test events while its system has gone live since."""
+        return self.approval_state == "approved" and self.approved_mode == "test" and self._system_mode() == "live"
+
+    def _on_approved(self):
+        for endpoint in self:
+            endpoint.write({"approved_mode": endpoint._system_mode()})
+            if endpoint.state == "draft":
+                endpoint._activate()
+
+    def _on_approval_lost(self):
+        self.write({"state": "draft", "approved_mode": False})
+
+    # -- life cycle --------------------------------------------------------------------------------------------------
+
+    def _as_operator(self):
+        """Return the endpoint with the right to move it between its states, for those who keep deliveries moving.
+
+        :raises AccessError: for anybody else
+        """
+        self.ensure_one()
+        self.check_access("read")
+        if not self.env.user.has_group("integration_core.group_operator"):
+            raise AccessError(self.env._("Only integration operators pause and resume endpoints."))
+        # sudo: operators stop and start an endpoint, but may not edit its address
+        return self.sudo()._approving()
+
+    def action_pause(self):
+        """Hold everything for this endpoint until it is resumed."""
+        for endpoint in self:
+            held = endpoint._as_operator()
+            if endpoint.state != "active":
+                raise UserError(self.env._("%s is not active.", endpoint.name))
+            held.write({"state": "paused"})
+            self.env["integration.audit"]._record("endpoint.pause", endpoint)
+        return True
+
+    def action_resume(self):
+        """Deliver again, what has waited first."""
+        for endpoint in self:
+            resumed = endpoint._as_operator()
+            if endpoint.state not in ("paused", "disabled"):
+                raise UserError(self.env._("%s is neither paused nor disabled.", endpoint.name))
+            if endpoint.approval_state != "approved":
+                raise UserError(self.env._("The address of %s must be approved first.", endpoint.name))
+            was_disabled = endpoint.state == "disabled"
+            resumed._activate()
+            self.env["integration.audit"]._record("endpoint.resume", endpoint)
+            if was_disabled:
+                resumed.activity_unlink(["mail.mail_activity_data_warning"])
+                endpoint._emit_event(RECOVERED)
+        return True
+
+    def _activate(self):
+        self.ensure_one()
+        self.write({"state": "active", "disabled_reason": False, "disabled_at": False, "configuration_streak": 0})
+        self.subscription_ids._release_held()
+
+    def _disable(self, reason):
+        """Stop an active endpoint for ``reason``, tell its owner once and the world by an event."""
+        for endpoint in self.filtered(lambda e: e.state == "active"):
+            endpoint._approving().write(
+                {"state": "disabled", "disabled_reason": reason, "disabled_at": fields.Datetime.now()}
+            )
+            self.env["integration.audit"]._record("endpoint.disable", endpoint, reason=reason)
+            endpoint._alert(reason)
+            endpoint._emit_event(DISABLED)
+
+    def _note_results(self, results):
+        """React to what the engine has just stored.
+
+        :param results: the :class:`~odoo.addons.integration_core.engine.claims.Result` of tries, in their order
+        """
+        self.ensure_one()
+        outcomes = [result.outcome for result in results]
+        if "gone" in outcomes:
+            self._caused_by(results[outcomes.index("gone")])._disable("gone")
+        elif "configuration" in outcomes or self.configuration_streak:
+            self._count_configuration_failures(results)
+
+    def _count_configuration_failures(self, results):
+        # FOR UPDATE: processes that count the same endpoint at once take turns
+        self.env.cr.execute(
+            "SELECT configuration_streak FROM integration_endpoint WHERE id = %s FOR UPDATE", (self.id,)
+        )
+        streak = self.env.cr.fetchone()[0] or 0
+        third = None
+        for result in results:
+            streak = streak + 1 if result.outcome == "configuration" else 0
+            third = third or (result if streak >= CONFIGURATION_LIMIT else None)
+        self._approving().write({"configuration_streak": streak})
+        if third:
+            self._caused_by(third)._disable("configuration")
+
+    def _caused_by(self, result):
+        """Return the endpoint such that the events it emits name the event whose delivery led to them."""
+        return self.with_context(integration_cause_event_id=result.claimed.event_id)
+
+    def _alert(self, reason):
+        label = dict(self._fields["disabled_reason"]._description_selection(self.env))[reason]
+        self.activity_schedule(
+            "mail.mail_activity_data_warning",
+            user_id=self.owner_id.id,
+            summary=self.env._("%s no longer receives", self.name),
+            note=self.env._(
+                "%s. Its events wait and nothing is lost. Look at the last attempts, mend the cause with the receiver, "
+                "then press Resume.",
+                label,
+            ),
+        )
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+
+    def action_create_key(self):
+        """Make a signing key, ask for its approval and show its text, this once."""
+        self.ensure_one()
+        self.check_access("write")
+        try:
+            key, text = self.env["integration.credential"]._generate(
+                {"endpoint_id": self.id}, company=self.company_id, use="outbound"
+            )
+        except keyring.KeyringError as error:
+            raise UserError(error.remedy) from error
+        key.action_request_approval()
+        return key._show_once(text)
+
+    def action_allow_address(self):
+        """Open the form that allows exactly this host and port, for an administrator to say why."""
+        self.ensure_one()
+        host, port = self._place()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Allow a private receiver"),
+            "res_model": "integration.egress.allow",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_host": host, "default_port": port},
+        }
+
+    # -- the suite's own events --------------------------------------------------------------------------------------
+
+    def action_send_test(self):
+        """Send one event that only says that it is a test; its result shows on the form."""
+        self.ensure_one()
+        self.check_access("write")
+        problem = self._test_problem()
+        if problem:
+            raise UserError(problem)
+        self._ensure_test_channel()
+        self._emit_event(TESTED)
+        self.env["integration.audit"]._record("endpoint.test", self)
+        return True
+
+    def _ensure_test_channel(self):
+        """Make the subscription by which test events reach this endpoint alone, when it is not there yet."""
+        if self.subscription_ids.filtered("for_tests"):
+            return
+        # sudo: 'for_tests' is nobody's to set by hand
+        self.env["integration.subscription"].sudo().create(
+            {
+                "name": self.env._("Test events of %s", self.name),
+                "company_id": self.company_id.id,
+                "consumer": "endpoint",
+                "endpoint_id": self.id,
+                "for_tests": True,
+                "event_type_ids": self.env["integration.event.type"]._named(TESTED).ids,
+            }
+        )
+
+    def _test_problem(self):
+        """Return what to do before a test event can leave, or None."""
+        if self.state != "active":
+            return self.env._("%s must be approved and active before anything is sent to it.", self.name)
+        if self.egress_problem:
+            return self.egress_problem
+        if not self.active_key_count:
+            return self.env._("%s has no active key to sign with: create one first.", self.name)
+        return None
+
+    def _event_subject(self, type_name):
+        self.ensure_one()
+        return f"endpoint/{self.id}"
+
+    def _event_data(self, type_name):
+        self.ensure_one()
+        data = {
+            "company": str(self.company_id.id),
+            "id": str(self.id),
+            "number": None,
+            "date": fields.Date.to_string(fields.Date.today()),
+            "endpoint": self.name[:255],
+        }
+        if type_name == TESTED:
+            return {**data, "message": "A test event from Odoo."}
+        return {**data, "reason": self.disabled_reason or "resumed"}

@@ -1,0 +1,201 @@
+"""Who is told what, when, and what is held back."""
+
+from unittest.mock import patch
+
+from odoo.addons.integration_core.domain.keyring import KeyringError, Problem
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import new_test_user, tagged
+
+from .common import POSTED, OutboundCase
+from .receiver import Answer
+
+ADMITTED = "clinical.encounter.admitted.v1"
+DATA = {"encounter": "E-1", "patient": {"id": "P-1"}, "admitted_at": "2026-11-20T09:00:00Z", "department": "ED"}
+
+
+@tagged("post_install", "-at_install")
+class TestDelivery(OutboundCase):
+    def sent(self):
+        return [request.headers["webhook-id"] for request in self.receiver.requests]
+
+    # -- rule 1: with its cause --------------------------------------------------------------------------------------
+
+    def test_what_was_rolled_back_is_never_sent(self):
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint():
+            self.emit()
+            raise ZeroDivisionError
+        self.rolled_back()
+        kept = self.emit()
+        self.drain()
+        self.assertEqual(self.sent(), [kept.uuid])
+
+    # -- who may be told ---------------------------------------------------------------------------------------------
+
+    def test_nothing_of_another_company_is_delivered(self):
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.env.user.company_ids |= other
+        foreign = self._make_system("foreign", company=other)
+        self.cause = self.env["integration.endpoint"].create(
+            {"name": "elsewhere", "url": "https://x.example/", "system_id": foreign.id, "company_id": other.id}
+        )
+        event = self.emit()
+        self.assertEqual(event.company_id, other)
+        self.assertFalse(event.delivery_ids)
+
+    def test_a_delivery_that_came_to_cross_companies_is_never_sent(self):
+        event = self.emit()
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.env.cr.execute(
+            "UPDATE integration_endpoint SET company_id = %s WHERE id = %s", (other.id, self.endpoint.id)
+        )
+        self.env.invalidate_all()
+        self.drain()
+        delivery = event.delivery_ids
+        self.assertEqual((delivery.state, delivery.error_code, self.sent()), ("dead", "company_not_granted", []))
+        self.assertFalse(delivery.attempt_ids)
+
+    def test_a_subscription_cannot_reach_into_another_company(self):
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.env.user.company_ids |= other
+        with self.assertRaises(UserError):
+            self._subscribe(self.endpoint, POSTED, company_id=other.id)
+
+    def test_an_endpoint_is_never_sent_what_a_clinical_system_sent(self):
+        with self.assertRaises(ValidationError):
+            self._subscribe(self.endpoint, ADMITTED)
+
+    def test_test_events_never_leave(self):
+        rehearsal = self._make_system("rehearsal", live=False)
+        _accepted, cause = self.post(ADMITTED, DATA, system=rehearsal)
+        event = self.emit(cause=cause)
+        self.assertEqual(event.mode, "test")
+        self.drain()
+        self.assertEqual(self.sent(), [])
+
+    def test_a_system_is_not_told_what_it_caused_unless_it_asks(self):
+        _accepted, cause = self.post(ADMITTED, DATA, system=self.partner)
+        self.emit(cause=cause)
+        self.drain()
+        self.assertEqual(self.sent(), [])
+        self.endpoint.subscription_ids.include_own = True
+        told = self.emit(cause=cause)
+        self.drain()
+        self.assertEqual(self.sent(), [told.uuid])
+
+    def test_a_subscription_can_name_whose_consequences_it_wants(self):
+        self.endpoint.subscription_ids.origin_system_ids = self.system
+        self.emit()
+        _accepted, cause = self.post(ADMITTED, DATA)
+        told = self.emit(cause=cause)
+        self.drain()
+        self.assertEqual(self.sent(), [told.uuid])
+
+    def test_only_subscribed_types_are_delivered(self):
+        event = self.emit("finance.invoice.cancelled.v1")
+        self.drain()
+        self.assertFalse(event.delivery_ids)
+
+    # -- held work ---------------------------------------------------------------------------------------------------
+
+    def test_pause_holds_without_attempts_and_resume_delivers(self):
+        self.endpoint.action_pause()
+        events = [self.emit(), self.emit()]
+        self.drain()
+        deliveries = events[0].delivery_ids | events[1].delivery_ids
+        self.assertEqual(deliveries.mapped("state"), ["waiting"] * 2)
+        self.assertEqual(sum(deliveries.mapped("attempts")), 0)
+        self.assertFalse(self.env["integration.engine"]._has_due())
+        self.endpoint.action_resume()
+        self.drain()
+        self.assertEqual(self.sent(), [event.uuid for event in events])
+
+    def test_a_pause_between_the_claim_and_the_try_spends_nothing(self):
+        event = self.emit()
+        delivery_model = self.registry["integration.delivery"]
+        with patch.object(delivery_model, "_may_leave", lambda _delivery: False):
+            self.drain()
+        delivery = event.delivery_ids
+        self.assertEqual((delivery.state, delivery.attempts, self.sent()), ("waiting", 0, []))
+        self.assertFalse(delivery.attempt_ids)
+
+    def test_a_draft_endpoint_receives_nothing_until_approved(self):
+        draft = self._make_endpoint("draft", self.receiver.url)
+        self.endpoint.action_pause()
+        event = self.emit()
+        self.drain()
+        self.assertEqual(self.sent(), [])
+        self.approve(draft)
+        self.drain()
+        self.assertEqual(self.sent(), [event.uuid])
+
+    def test_without_a_key_deliveries_wait_for_one(self):
+        self.endpoint.credential_ids.action_revoke()
+        delivery = self.send()
+        self.assertEqual((delivery.state, delivery.attempts), ("waiting", 0))
+        self.assertEqual((delivery.error_code, self.sent()), ("no_active_key", []))
+        key, _text = self.env["integration.credential"]._generate(
+            {"endpoint_id": self.endpoint.id}, company=self.company, use="outbound"
+        )
+        self.drain()
+        self.assertEqual(self.sent(), [])
+        key.action_request_approval()
+        key._approval_grant(self_approved=False)
+        self.drain()
+        self.assertEqual(self.sent(), [delivery.event_id.uuid])
+
+    def test_without_the_master_key_nothing_leaves_and_no_attempt_is_spent(self):
+        event = self.emit()
+        with patch.object(self.registry["integration.keyring"], "_get", side_effect=KeyringError(Problem.MISSING)):
+            self.drain()
+        delivery = event.delivery_ids
+        self.assertEqual((delivery.state, delivery.attempts, self.sent()), ("waiting", 0, []))
+
+    # -- the egress guard --------------------------------------------------------------------------------------------
+
+    def test_loopback_is_refused_without_the_exact_entry(self):
+        self.env["integration.egress.allow"].search([]).unlink()
+        self.allow("127.0.0.1", self.receiver.port + 1 if self.receiver.port < 65535 else 1)
+        delivery = self.send()
+        self.assertEqual((delivery.state, delivery.error_code, self.sent()), ("dead", "egress_refused", []))
+        self.assertEqual(delivery.attempt_ids.outcome, "configuration")
+
+    def test_metadata_addresses_are_refused_even_when_somebody_allowed_them(self):
+        self.env.cr.execute(
+            "INSERT INTO integration_egress_allow (host, port, reason) VALUES ('169.254.169.254', 80, 'forced')"
+        )
+        self.env.cr.execute(
+            "UPDATE integration_endpoint SET url = 'http://169.254.169.254/latest' WHERE id = %s", (self.endpoint.id,)
+        )
+        self.env.invalidate_all()
+        delivery = self.send()
+        self.assertEqual((delivery.state, delivery.error_code), ("dead", "egress_refused"))
+
+    def test_a_public_name_that_resolves_to_this_machine_is_refused(self):
+        self.env.cr.execute(
+            "UPDATE integration_endpoint SET url = 'https://localhost.example/' WHERE id = %s", (self.endpoint.id,)
+        )
+        self.env.invalidate_all()
+        found = [(2, 1, 6, "", ("127.0.0.1", 443))]
+        with patch("socket.getaddrinfo", return_value=found):
+            delivery = self.send()
+        self.assertEqual((delivery.state, delivery.error_code), ("dead", "egress_refused"))
+
+    # -- replay ------------------------------------------------------------------------------------------------------
+
+    def test_a_replay_is_a_new_delivery_with_the_same_id(self):
+        delivery = self.send()
+        operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
+        replay = delivery.with_user(operator)._replay("they restored a backup")
+        self.drain()
+        self.assertEqual(self.sent(), [delivery.event_id.uuid] * 2)
+        self.assertEqual((replay.delivery_ids.state, delivery.attempts), ("done", 1))
+        trail = self.env["integration.audit"].search([("action", "=", "delivery.replay")])
+        self.assertEqual((trail.user_id, trail.reason), (operator.id, "they restored a backup"))
+
+    def test_a_dead_letter_is_retried_by_a_person(self):
+        self.receiver.answers = [Answer(422), Answer(200)]
+        delivery = self.send()
+        self.assertEqual(delivery.state, "dead")
+        delivery._retry("they mended their mapping")
+        self.drain()
+        self.assertEqual(delivery.state, "done")

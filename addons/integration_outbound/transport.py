@@ -1,0 +1,101 @@
+"""One try of one delivery, as a thread of the engine carries it out: no Odoo, no database, one socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from odoo.addons.integration_core.domain import backoff, outcome, signing
+from odoo.addons.integration_core.domain.outcome import Outcome, Verdict
+from odoo.addons.integration_core.engine.claims import Claimed, Result
+
+from .domain import http_sender
+
+EXCERPT_BYTES = 16 * 1024
+GONE_DELAY_S = 30.0
+"""Until a delivery whose receiver is gone may be claimed again: longer than it takes to disable the endpoint."""
+
+STATES = {
+    Outcome.DELIVERED: "done",
+    Outcome.RETRY: "waiting",
+    Outcome.GONE: "waiting",
+    Outcome.CONFIGURATION: "dead",
+    Outcome.REJECTED: "dead",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything one POST needs. Calling it sends once and never raises for what a receiver or a network does."""
+
+    claimed: Claimed
+    endpoint_id: int
+    url: str
+    allowed: frozenset[str]
+    message_id: str
+    body: bytes = field(repr=False)
+    keys: tuple[signing.Secret | signing.PrivateKey, ...] = field(repr=False)
+    schedule: backoff.Schedule
+    deadline: float
+    headers: Mapping[str, str]
+
+    def __call__(self) -> Result:
+        """Sign for this moment, send, and say what follows from the answer."""
+        moment = datetime.now(timezone.utc)
+        answer = http_sender.send(
+            self.url,
+            headers=self._signed_headers(int(moment.timestamp())),
+            body=self.body,
+            deadline=self.deadline,
+            allowed=self.allowed,
+        )
+        verdict = outcome.judge(status=answer.status, error=answer.error)
+        return self._result(answer, verdict, moment)
+
+    def _signed_headers(self, timestamp: int) -> dict[str, str]:
+        return {
+            **self.headers,
+            "content-type": "application/cloudevents+json",
+            "webhook-id": self.message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signing.sign(self.keys, self.message_id, timestamp, self.body),
+        }
+
+    def _result(self, answer: http_sender.Result, verdict: Verdict, started: datetime) -> Result:
+        delay = self._delay(answer, verdict)
+        delivered = verdict.outcome is Outcome.DELIVERED
+        return Result(
+            self.claimed,
+            "dead" if delay is None else STATES[verdict.outcome],
+            verdict.outcome.value,
+            started.replace(tzinfo=None),
+            duration_ms=round(answer.elapsed * 1000),
+            delay=delay or 0.0,
+            error_code=None if delivered else verdict.code,
+            error_detail=None if delivered else _detail(answer, verdict),
+            status_code=answer.status,
+            excerpt=_excerpt(answer.excerpt),
+            extra=self.endpoint_id,
+        )
+
+    def _delay(self, answer: http_sender.Result, verdict: Verdict) -> float | None:
+        """Seconds until the next try; None when the tries are used up; 0 where no further try follows."""
+        if verdict.outcome is Outcome.GONE:
+            return GONE_DELAY_S
+        if verdict.outcome is not Outcome.RETRY:
+            return 0.0
+        hint = None
+        if verdict.honours_retry_after:
+            hint = backoff.parse_retry_after(answer.headers.get("retry-after"), now=datetime.now(timezone.utc))
+        return backoff.next_delay(self.schedule, self.claimed.attempts + 1, retry_after=hint)
+
+
+def _detail(answer: http_sender.Result, verdict: Verdict) -> str:
+    """What happened and what a person can do about it; never the receiver's text."""
+    return " ".join(filter(None, (answer.detail, verdict.remedy)))[:500]
+
+
+def _excerpt(raw: bytes) -> str | None:
+    """At most 16 KiB of the receiver's answer as text."""
+    return raw[:EXCERPT_BYTES].decode("utf-8", errors="replace") or None
