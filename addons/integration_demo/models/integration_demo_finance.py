@@ -13,6 +13,7 @@ class IntegrationDemo(models.AbstractModel):
         self._entity("facility", hospital["facility"]["name"], company, company, "entity_facility")
         self._cost_centers(hospital, company)
         self._services(hospital, company)
+        self._enable_price_lists(company)
         self._payers(hospital, company)
         self._billing_rules(hospital, company)
 
@@ -60,6 +61,14 @@ class IntegrationDemo(models.AbstractModel):
     def _sales_tax(self, facts, company):
         """Return the company's sales tax for what is taxed; care itself is exempt."""
         return company.account_sale_tax_id if facts.get("taxed") else self.env["account.tax"]
+
+    @api.model
+    def _enable_price_lists(self, company):
+        """Switch price lists on, as the setting does: without it Odoo ignores a customer's own."""
+        everybody, feature = self.env.ref("base.group_user"), self.env.ref("product.group_product_pricelist")
+        if feature not in everybody.all_implied_ids:
+            everybody.write({"implied_ids": [Command.link(feature.id)]})
+            company._activate_or_create_pricelists()
 
     @api.model
     def _payers(self, hospital, company):
