@@ -38,6 +38,7 @@ _PARAMETER: Final = re.compile(rf'\s*;\s*(?:({_NAME})=({_NAME}|"(?:[^"\\\x00-\x1
 _MAX_HEADER_CHARS: Final = 1024
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _CHUNK_BYTES: Final = 64 * 1024
+_MAX_GZIP_MEMBERS: Final = 64
 
 PartyT = TypeVar("PartyT")
 EventT = TypeVar("EventT")
@@ -168,6 +169,15 @@ def admit(request: Request, gate: Gate[PartyT, EventT]) -> Admission[PartyT, Eve
     limited = gate.take_rate(party)
     if limited is not None:
         return Admission("refused", refusal=limited, party=party)
+    return readmit(request, party, gate)
+
+
+def readmit(request: Request, party: PartyT, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
+    """Check a verified message from step 4 on.
+
+    An operator does so again with a message that was refused: it is judged by what holds now. Its signature was verified
+    when it arrived, and its sender's rate is not the operator's.
+    """
     body = decode_body(request, gate.body_limit(party))
     if isinstance(body, Refusal):
         return Admission("refused", refusal=body, party=party)
@@ -291,7 +301,8 @@ def gunzip(raw: bytes, limit: int) -> bytes | BodyProblem:
     """Inflate gzip data (RFC 1952) to at most ``limit`` bytes.
 
     Inflating stops one byte past the limit, so a bomb costs no more memory than an honest message. Several members one
-    after the other are read as RFC 1952 §2.2 asks; bytes that are no member are refused.
+    after the other are read as RFC 1952 §2.2 asks, up to a number that no honest sender needs: each costs a copy of what
+    follows it. Bytes that are no member are refused.
     """
     parts: list[bytes] = []
     size = 0
@@ -309,6 +320,8 @@ def gunzip(raw: bytes, limit: int) -> bytes | BodyProblem:
             return BodyProblem.UNDECODABLE
         parts.append(part)
         rest = inflater.unused_data
+        if len(parts) > _MAX_GZIP_MEMBERS:
+            return BodyProblem.UNDECODABLE
     return b"".join(parts)
 
 

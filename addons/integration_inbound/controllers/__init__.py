@@ -1,0 +1,4 @@
+from . import dispatcher
+from . import health
+from . import inbound
+from . import pages

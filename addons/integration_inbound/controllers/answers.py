@@ -1,0 +1,53 @@
+"""How the addresses under ``/integration/`` answer: small, uncached, without cookies."""
+
+from urllib.parse import quote
+
+from odoo.addons.integration_core.domain import problems, strict_json
+from odoo.http import Response, request
+
+RETRY_AFTER_SECONDS = 30
+"""How long a sender is asked to wait when nothing can be stored: longer than a restart, shorter than an operator's patience."""
+
+_MAX_INSTANCE_CHARS = 1024
+
+
+def instance():
+    """Return the address asked for as a URI reference: percent-encoded, so that it is safe wherever it is shown."""
+    return quote(request.httprequest.path, errors="replace")[:_MAX_INSTANCE_CHARS]
+
+
+def answer(body, status, headers=None):
+    """Return a response of ``body`` (bytes) that nobody keeps."""
+    return Response(body, status=status, headers={"Cache-Control": "no-store", **(headers or {})})
+
+
+def json_answer(value, status=200, headers=None):
+    """Return ``value`` as JSON."""
+    return answer(strict_json.dumps(value), status, {"Content-Type": "application/json", **(headers or {})})
+
+
+def problem(segment, *, headers=None, **members):
+    """Return the problem ``segment`` (RFC 9457); ``members`` as for :func:`problems.build`."""
+    document = problems.build(segment, **{"instance": instance(), **members})
+    return answer(
+        problems.to_bytes(document), document["status"], {"Content-Type": problems.MEDIA_TYPE, **(headers or {})}
+    )
+
+
+def not_ready():
+    """Return the answer of a server that can store nothing at the moment."""
+    return problem("not-ready", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def only(*methods):
+    """Return what is due to a request of another method than ``methods``, or None for one of them.
+
+    The verbs are judged here and not by the route: where the route judges, Odoo answers 405 with a page of its own.
+    """
+    method = request.httprequest.method
+    if method in methods:
+        return None
+    allow = {"Allow": ", ".join([*methods, "OPTIONS"])}
+    if method == "OPTIONS":
+        return answer(b"", 204, allow)
+    return problem("method-not-allowed", headers=allow)

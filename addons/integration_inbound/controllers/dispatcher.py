@@ -1,0 +1,76 @@
+import logging
+import uuid
+
+from odoo import http
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+from . import answers
+
+_logger = logging.getLogger(__name__)
+
+_SEGMENTS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+
+
+class IncompleteBody(Exception):
+    """The sender went away, or its chunks are broken, before the body was complete."""
+
+
+class IntegrationDispatcher(http.Dispatcher):
+    """Serves the routes of type ``integration``.
+
+    The body reaches the controller byte for byte as it was sent (Odoo's own dispatchers parse forms and JSON before anybody could verify
+    a signature), every error leaves as problem details, and every answer has an ``x-request-id``.
+    """
+
+    routing_type = "integration"
+
+    def __init__(self, request):
+        super().__init__(request)
+        self.request_id = uuid.uuid4().hex
+
+    @classmethod
+    def is_compatible_with(cls, request):
+        """Take any content type: it is judged after the signature, by the gate."""
+        return request.httprequest.path.startswith("/integration")
+
+    def dispatch(self, endpoint, args):
+        self.request.params = args
+        if self.request.env is None:
+            return endpoint(**args)
+        return self.request.registry["ir.http"]._dispatch(endpoint)
+
+    def post_dispatch(self, response):
+        super().post_dispatch(response)
+        self._mark(response)
+
+    def handle_error(self, exc):
+        """Answer in problem details whatever went wrong.
+
+        What is not the sender's doing is 503: nothing was committed, so the sender keeps its message and tries again. Odoo has logged
+        the traceback; the request id leads there.
+        """
+        segment = _SEGMENTS.get(exc.code) if isinstance(exc, HTTPException) else None
+        if segment:
+            return self._mark(answers.problem(segment))
+        _logger.warning("integration request %s ended in %s, answered 503", self.request_id, type(exc).__name__)
+        return self._mark(answers.not_ready())
+
+    def _mark(self, response):
+        response.headers["X-Request-Id"] = self.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def read_body(self, limit):
+        """Return the body as it was sent, or None when it is longer than ``limit`` bytes; no more than that is read.
+
+        :raises IncompleteBody: when it ended before its announced end
+        """
+        httprequest = self.request.httprequest
+        httprequest.max_content_length = limit + 1  # the stream of a chunked body ends silently at this limit
+        try:
+            body = httprequest.get_data()
+        except RequestEntityTooLarge:
+            return None
+        except (BadRequest, OSError) as error:
+            raise IncompleteBody from error
+        return body if len(body) <= limit else None

@@ -1,0 +1,206 @@
+"""The gate of one request: what :mod:`.domain.admission` asks, answered from the database."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from odoo import fields
+from odoo.addons.integration_core.domain import acceptance, envelope, hashing, signing, strict_json, units
+from odoo.api import Environment
+
+from .domain import admission
+from .domain.rate import Quota, RateLimiter
+
+MAX_UNITS = 1000
+"""Units of a refused or repeated message that are counted one by one; above, the message is the unit."""
+
+# Allowances are counted per process.
+limiter = RateLimiter()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as it was sent, verified, with what is needed to judge it again later. ``received_at`` is naive UTC."""
+
+    webhook_id: str
+    raw: bytes = field(repr=False)
+    content_type: str | None
+    content_encoding: str | None
+    traceparent: str | None
+    request_id: str
+    received_at: datetime
+
+    def as_request(self, system_code: str) -> admission.Request:
+        """Return it as the request of an already verified message."""
+        return admission.Request(
+            system_code, self.webhook_id, None, None, self.content_type, self.content_encoding, self.raw
+        )
+
+
+class Glimpse(NamedTuple):
+    """What can be read of a message, whatever is wrong with it."""
+
+    type_name: str | None = None
+    source_event_id: str | None = None
+    encounter: str | None = None
+    message_units: Sequence[units.Unit] = (units.MESSAGE,)
+
+
+class Door:
+    """Implements :class:`admission.Gate` for one request. ``PartyT`` is a record of ``integration.system``."""
+
+    def __init__(self, env: Environment, sent: Sent) -> None:
+        self.env = env
+        self.sent = sent
+        self.cause: str | None = None
+        self.quota: Quota | None = None
+
+    # -- who is it ----------------------------------------------------------------------------------------------------
+
+    def authenticate(self, request: admission.Request) -> Any | None:
+        """Return the system whose key signed the request; else None, with the cause in ``cause``.
+
+        An unknown, a suspended and a keyless system cost the same queries and the same computing as a wrong signature.
+        """
+        system = self.env["integration.system"]._for_address(request.system)
+        keys = self._keys(system)
+        verdict = signing.verify(
+            message_id=request.message_id,
+            timestamp=request.timestamp,
+            signature=request.signature,
+            body=request.body,
+            keys=keys if keys and system.state == "active" else signing.decoy_keys(),
+            now=self.sent.received_at.replace(tzinfo=timezone.utc).timestamp(),
+            past_tolerance=system.timestamp_tolerance or signing.TOLERANCE_S,
+        )
+        if isinstance(verdict, signing.Accepted):
+            return system
+        self.cause = self._cause(system, keys, verdict.cause)
+        return None
+
+    def _keys(self, system: Any) -> tuple[signing.VerifyKey, ...]:
+        credentials = self.env["integration.credential"].search(
+            [("system_id", "=", system.id or 0), ("use", "=", "inbound"), ("state", "=", "active")]
+        )
+        if not credentials:
+            self.env["integration.keyring"]._data_key()  # what opening a credential would cost
+        return credentials._verify_keys(self.sent.received_at)
+
+    @staticmethod
+    def _cause(system: Any, keys: Sequence[signing.VerifyKey], cause: signing.Cause) -> str:
+        if cause is signing.Cause.NO_MATCH:
+            if not system:
+                return "unknown_system"
+            if system.state != "active":
+                return "suspended_system"
+            if not keys:
+                return signing.Cause.NO_KEY.value
+        return cause.value
+
+    # -- how much -----------------------------------------------------------------------------------------------------
+
+    def take_rate(self, party: Any) -> admission.Refusal | None:
+        """Count the request against the system's allowance in this process."""
+        self.quota = limiter.take(
+            (self.env.cr.dbname, party.id), per_window=party.rate_per_minute, now=time.monotonic()
+        )
+        if self.quota.allowed:
+            return None
+        return admission.Refusal("rate-limited", "rate_limited", headers=self.quota.headers())
+
+    def body_limit(self, party: Any) -> int:
+        """Return the system's own limit in bytes."""
+        return party.max_body_bytes
+
+    # -- what is it ---------------------------------------------------------------------------------------------------
+
+    def digest(self, body: bytes) -> str:
+        """Return the digest that the journal keeps of a body."""
+        return hashing.body_digest(body)
+
+    def seen_message(self, party: Any, message_id: str) -> admission.Seen | None:
+        """Return what was accepted under this message id."""
+        return self._seen(self.env["integration.event.key"]._seen_webhook(party, message_id))
+
+    def seen_event(self, party: Any, event: envelope.Envelope) -> admission.Seen | None:
+        """Return what was accepted under this event's ``source`` and ``id``."""
+        return self._seen(self.env["integration.event.key"]._seen_source(party, event.source, event.id))
+
+    @staticmethod
+    def _seen(seen: Any | None) -> admission.Seen | None:
+        return admission.Seen(seen.event_uuid, seen.digest) if seen else None
+
+    def judge(self, party: Any, body: bytes) -> envelope.Envelope | admission.Refusal:
+        """Read the body as an event that the system may send, or say why it is not one."""
+
+        def type_facts(name: str) -> acceptance.TypeFacts:
+            return party._type_facts(name, self.sent.received_at.date())
+
+        verdict = acceptance.accept(body, system_code=party.code, type_facts=type_facts)
+        if isinstance(verdict, acceptance.Refusal):
+            return admission.Refusal(verdict.segment, verdict.code, verdict.detail, verdict.errors)
+        traceparent = self.sent.traceparent
+        if not verdict.envelope.traceparent and traceparent and envelope.is_traceparent(traceparent):
+            return replace(verdict.envelope, traceparent=traceparent)
+        return verdict.envelope
+
+    # -- storing ------------------------------------------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """Tell whether less work is waiting than may wait."""
+        return not self.env["integration.gate"]._is_backlogged()
+
+    def store(self, party: Any, event: envelope.Envelope, body: bytes, message_id: str) -> str | admission.Seen:
+        """Store the event with everything that follows from it, and close its earlier refusals."""
+        event_type = self.env["integration.event.type"]._named(event.type)
+        accepted = self.env["integration.event"]._accept(
+            party,
+            event,
+            body,
+            message_units=_units(event.data, event_type),
+            webhook_id=message_id,
+            request_id=self.sent.request_id,
+            received_at=self.sent.received_at,
+        )
+        if accepted.conflict or accepted.duplicate:
+            return admission.Seen(accepted.event_uuid, self.digest(body) if accepted.duplicate else "")
+        self.env["integration.refused.message"]._settle(
+            party, webhook_id=message_id, source_event_id=event.id, event_uuid=accepted.event_uuid
+        )
+        return accepted.event_uuid
+
+    def glimpse(self, body: bytes | None) -> Glimpse:
+        """Read what can be read of a message that is not stored as an event."""
+        try:
+            message = strict_json.loads(body or b"")
+        except strict_json.StrictJsonError:
+            return Glimpse()
+        if not isinstance(message, dict):
+            return Glimpse()
+        data = message.get("data")
+        type_name = _text(message.get("type"))
+        event_type = self.env["integration.event.type"]._named(type_name or "")
+        return Glimpse(
+            type_name, _text(message.get("id")), units.encounter_of(data), _bounded(_units(data, event_type))
+        )
+
+
+def _units(data: strict_json.JSON, event_type: Any) -> list[units.Unit]:
+    """Return the units of ``data``; of a type that nobody knows, as if it had lines."""
+    lines = None if event_type and event_type.unit == "message" else "/lines"
+    return units.units(data, lines_pointer=lines, priced=event_type.priced)
+
+
+def _bounded(found: list[units.Unit]) -> Sequence[units.Unit]:
+    return found if len(found) <= MAX_UNITS else (units.MESSAGE,)
+
+
+def _text(value: strict_json.JSON) -> str | None:
+    return value[:255] if isinstance(value, str) else None
+
+
+def now() -> datetime:
+    """Return the server's clock as Odoo stores times: naive UTC."""
+    return fields.Datetime.now()

@@ -1,0 +1,206 @@
+import logging
+import time
+from dataclasses import dataclass
+
+from odoo import api, models
+
+from .. import door
+from ..domain import admission
+
+_logger = logging.getLogger(__name__)
+
+BACKLOG_LIMIT = 200_000  # waiting deliveries; above, senders are asked to wait
+BACKLOG_SECONDS = 5.0  # for how long a process believes its last count
+
+# When this process last counted what is waiting, and whether it was too much; per database.
+_backlogs = {}
+
+_TURNED_AWAY = {"rate-limited": "rate_limited", "body-too-large": "body_too_large", "not-ready": "backlog"}
+
+
+_MAX_HEADER_CHARS = 1025  # one more than any of these headers may have, so that a longer one stays too long
+
+
+def _storable(header):
+    """Return a header as PostgreSQL can hold it; what was not allowed stays not allowed."""
+    return header and header[:_MAX_HEADER_CHARS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate made of a request: how admission ended, and the headers that tell the sender its allowance."""
+
+    admission: admission.Admission
+    headers: dict
+
+    @property
+    def event_uuid(self):
+        """The event that a message became or is a copy of."""
+        return self.admission.event_uuid
+
+    @property
+    def code(self):
+        """Why it was refused."""
+        return self.admission.refusal.code if self.admission.refusal else None
+
+
+class IntegrationGate(models.AbstractModel):
+    """Where messages come in: every request of a partner passes here, in the one transaction that answers it.
+
+    Refusals are returned, never raised, so that what is recorded about them is committed.
+    """
+
+    _name = "integration.gate"
+    _description = "Gate"
+
+    @api.model
+    def _is_ready(self):
+        """Tell whether a message could be verified and stored: there is a master key for this database."""
+        return self.env["integration.keyring"]._status() is None
+
+    @api.model
+    def _is_backlogged(self):
+        """Tell whether more deliveries wait than may wait. Counted at most every few seconds, and no further than the limit."""
+        dbname = self.env.cr.dbname
+        checked_at, backlogged = _backlogs.get(dbname, (-BACKLOG_SECONDS, False))
+        if time.monotonic() - checked_at >= BACKLOG_SECONDS:
+            limit = self._setting("integration_inbound.backlog_limit", BACKLOG_LIMIT)
+            self.env.cr.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM integration_delivery WHERE state = 'waiting' LIMIT %s) AS waiting",
+                (limit,),
+            )
+            backlogged = self.env.cr.fetchone()[0] >= limit
+            _backlogs[dbname] = (time.monotonic(), backlogged)
+        return backlogged
+
+    @api.model
+    def _setting(self, name, default):
+        # sudo: an operator's setting, read for a sender whom nobody logged in
+        value = self.env["ir.config_parameter"].sudo().get_param(name, "")
+        return int(value) if value.isdecimal() else default
+
+    @api.model
+    def _published_type(self, name):
+        """Return the event type whose schema is public under ``name``, or an empty recordset."""
+        event_type = self.env["integration.event.type"]._named(name) if name.isprintable() else None
+        return event_type if event_type and event_type.state != "draft" and event_type.schema_json else None
+
+    # -- one request ----------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _receive(self, request, *, address, traceparent, request_id):
+        """Take in a message: check it in the contract's order, store it or record why not.
+
+        Call it first thing in a READ COMMITTED transaction.
+
+        :param request: the :class:`admission.Request`
+        :param str address: where it came from
+        :return: :class:`Verdict`
+        """
+        gate = door.Door(self.env, self._sent(request, traceparent, request_id))
+        ended = admission.admit(request, gate)
+        self._record(ended, gate, claimed=request.system, address=address)
+        _logger.info(
+            "request %s of %s: %s", request_id, ended.party.code if ended.party else "nobody", self._told(ended, gate)
+        )
+        return Verdict(ended, gate.quota.headers() if gate.quota else {})
+
+    @staticmethod
+    def _told(ended, gate):
+        return (
+            f"refused, {gate.cause or ended.refusal.code}" if ended.refusal else f"{ended.outcome}, {ended.event_uuid}"
+        )
+
+    @staticmethod
+    def _sent(request, traceparent, request_id):
+        return door.Sent(
+            webhook_id=request.message_id or "",
+            raw=request.body,
+            content_type=_storable(request.content_type),
+            content_encoding=_storable(request.content_encoding),
+            traceparent=_storable(traceparent),
+            request_id=request_id,
+            received_at=door.now(),
+        )
+
+    def _record(self, ended, gate, *, claimed, address):
+        if ended.outcome == "accepted":
+            return
+        if ended.is_received:
+            self._append_receipts(ended, gate)
+        if ended.is_kept and self._keep(ended, gate):
+            return
+        if ended.refusal:
+            cause = gate.cause or _TURNED_AWAY.get(ended.refusal.segment, "not_kept")
+            self._turn_away(cause, claimed=claimed, address=address, request_id=gate.sent.request_id)
+
+    @api.model
+    def _turn_away(self, cause, *, claimed, address, request_id):
+        """Count a request that is refused without anything of it being kept."""
+        self.env["integration.refusal"]._note(cause, claimed=claimed, address=address, request_id=request_id)
+
+    def _append_receipts(self, ended, gate):
+        glimpse = gate.glimpse(ended.body)
+        self.env["integration.receipt"]._append(
+            ended.party,
+            glimpse.message_units,
+            outcome="duplicate" if ended.outcome == "duplicate" else "rejected",
+            webhook_id=gate.sent.webhook_id,
+            received_at=gate.sent.received_at,
+            mode=ended.party._mode_at(gate.sent.received_at),
+            event_uuid=ended.event_uuid,
+            event_type=self.env["integration.event.type"]._named(glimpse.type_name or ""),
+            encounter=glimpse.encounter,
+            reason=ended.refusal.code if ended.refusal else None,
+        )
+
+    def _keep(self, ended, gate):
+        return self.env["integration.refused.message"]._keep(
+            ended.party, gate.sent, ended.refusal, gate.glimpse(ended.body)
+        )
+
+    @api.model
+    def _inquire(self, request, message_id, *, address, request_id):
+        """Tell a verified system what became of one of its messages.
+
+        :param request: the :class:`admission.Request`, signed over an empty body with an id of its own
+        :param str message_id: the message asked about
+        :return: (:class:`Verdict`, status document or None when no such message is known)
+        """
+        gate = door.Door(self.env, self._sent(request, None, request_id))
+        party = gate.authenticate(request)
+        if party is None:
+            refusal = admission.Refusal("signature-rejected", "signature_rejected")
+        else:
+            refusal = gate.take_rate(party)
+        ended = admission.Admission("refused" if refusal else "accepted", refusal=refusal, party=party)
+        if refusal:
+            self._record(ended, gate, claimed=request.system, address=address)
+        document = None if refusal else self.env["integration.event"]._status_of(party, message_id)
+        return Verdict(ended, gate.quota.headers() if gate.quota else {}), document
+
+    @api.model
+    def _readmit(self, message):
+        """Judge a refused message again, from its content type on, by what holds now.
+
+        :param message: the record of ``integration.refused.message``
+        :return: :class:`Verdict`
+        :raises KeyringError: when its body cannot be opened
+        """
+        raw = self.env["integration.refused.payload"]._load(message)
+        if raw is None:
+            return Verdict(admission.Admission("refused", refusal=admission.Refusal("not-ready", "body_gone")), {})
+        sent = door.Sent(
+            webhook_id=message.webhook_id,
+            raw=raw,
+            content_type=message.content_type or None,
+            content_encoding=message.content_encoding or None,
+            traceparent=message.traceparent or None,
+            request_id=message.request_id,
+            received_at=door.now(),
+        )
+        gate = door.Door(self.env, sent)
+        ended = admission.readmit(sent.as_request(message.system_id.code), message.system_id, gate)
+        if ended.is_kept:
+            self._keep(ended, gate)
+        return Verdict(ended, {})

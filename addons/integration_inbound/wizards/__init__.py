@@ -1,0 +1,1 @@
+from . import integration_refused_decision
