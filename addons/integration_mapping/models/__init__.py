@@ -1,0 +1,4 @@
+from . import integration_system
+from . import integration_entity
+from . import integration_identifier
+from . import integration_mapping_task

@@ -1,0 +1,255 @@
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+from odoo.tools.misc import formatLang
+
+from ..domain.waiting import Waiting
+from .integration_entity import KINDS
+
+
+class IntegrationMappingTask(models.Model):
+    """A code that something waits for: one task per code, however many messages use it.
+
+    Opened in the transaction that parks the first line, closed by the approval that answers it, opened again when it turns out that a
+    line of another day still has no answer.
+    """
+
+    _name = "integration.mapping.task"
+    _description = "Code to map"
+    _order = "state desc, since, id"
+    _rec_name = "code"
+    _check_company_auto = True
+
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True, ondelete="cascade")
+    system_id = fields.Many2one("integration.system", required=True, readonly=True, index=True, ondelete="cascade")
+    kind = fields.Selection(KINDS, required=True, readonly=True)
+    code_system = fields.Char(required=True, readonly=True, trim=False)
+    code = fields.Char(required=True, readonly=True, trim=False)
+    display = fields.Char("Called", readonly=True, help="What the sending system calls it.")
+    state = fields.Selection([("open", "To map"), ("done", "Mapped")], required=True, readonly=True, default="open")
+    since = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
+    done_at = fields.Datetime("Mapped at", readonly=True)
+    waiting_lines = fields.Integer("Lines waiting", compute="_compute_waiting")
+    waiting_money = fields.Char("Money at risk", compute="_compute_waiting")
+    waiting_first_day = fields.Date("Earliest service", compute="_compute_waiting")
+    proposal_id = fields.Many2one("integration.identifier", "Proposed", compute="_compute_proposal")
+    turn = fields.Selection(
+        [("steward", "Steward: say what it means"), ("approver", "Another steward: approve"), ("nobody", "Nobody")],
+        compute="_compute_proposal",
+        string="Whose turn",
+    )
+
+    _question_uniq = models.UniqueIndex(
+        "(company_id, system_id, kind, code_system, code)", "There is one task per code."
+    )
+    _open_idx = models.Index("(since) WHERE state = 'open'")
+
+    # -- what waits -----------------------------------------------------------------------------------------------------
+
+    def _waiting(self):
+        """Return what waits for each of these tasks: ``{task id: Waiting}``; a task nothing waits for may be absent.
+
+        Hook: addons whose records wait for codes override it and add theirs to what ``super()`` returns. Set-based: it is
+        called for a whole list at once.
+        """
+        return {}
+
+    def _compute_waiting(self):
+        waiting = self._waiting()
+        for task in self:
+            one = waiting.get(task.id) or Waiting()
+            task.waiting_lines = one.lines
+            task.waiting_money = task._money_text(one)
+            task.waiting_first_day = one.first_day
+
+    def _money_text(self, waiting):
+        currencies = {c.name: c for c in self.env["res.currency"].with_context(active_test=False).search([])}
+        parts = []
+        for code, amount in sorted(waiting.amounts.items()):
+            currency = currencies.get(code)
+            text = formatLang(self.env, float(amount), currency_obj=currency) if currency else f"{amount} {code}"
+            parts.append(text)
+        if waiting.price_unknown:
+            parts.append(self.env._("%s without a price", waiting.price_unknown))
+        return "; ".join(parts)
+
+    def _proposals(self):
+        """Return the proposals for these codes that wait for approval: ``{task: identifier}``."""
+        proposals = self.env["integration.identifier"].search(
+            [("approval_state", "=", "requested"), ("code", "in", self.mapped("code"))]
+        )
+        by_question = {proposal._question(): proposal for proposal in proposals}
+        questions = {task: (task.company_id, task.system_id, task.kind, task.code_system, task.code) for task in self}
+        return {task: by_question[question] for task, question in questions.items() if question in by_question}
+
+    @api.depends("state")
+    def _compute_proposal(self):
+        proposals = self._proposals()
+        for task in self:
+            task.proposal_id = proposals.get(task, False)
+            waits = "approver" if task.proposal_id else "steward"
+            task.turn = waits if task.state == "open" else "nobody"
+
+    # -- opening and closing ----------------------------------------------------------------------------------------------
+
+    @api.model
+    def _request(self, system, kind, codes, company):
+        """Open the tasks of codes that have no answer, in the transaction that parks what waits for them.
+
+        :param system: the system that used the codes
+        :param str kind: a kind of canonical entity
+        :param dict codes: ``{(code_system, code): what the system calls it, or None}``
+        :param company: the company they were used in
+        :return: the tasks, new and old
+        """
+        if not codes:
+            return self.browse()
+        self.flush_model()
+        # One order for everybody, so that two transactions that open the same tasks wait for each other and never in a circle.
+        wanted = sorted((code_system, code, display or None) for (code_system, code), display in codes.items())
+        code_systems, names, displays = (list(column) for column in zip(*wanted, strict=True))
+        scope = {"company": company.id, "system": system.id, "kind": kind, "code_systems": code_systems, "codes": names}
+        # An open task is not touched: thousands of lines may wait for one code, and none should wait for its row's lock.
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO integration_mapping_task
+                       (company_id, system_id, kind, code_system, code, display, state, since,
+                        create_uid, create_date, write_uid, write_date)
+                SELECT %(company)s, %(system)s, %(kind)s, wanted.*, 'open', now() AT TIME ZONE 'UTC',
+                       %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
+                  FROM unnest(%(code_systems)s::varchar[], %(codes)s::varchar[], %(displays)s::varchar[])
+                       AS wanted (code_system, code, display)
+                ON CONFLICT (company_id, system_id, kind, code_system, code) DO NOTHING
+                """,
+                **scope,
+                displays=displays,
+                uid=self.env.uid,
+            )
+        )
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT t.id, t.state
+                  FROM unnest(%(code_systems)s::varchar[], %(codes)s::varchar[]) AS wanted (code_system, code)
+                  JOIN integration_mapping_task t
+                    ON t.company_id = %(company)s AND t.system_id = %(system)s AND t.kind = %(kind)s
+                   AND t.code_system = wanted.code_system AND t.code = wanted.code
+                """,
+                **scope,
+            )
+        )
+        done = self.browse(task_id for task_id, state in rows if state == "done")
+        # sudo: tasks are opened by whatever parks a line, which need not be a steward's work
+        done.sudo().write({"state": "open", "since": fields.Datetime.now(), "done_at": False})
+        return self.browse(task_id for task_id, _state in rows)
+
+    @api.model
+    def _mapping_changed(self, identifiers):
+        """Approved, retired or revoked: close the tasks that now have an answer.
+
+        Hook: addons whose records wait for codes override it and mark them for another try. It is a hint, in the approver's
+        transaction and snapshot: what was parked at the same moment is found by their own sweep.
+        """
+        answered = identifiers.filtered(lambda i: i.state == "approved")
+        if not answered:
+            return
+        domain = fields.Domain.OR(fields.Domain(identifier._question_domain()) for identifier in answered)
+        # sudo: whoever approves may hold the approving right without the right to edit tasks
+        tasks = self.sudo().search(domain & fields.Domain("state", "=", "open"))
+        tasks.write({"state": "done", "done_at": fields.Datetime.now()})
+
+    @api.autovacuum
+    def _gc_nothing_waits(self):
+        """Close open tasks whose lines all went another way, by a void for example."""
+        tasks = self.search([("state", "=", "open"), ("since", "<", "-1d")], limit=1000)
+        waiting = tasks._waiting()
+        idle = tasks.filtered(lambda task: not waiting.get(task.id, Waiting()).lines)
+        idle.write({"state": "done", "done_at": fields.Datetime.now()})
+
+    # -- buttons --------------------------------------------------------------------------------------------------------
+
+    def action_map(self):
+        """Open the small form that says what these codes mean."""
+        if len({(task.kind, task.company_id) for task in self}) > 1:
+            raise UserError(self.env._("Choose codes of one kind and one company at a time."))
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._(
+                "What does %s mean?", self.code if len(self) == 1 else self.env._("each of these codes")
+            ),
+            "res_model": "integration.map.codes",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_task_ids": self.ids},
+        }
+
+    def action_create_services(self):
+        """Make a service product for each of these codes, named as the sending system calls it, and map it.
+
+        For a first load, where Odoo's catalogue begins as a copy of a clinical system's. Products get no sales price: an amount
+        comes from messages or a price list.
+        """
+        self.env["integration.identifier"].check_access("create")
+        proposed = self._proposals()
+        tasks = self.filtered(lambda task: task.state == "open" and task not in proposed)
+        if any(task.kind != "service" for task in tasks):
+            raise UserError(self.env._("Services can be made only for codes of services."))
+        identifiers = self.env["integration.identifier"].create(
+            [task._identifier_vals(product_id=task._create_service().id) for task in tasks]
+        )
+        identifiers.action_submit()
+        return self._told(identifiers)
+
+    def _create_service(self):
+        self.ensure_one()
+        # sudo: a steward need not be allowed to edit the catalogue; what is made is exactly a bare service of this code
+        return (
+            self.env["product.product"]
+            .sudo()
+            .with_company(self.company_id)
+            .create(
+                {
+                    "name": self.display or self.code,
+                    "default_code": self.code,
+                    "type": "service",
+                    "list_price": 0.0,
+                    "company_id": self.company_id.id,
+                }
+            )
+        )
+
+    def _identifier_vals(self, **meaning):
+        """Return the values of an identifier that answers this task."""
+        self.ensure_one()
+        return {
+            "system_id": self.system_id.id,
+            "kind": self.kind,
+            "company_id": self.company_id.id,
+            "code_system": self.code_system,
+            "code": self.code,
+            "display": self.display,
+            **meaning,
+        }
+
+    @api.model
+    def _told(self, identifiers):
+        """Return the notification that says what came of a mapping, and closes the form."""
+        waiting = identifiers.filtered(lambda i: i.approval_state == "requested")
+        done = identifiers - waiting
+        lines = []
+        if done:
+            lines.append(self.env._("%s mapped. What waited goes on by itself.", len(done)))
+        if waiting:
+            lines.append(self.env._("%s proposed. Another steward must approve.", len(waiting)))
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success" if not waiting else "info",
+                "message": Markup("<br/>").join(lines),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }

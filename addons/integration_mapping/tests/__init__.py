@@ -1,0 +1,6 @@
+from . import test_entity
+from . import test_identifier
+from . import test_history
+from . import test_task
+from . import test_access
+from . import test_tour

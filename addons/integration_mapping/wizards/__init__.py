@@ -1,0 +1,2 @@
+from . import integration_map_codes
+from . import integration_identifier_end

@@ -1,0 +1,109 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..models.integration_entity import KINDS
+from ..models.integration_identifier import TARGETS
+
+
+class IntegrationMapCodes(models.TransientModel):
+    """Say what one or many codes mean, or from which day on a mapped one means something else."""
+
+    _name = "integration.map.codes"
+    _description = "Map codes"
+    _check_company_auto = True
+
+    task_ids = fields.Many2many("integration.mapping.task", string="Codes", readonly=True)
+    replaces_id = fields.Many2one("integration.identifier", "Now", readonly=True)
+    kind = fields.Selection(KINDS, compute="_compute_question")
+    company_id = fields.Many2one("res.company", compute="_compute_question")
+    codes = fields.Char("What is sent", compute="_compute_question")
+    waiting = fields.Char("Waiting", compute="_compute_waiting")
+    approval = fields.Selection(
+        [
+            ("none", "Takes effect at once: the system is in test mode."),
+            ("self", "Takes effect at once, marked as approved by yourself: nobody else may approve yet."),
+            ("other", "Takes effect when another steward has approved it."),
+        ],
+        compute="_compute_approval",
+    )
+    partner_id = fields.Many2one("res.partner", "Contact", check_company=True)
+    product_id = fields.Many2one("product.product", "Product", check_company=True)
+    analytic_account_id = fields.Many2one("account.analytic.account", "Cost center", check_company=True)
+    facility_company_id = fields.Many2one("res.company", "Facility")
+    department_id = fields.Many2one(
+        "integration.entity",
+        "Known department",
+        domain="[('kind', '=', 'department'), ('company_id', '=', company_id)]",
+        check_company=True,
+    )
+    department_name = fields.Char("New department")
+    valid_from = fields.Date("From", help="First day of service it holds for. Empty: since ever.")
+    valid_to = fields.Date("Until", help="Last day of service it holds for. Empty: until further notice.")
+    note = fields.Char()
+
+    @api.depends("task_ids", "replaces_id")
+    def _compute_question(self):
+        for wizard in self:
+            questions = wizard.replaces_id or wizard.task_ids
+            wizard.kind = questions[:1].kind
+            wizard.company_id = questions[:1].company_id
+            wizard.codes = ", ".join(
+                f"{q.system_id.code}: {q.code}" + (f" ({q.display})" if q.display else "") for q in questions[:20]
+            ) + (" …" if len(questions) > 20 else "")
+
+    @api.depends("task_ids")
+    def _compute_waiting(self):
+        for wizard in self:
+            waiting = [one for one in wizard.task_ids._waiting().values() if one.lines]
+            total = sum(waiting[1:], waiting[0]) if waiting else None
+            wizard.waiting = total and self.env._(
+                "%(lines)s lines, %(money)s", lines=total.lines, money=wizard.task_ids[:1]._money_text(total)
+            )
+
+    @api.depends("task_ids", "replaces_id")
+    def _compute_approval(self):
+        approvers = self.env["integration.identifier"]._approval_approvers()
+        for wizard in self:
+            questions = wizard.replaces_id or wizard.task_ids
+            if all(system.mode != "live" for system in questions.system_id):
+                wizard.approval = "none"
+            else:
+                wizard.approval = "other" if approvers - {self.env.uid} else "self"
+
+    def action_confirm(self):
+        """Propose the mapping, and approve it where that needs nobody else."""
+        self.ensure_one()
+        pending = self.task_ids._proposals().values()
+        if pending:
+            names = ", ".join(identifier.display_name for identifier in pending)
+            raise UserError(self.env._("%s is proposed already and waits for approval.", names))
+        identifiers = self.env["integration.identifier"].create(self._identifier_vals())
+        identifiers.action_submit()
+        return self.env["integration.mapping.task"]._told(identifiers)
+
+    def _identifier_vals(self):
+        common = {**self._meaning(), "valid_from": self.valid_from, "valid_to": self.valid_to, "note": self.note}
+        if self.replaces_id:
+            old = self.replaces_id
+            question = {name: old[name] for name in ("kind", "code_system", "code", "display")}
+            question |= {"system_id": old.system_id.id, "company_id": old.company_id.id, "replaces_id": old.id}
+            return [{**question, **common}]
+        return [task._identifier_vals(**common) for task in self.task_ids]
+
+    def _meaning(self):
+        """Return the values that say what the codes mean."""
+        if self.kind == "department":
+            return {"entity_id": self._department().id}
+        for name in TARGETS:
+            if self[name]:
+                return {name: self[name].id}
+        raise UserError(self.env._("Choose what the code means."))
+
+    def _department(self):
+        if self.department_id:
+            return self.department_id
+        if not (self.department_name and self.analytic_account_id):
+            raise UserError(self.env._("Choose a known department, or give a name and a cost center for a new one."))
+        return self.env["integration.entity"]._for_target(
+            "department", self.company_id, self.analytic_account_id, self.department_name
+        )
