@@ -89,7 +89,10 @@ class Authority:
         self.folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-        self.certificate = self._sign(self.name, self.key, x509.BasicConstraints(ca=True, path_length=None))
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        self.certificate = self._sign(
+            self.name, self.key, (x509.BasicConstraints(ca=True, path_length=None), True), (usage, True)
+        )
 
     def _sign(self, subject, key, *extensions, end=None):
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -102,8 +105,11 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(days=2))
             .not_valid_after(end or now + datetime.timedelta(days=1))
         )
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
+        # Python 3.13 verifies strictly (RFC 5280): both key identifiers are needed.
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        for extension, critical in (*extensions, (issuer, False), (subject_id, False)):
+            builder = builder.add_extension(extension, critical=critical)
         return builder.sign(self.key, hashes.SHA256())
 
     def client_context(self):
@@ -115,7 +121,7 @@ class Authority:
         alternatives = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
-        certificate = self._sign(subject, key, x509.SubjectAlternativeName(alternatives), end=end)
+        certificate = self._sign(subject, key, (x509.SubjectAlternativeName(alternatives), False), end=end)
         path = self.folder / f"{certificate.serial_number}.pem"
         path.write_bytes(
             key.private_bytes(
