@@ -59,7 +59,9 @@ class AccountMove(models.Model):
 
     def _write_multi(self, vals_list):
         # Everything that reaches the table passes here, computed fields too, which never pass write().
-        changed = self.browse(record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if _WATCHED & vals.keys())
+        changed = self.browse(
+            record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if _WATCHED & vals.keys()
+        )
         before = changed._integration_stored()
         result = super()._write_multi(vals_list)
         if before:
@@ -180,7 +182,8 @@ class AccountMove(models.Model):
         return f"{self.currency_id.round(amount) + 0.0:.{self.currency_id.decimal_places}f}"
 
     def _integration_lines(self, charges):
-        voids = self.env["integration.charge.void"].sudo().search([("credit_line_id.move_id", "=", self.id)])  # sudo: links
+        # sudo: as in _integration_charges
+        voids = self.env["integration.charge.void"].sudo().search([("credit_line_id.move_id", "=", self.id)])
         by_line = {charge.invoice_line_id.id: charge.line for charge in charges}
         by_line.update({void.credit_line_id.id: void.line for void in voids})
         return [

@@ -20,7 +20,9 @@ class AccountPayment(models.Model):
 
     def _write_multi(self, vals_list):
         # As for invoices: the state is computed too, and computed fields never pass write().
-        changed = self.browse(record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if "state" in vals)
+        changed = self.browse(
+            record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if "state" in vals
+        )
         before = changed._integration_states()
         result = super()._write_multi(vals_list)
         after = changed._integration_states() if before else {}
@@ -37,7 +39,9 @@ class AccountPayment(models.Model):
     def _integration_states(self):
         if not self:
             return {}
-        return dict(self.env.execute_query(SQL("SELECT id, state FROM account_payment WHERE id IN %s", tuple(self.ids))))
+        return dict(
+            self.env.execute_query(SQL("SELECT id, state FROM account_payment WHERE id IN %s", tuple(self.ids)))
+        )
 
     def _integration_customers(self):
         return self.filtered(lambda payment: payment.partner_type == "customer")
@@ -84,7 +88,9 @@ class AccountPayment(models.Model):
         left = self.amount
         allocations = []
         for invoice in self.invoice_ids.sorted("id"):
-            open_amount = invoice.currency_id._convert(invoice.amount_residual, self.currency_id, self.company_id, self.date)
+            open_amount = invoice.currency_id._convert(
+                invoice.amount_residual, self.currency_id, self.company_id, self.date
+            )
             part = min(left, open_amount)
             if self.currency_id.compare_amounts(part, 0.0) > 0:
                 allocations.append({"invoice": str(invoice.id), "amount": self._integration_amount(part)})
@@ -101,5 +107,6 @@ class AccountPayment(models.Model):
             if partial and line.move_id.is_invoice(include_receipts=True):
                 amounts[line.move_id.id] = amounts.get(line.move_id.id, 0.0) + amount
         return [
-            {"invoice": str(move_id), "amount": self._integration_amount(amount)} for move_id, amount in sorted(amounts.items())
+            {"invoice": str(move_id), "amount": self._integration_amount(amount)}
+            for move_id, amount in sorted(amounts.items())
         ]

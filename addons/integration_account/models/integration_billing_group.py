@@ -14,7 +14,9 @@ class IntegrationBillingGroup(models.Model):
 
     run_id = fields.Many2one("integration.billing.run", required=True, readonly=True, ondelete="cascade", index=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
-    encounter_id = fields.Many2one("integration.encounter", required=True, readonly=True, ondelete="restrict", index=True)
+    encounter_id = fields.Many2one(
+        "integration.encounter", required=True, readonly=True, ondelete="restrict", index=True
+    )
     partner_id = fields.Many2one("res.partner", "Customer", required=True, readonly=True, ondelete="restrict")
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     state = fields.Selection(
@@ -61,8 +63,11 @@ class IntegrationBillingGroup(models.Model):
 
     def _create_invoice(self, charges):
         quiet = {"mail_create_nosubscribe": True, "tracking_disable": True}
-        move = self.env["account.move"].with_company(self.company_id).with_context(**quiet).create(
-            self._invoice_values([Command.create(charge._invoice_line_values()) for charge in charges])
+        move = (
+            self.env["account.move"]
+            .with_company(self.company_id)
+            .with_context(**quiet)
+            .create(self._invoice_values([Command.create(charge._invoice_line_values()) for charge in charges]))
         )
         self.env["integration.charge.document"].create(
             {

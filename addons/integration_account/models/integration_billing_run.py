@@ -90,7 +90,9 @@ class IntegrationBillingRun(models.Model):
             raise AccessError(self.env._("Only a finance reviewer can retry a billing run."))
         self.check_access("read")
         # sudo: groups are changed by buttons alone; the group and the record rules were checked just above
-        self.sudo().group_ids.filtered(lambda group: group.state == "failed").write({"state": "waiting", "reason": False})
+        self.sudo().group_ids.filtered(lambda group: group.state == "failed").write(
+            {"state": "waiting", "reason": False}
+        )
         self.env["integration.engine"]._wake()
         return True
 

@@ -73,7 +73,9 @@ class IntegrationCharge(models.Model):
     unit_price_sent = fields.Char("Unit price as sent", readonly=True)
     currency_code = fields.Char("Currency as sent", readonly=True)
     uom_sent = fields.Char("Unit as sent", readonly=True)
-    amount_sent = fields.Float("Amount as sent", digits=(30, 10), readonly=True, help="Quantity × unit price, unrounded.")
+    amount_sent = fields.Float(
+        "Amount as sent", digits=(30, 10), readonly=True, help="Quantity × unit price, unrounded."
+    )
     priced = fields.Boolean(readonly=True, help="The message carried a price.")
     department = fields.Char("Department as sent", readonly=True)
     cost_center = fields.Char("Cost center as sent", readonly=True)
@@ -106,7 +108,9 @@ class IntegrationCharge(models.Model):
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True)
     approved_at = fields.Datetime(readonly=True)
     ended_reason = fields.Char("Ended because", readonly=True)
-    group_id = fields.Many2one("integration.billing.group", "Billing", readonly=True, ondelete="set null", index="btree_not_null")
+    group_id = fields.Many2one(
+        "integration.billing.group", "Billing", readonly=True, ondelete="set null", index="btree_not_null"
+    )
 
     # documents
     invoice_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="set null", index="btree_not_null")
@@ -114,7 +118,9 @@ class IntegrationCharge(models.Model):
     credit_line_id = fields.Many2one(
         "account.move.line", "Credit note line", readonly=True, ondelete="set null", index="btree_not_null"
     )
-    supersedes_id = fields.Many2one("integration.charge", "Corrects", readonly=True, ondelete="set null", index="btree_not_null")
+    supersedes_id = fields.Many2one(
+        "integration.charge", "Corrects", readonly=True, ondelete="set null", index="btree_not_null"
+    )
     void_ids = fields.One2many("integration.charge.void", "charge_id", "Voids")
     followup_event_ids = fields.Many2many("integration.event", compute="_compute_followups", string="What followed")
 
@@ -122,7 +128,8 @@ class IntegrationCharge(models.Model):
         "(system_id, mode, encounter, line) WHERE current", "A line of an encounter names one charge for ever."
     )
     _content_uniq = models.UniqueIndex(
-        "(system_id, mode, encounter, line, content_digest, revision) WHERE NOT current", "This content is already known."
+        "(system_id, mode, encounter, line, content_digest, revision) WHERE NOT current",
+        "This content is already known.",
     )
     _recheck_idx = models.Index("(id) WHERE recheck")
     _parked_idx = models.Index("(evaluated_at) WHERE state = 'parked'")
@@ -139,7 +146,9 @@ class IntegrationCharge(models.Model):
         for charge in self:
             flow = charge.event_id.correlation_id
             domain = Domain("correlation_id", "=", flow) & Domain("id", "!=", charge.event_id.id)
-            charge.followup_event_ids = self.env["integration.event"].search(domain, order="id", limit=200) if flow else False
+            charge.followup_event_ids = (
+                self.env["integration.event"].search(domain, order="id", limit=200) if flow else False
+            )
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
@@ -258,11 +267,15 @@ class IntegrationCharge(models.Model):
         """Re-evaluate marked charges, and parked ones not looked at for an hour; return how many are still to do."""
         stale = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         domain = Domain("recheck", "=", True) & Domain("state", "in", OPEN) | (
-            Domain("state", "=", "parked") & Domain("evaluated_at", "<", stale) & Domain("park_reason", "!=", "conflict")
+            Domain("state", "=", "parked")
+            & Domain("evaluated_at", "<", stale)
+            & Domain("park_reason", "!=", "conflict")
         )
         charges = self._of_all_companies().search(domain, order="id", limit=limit)
         charges._evaluate_safely()
-        return self._of_all_companies().search_count(Domain("recheck", "=", True) & Domain("state", "in", OPEN), limit=limit)
+        return self._of_all_companies().search_count(
+            Domain("recheck", "=", True) & Domain("state", "in", OPEN), limit=limit
+        )
 
     @api.model
     def _chore_ready(self, limit):
@@ -285,7 +298,10 @@ class IntegrationCharge(models.Model):
             return
         for charge in self:
             if tools._contained(charge._evaluate) is not None:
-                charge._park("error", charge.env._("This charge could not be worked out. Ask the integration team, then try again."))
+                charge._park(
+                    "error",
+                    charge.env._("This charge could not be worked out. Ask the integration team, then try again."),
+                )
 
     def _park(self, reason, detail):
         """Park these charges for a person."""

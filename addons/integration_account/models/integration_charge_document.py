@@ -15,7 +15,9 @@ class IntegrationChargeDocument(models.Model):
     move_id = fields.Many2one("account.move", "Document", required=True, readonly=True, ondelete="cascade")
     kind = fields.Selection([("invoice", "Invoice"), ("credit_note", "Credit note")], required=True, readonly=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True)
-    encounter_id = fields.Many2one("integration.encounter", required=True, readonly=True, ondelete="restrict", index=True)
+    encounter_id = fields.Many2one(
+        "integration.encounter", required=True, readonly=True, ondelete="restrict", index=True
+    )
     partner_id = fields.Many2one("res.partner", "Customer", required=True, readonly=True, ondelete="restrict")
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     origin_id = fields.Many2one("account.move", "Credits", readonly=True, ondelete="cascade", index="btree_not_null")

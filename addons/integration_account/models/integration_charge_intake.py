@@ -112,12 +112,16 @@ class IntegrationChargeIntake(models.AbstractModel):
         """Return ``{key: charges}`` of everything known under the names of ``wave``; one query."""
         keys = {one.key for one in wave}
         # sudo: the facility may have put a charge into another company than this message's
-        rows = self.env["integration.charge"].sudo().search(
-            [
-                ("system_id", "in", list({key[0] for key in keys})),
-                ("encounter", "in", list({key[2] for key in keys})),
-                ("line", "in", list({key[3] for key in keys})),
-            ]
+        rows = (
+            self.env["integration.charge"]
+            .sudo()
+            .search(
+                [
+                    ("system_id", "in", list({key[0] for key in keys})),
+                    ("encounter", "in", list({key[2] for key in keys})),
+                    ("line", "in", list({key[3] for key in keys})),
+                ]
+            )
         )
         return rows.grouped(lambda row: (row.system_id.id, row.mode, row.encounter, row.line))
 
@@ -144,8 +148,18 @@ class IntegrationChargeIntake(models.AbstractModel):
 
     def _difference(self, one, present):
         new = self._charge_values(one)
-        names = ("service_code", "quantity_sent", "unit_price_sent", "currency_code", "department", "cost_center", "performed_at")
-        labels = [present._fields[name].string.lower() for name in names if (new[name] or False) != (present[name] or False)]
+        names = (
+            "service_code",
+            "quantity_sent",
+            "unit_price_sent",
+            "currency_code",
+            "department",
+            "cost_center",
+            "performed_at",
+        )
+        labels = [
+            present._fields[name].string.lower() for name in names if (new[name] or False) != (present[name] or False)
+        ]
         return ", ".join(labels) or self.env._("payer or other details")
 
     def _charge_values(self, one):

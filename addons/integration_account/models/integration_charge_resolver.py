@@ -46,7 +46,8 @@ class IntegrationChargeResolver(models.AbstractModel):
     @api.model
     def _zone(self, system, company=None):
         """Return the time zone (``ZoneInfo``) that decides days: the facility's when it has one, else the system's."""
-        return ZoneInfo((company and company.sudo().partner_id.tz) or system.timezone or "UTC")  # sudo: a time zone is public
+        # sudo: a company's time zone is no secret
+        return ZoneInfo((company and company.sudo().partner_id.tz) or system.timezone or "UTC")
 
     @api.model
     def _today(self, charge):
@@ -150,7 +151,9 @@ class IntegrationChargeResolver(models.AbstractModel):
         centers = charges.filtered("cost_center")
         departments = charges.filtered(lambda charge: charge.department and not charge.cost_center)
         # A line's own cost center decides; its department is then only looked at by people.
-        found_centers = self._look_up(system, "cost_center", self._codes(system, "cost_center", centers), company, results)
+        found_centers = self._look_up(
+            system, "cost_center", self._codes(system, "cost_center", centers), company, results
+        )
         found = self._look_up(system, "department", self._codes(system, "department", departments), company, results)
         for charge in charges:
             result = results[charge.id]
@@ -180,7 +183,8 @@ class IntegrationChargeResolver(models.AbstractModel):
         chosen = {charge: self._source(system, charge) for charge in charges}
         declared = system._code_system("payer")
         codes = {
-            charge: (declared, code, code) for charge, (_terms, source, code) in chosen.items()
+            charge: (declared, code, code)
+            for charge, (_terms, source, code) in chosen.items()
             if source is payer.Source.COVERAGE
         }
         found = self._look_up(system, "payer", codes, company, results)
@@ -194,13 +198,21 @@ class IntegrationChargeResolver(models.AbstractModel):
             elif source is payer.Source.GUARANTOR:
                 partner = terms.guarantor_id.partner_id
                 if not partner:
-                    result.park("guarantor_unknown", self.env._("The guarantor's name was never sent: ask the sender for it."))
+                    result.park(
+                        "guarantor_unknown", self.env._("The guarantor's name was never sent: ask the sender for it.")
+                    )
             elif source is payer.Source.SELF_PAY:
                 partner = company.integration_self_pay_partner_id
                 if not partner:
-                    result.park("no_self_pay_customer", self.env._("Choose the self-pay customer in the settings of %s.", company.name))
+                    result.park(
+                        "no_self_pay_customer",
+                        self.env._("Choose the self-pay customer in the settings of %s.", company.name),
+                    )
             else:
-                result.park("no_payer", self.env._("The sender named nobody who pays: ask for a payer, a guarantor or self-pay."))
+                result.park(
+                    "no_payer",
+                    self.env._("The sender named nobody who pays: ask for a payer, a guarantor or self-pay."),
+                )
             result.values["partner_id"] = partner.id
 
     def _source(self, system, charge):

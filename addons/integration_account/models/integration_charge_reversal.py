@@ -92,7 +92,9 @@ class IntegrationCharge(models.Model):
         """Let charges say what their invoice lines say, to the cent: together they are the invoice's untaxed total."""
         for charge in self:
             line = charge.invoice_line_id
-            charge.write({"quantity": line.quantity, "price_unit": line.price_unit, "amount": abs(line.amount_currency)})
+            charge.write(
+                {"quantity": line.quantity, "price_unit": line.price_unit, "amount": abs(line.amount_currency)}
+            )
 
     # -- credit notes -----------------------------------------------------------------------------------------------------
 
@@ -101,14 +103,18 @@ class IntegrationCharge(models.Model):
         self.ensure_one()
         invoice = self.invoice_line_id.move_id.with_company(self.company_id)
         documents = self.env["integration.charge.document"]
-        note = documents.search([("kind", "=", "credit_note"), ("open", "=", True), ("origin_id", "=", invoice.id)]).move_id
+        note = documents.search(
+            [("kind", "=", "credit_note"), ("open", "=", True), ("origin_id", "=", invoice.id)]
+        ).move_id
         values = self._credit_line_values(quantity)
         if note:
             before = note.invoice_line_ids
             note.write({"invoice_line_ids": [Command.create(values)]})
             return note.invoice_line_ids - before
-        note = self.env["account.move"].with_company(self.company_id).create(
-            self._credit_note_values(invoice, [Command.create(values)])
+        note = (
+            self.env["account.move"]
+            .with_company(self.company_id)
+            .create(self._credit_note_values(invoice, [Command.create(values)]))
         )
         documents.create(
             {

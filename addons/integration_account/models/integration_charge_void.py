@@ -91,13 +91,17 @@ class IntegrationChargeVoid(models.Model):
     @api.model
     def _charges_of(self, rows):
         # sudo: the facility may have put a charge into another company than the void's message
-        charges = self.env["integration.charge"].sudo().search(
-            [
-                ("system_id", "in", rows.system_id.ids),
-                ("encounter", "in", rows.mapped("encounter")),
-                ("line", "in", rows.mapped("line")),
-                ("current", "=", True),
-            ]
+        charges = (
+            self.env["integration.charge"]
+            .sudo()
+            .search(
+                [
+                    ("system_id", "in", rows.system_id.ids),
+                    ("encounter", "in", rows.mapped("encounter")),
+                    ("line", "in", rows.mapped("line")),
+                    ("current", "=", True),
+                ]
+            )
         )
         companies = self.env["integration.charge"]._of_all_companies()
         return {
@@ -121,9 +125,7 @@ class IntegrationChargeVoid(models.Model):
             ],
             order="id",
         )
-        by_key = {
-            (charge.system_id.id, charge.mode, charge.encounter, charge.line): charge for charge in charges
-        }
+        by_key = {(charge.system_id.id, charge.mode, charge.encounter, charge.line): charge for charge in charges}
         for void in waiting:
             if void._line_key() in by_key:
                 void._apply(by_key[void._line_key()])
@@ -161,7 +163,10 @@ class IntegrationChargeVoid(models.Model):
             return "more_than_charged"
         earlier = charge.void_ids - self
         if any(
-            void.state == "applied" and void.reason == self.reason and void.quantity and Decimal(void.quantity) == quantity
+            void.state == "applied"
+            and void.reason == self.reason
+            and void.quantity
+            and Decimal(void.quantity) == quantity
             for void in earlier
         ):
             # The same part, voided for the same reason by another message: most likely one void sent twice.
@@ -174,9 +179,7 @@ class IntegrationChargeVoid(models.Model):
         # A correction's reversal has no unit: the new charge speaks for its line.
         for void in self.filtered(lambda one: one.event_id and one.unit):
             # sudo: effects are bookkeeping of the journal, whoever pressed the button
-            self.env["integration.effect"].sudo()._put(
-                [(void.event_id.id, void.unit, status, reason, void)]
-            )
+            self.env["integration.effect"].sudo()._put([(void.event_id.id, void.unit, status, reason, void)])
 
     @api.model
     def _chore_expire(self, limit):

@@ -67,8 +67,10 @@ class IntegrationEncounter(models.Model):
     def _recheck_charges(self):
         """Work out again what an admission or a discharge may change: charges that wait, by nobody approved yet."""
         # sudo: the facility may have put charges into another company than the message's
-        charges = self.env["integration.charge"].sudo().search(
-            [("encounter_id", "in", self.ids), ("state", "in", ("parked", "held", "ready"))], order="id"
+        charges = (
+            self.env["integration.charge"]
+            .sudo()
+            .search([("encounter_id", "in", self.ids), ("state", "in", ("parked", "held", "ready"))], order="id")
         )
         charges.sudo(False)._of_all_companies()._evaluate()
 

@@ -58,10 +58,9 @@ class IntegrationGuarantor(models.Model):
         country = self.env["res.country"].search([("code", "=", address.get("country"))], limit=1)
         state = self.env["res.country.state"]
         if country and address.get("state"):
-            state = state.search(
-                [("country_id", "=", country.id), "|", ("code", "=", address["state"]), ("name", "=", address["state"])],
-                limit=1,
-            )
+            told = address["state"]
+            domain = [("country_id", "=", country.id), "|", ("code", "=", told), ("name", "=", told)]
+            state = state.search(domain, limit=1)
         values = {name: address[name] for name in ("street", "street2", "city", "zip") if address.get(name)}
         if guarantor.name:
             values["name"] = guarantor.name

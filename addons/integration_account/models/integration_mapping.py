@@ -6,6 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 _FIELDS = {"service": "service_code", "department": "department", "cost_center": "cost_center", "facility": "facility"}
+_TARGETS = ("parent_id", "analytic_account_id", "partner_id", "product_id", "facility_company_id")
 # The first-ranked payer of a charge is its own, else its encounter's.
 _PAYER = """(SELECT COALESCE(CASE WHEN c.payer_told THEN c.coverage ->> 0 END, e.coverage ->> 0)
                FROM integration_encounter e WHERE e.id = c.encounter_id)"""
@@ -42,7 +43,6 @@ class IntegrationMappingTask(models.Model):
             marked.write({"recheck": True})
             self.env["integration.engine"]._wake()
         return result
-
 
     def _waiting(self):
         """Add the parked charges that wait for each code; money as sent, per currency as sent."""
@@ -104,7 +104,7 @@ class IntegrationEntity(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if not vals.keys().isdisjoint(("parent_id", "analytic_account_id", "partner_id", "product_id", "facility_company_id")):
+        if not vals.keys().isdisjoint(_TARGETS):
             reasons = [reason for kind in set(self.mapped("kind")) for reason in _REASONS.get(kind, ())]
             if reasons:
                 self.env["integration.charge"]._recheck([*reasons, "department_without_cost_center"])
