@@ -1,8 +1,10 @@
-"""Validate data against JSON Schema 2020-12, with ``format`` asserted.
+r"""Validate data against JSON Schema 2020-12, with ``format`` asserted.
 
 A violation names the rule and the place (a JSON pointer), never the value: the data may be a patient's. Remote
-references are refused, so a schema can never make the server fetch anything; patterns that could take exponential
-time on hostile input are refused when the schema is checked, and so are formats nobody would assert.
+references are refused, so a schema can never make the server fetch anything, and so are formats that nobody would
+assert. Patterns mean what ECMA-262 says where Python differs in daily use: ``$`` is the very end, ``\d`` and ``\w``
+are ASCII. A repeated group that ends in a repetition, the usual cause of exponential time, is refused; a schema's
+author is still trusted not to seek out the unusual ones, which is why a schema needs approval.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from .strict_json import JSON, JSONObject, escape_token
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MAX_ERRORS: Final = 20
 
+_PATTERN_PARTS: Final = re.compile(r"\\.|.", re.DOTALL)
 _MAX_PATTERN_CHARS: Final = 500
 _MAX_POINTER_CHARS: Final = 200
 # A quantified group that itself ends in a quantifier, such as (a+)+, is what makes matching exponential.
@@ -99,6 +102,28 @@ def _format_checker() -> jsonschema.FormatChecker:
 _CHECKER: Final = _format_checker()
 
 
+@functools.lru_cache(maxsize=1024)
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
+    r"""Compile an ECMA-262 pattern: a bare ``$`` becomes ``\Z``; Python's also matches before a last line break."""
+    parts = []
+    in_class = False
+    for part in _PATTERN_PARTS.findall(pattern):
+        if part in "[]":
+            in_class = part == "["
+        parts.append(r"\Z" if part == "$" and not in_class else part)
+    return re.compile("".join(parts), re.ASCII)
+
+
+def _check_text_pattern(_validator: Validator, pattern: str, instance: object, _schema: object) -> Iterator[Any]:
+    if isinstance(instance, str) and _compile_pattern(pattern).search(instance) is None:
+        yield jsonschema.ValidationError("does not match")
+
+
+_Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator, {"pattern": _check_text_pattern}
+)
+
+
 @dataclass(frozen=True)
 class CompiledSchema:
     """A checked schema, ready to validate many instances from many threads."""
@@ -149,11 +174,7 @@ def _compile_text(text: str) -> CompiledSchema:
         raise SchemaError("", "is not JSON") from None
     check(schema)
     registry: Registry[Any] = Registry()  # without a retrieve function nothing is ever fetched
-    validator = jsonschema.Draft202012Validator(
-        schema,  # type: ignore[arg-type]  # check() has seen that it is a mapping
-        registry=registry,
-        format_checker=_CHECKER,
-    )
+    validator = _Validator(schema, registry=registry, format_checker=_CHECKER)
     return CompiledSchema(hashlib.sha256(text.encode("utf-8")).hexdigest(), validator)
 
 
@@ -190,7 +211,7 @@ def _check_pattern(pointer: str, pattern: str) -> None:
     if _NESTED_REPEAT.search(pattern):
         raise SchemaError(pointer, "a repeated group that ends in a repetition can take exponential time")
     try:
-        re.compile(pattern)
+        _compile_pattern(pattern)
     except re.error:
         raise SchemaError(pointer, "is not a regular expression that this server reads") from None
 

@@ -206,10 +206,22 @@ class _Pool:
         wire.idle_since = time.monotonic()
         with self._lock:
             wires = self._idle.setdefault(_place(target), [])
-            if len(wires) < MAX_IDLE_PER_PLACE:
-                wires.append(wire)
-                return
-        wire.close()
+            wires.append(wire)
+            surplus = wires[:-MAX_IDLE_PER_PLACE]
+            del wires[:-MAX_IDLE_PER_PLACE]
+            surplus += self._take_old(wire.idle_since - MAX_IDLE_S)
+        for old in surplus:
+            old.close()
+
+    def _take_old(self, before: float) -> list[_Wire]:
+        """Take out what has been idle since ``before``, so that places nobody writes to any more hold no sockets."""
+        old = []
+        for place, wires in list(self._idle.items()):
+            old += [wire for wire in wires if wire.idle_since < before]
+            wires[:] = [wire for wire in wires if wire.idle_since >= before]
+            if not wires:
+                del self._idle[place]
+        return old
 
     def close(self) -> None:
         with self._lock:

@@ -46,6 +46,23 @@ def test_each_rule_is_named_without_the_value(rules, instance, violation):
     assert check(rules, instance) == [violation]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("^a$", "a", "a\n"),
+        ("^[$]$", "$", "$\n"),
+        (r"^\$$", "$", "$\n"),
+        (r"^\d+$", "12", "١٢"),
+        (r"^[^\]$]$", "a", "$"),
+        ("b", "abc", "ac"),
+    ],
+)
+def test_patterns_mean_what_ecma_262_says(pattern, matching, other):
+    assert check({"pattern": pattern}, matching) == []
+    assert len(check({"pattern": pattern}, other)) == 1
+    assert check({"pattern": pattern}, 7) == []
+
+
 def test_every_missing_field_is_named():
     found = check({"required": ["a", "b", "it's"]}, {})
     assert [item.pointer for item in found] == ["/data/a", "/data/b", "/data/it's"]

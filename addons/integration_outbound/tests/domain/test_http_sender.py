@@ -290,6 +290,15 @@ class TestReuse:
         post(sender, receiver)
         assert receiver.connections == 2
 
+    def test_places_nobody_writes_to_any_more_hold_no_sockets(self, sender, receive):
+        forgotten, other = receive(keep_alive), receive(keep_alive)
+        post(sender, forgotten)
+        (wire,) = next(iter(sender._pool._idle.values()))
+        wire.idle_since -= http_sender.MAX_IDLE_S + 1
+        post(sender, other)
+        assert [place[2] for place in sender._pool._idle] == [other.port]
+        assert wire._sock.fileno() == -1
+
     def test_a_withdrawn_allowance_closes_what_it_opened(self, sender, receive):
         receiver = receive(keep_alive)
         assert post(sender, receiver).status == 200
