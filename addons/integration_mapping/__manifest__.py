@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 {
     "name": "Integration Mapping",
-    "summary": "One meaning for every code: what each system calls Odoo's suppliers, services, departments and cost centers",
+    "summary": "One meaning for every code: what systems call suppliers, services, departments, cost centers",
     "version": "19.0.1.0.0",
     "category": "Hidden/Tools",
     "author": "Odoo Healthcare Integration Suite",
@@ -22,5 +22,4 @@
         "web.assets_tests": ["integration_mapping/static/tests/tours/*.js"],
     },
     "pre_init_hook": "pre_init_hook",
-    "installable": True,
 }

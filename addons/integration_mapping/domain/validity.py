@@ -1,7 +1,7 @@
 """Validity of an answer in whole days, and how one answer succeeds another.
 
-A day is the local calendar day of the service (the caller converts). Both ends are inclusive, because that is how people
-say it: "valid until 31 December" holds on 31 December. ``None`` means open: since ever, or until further notice.
+A day is the local calendar day of the service (the caller converts). Both ends are inclusive, because that is how
+people say it: "valid until 31 December" holds on 31 December. ``None`` means open: since ever, or until further notice.
 """
 
 from __future__ import annotations

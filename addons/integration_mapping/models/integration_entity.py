@@ -39,10 +39,11 @@ def changes(record, vals, names):
 
 
 class IntegrationEntity(models.Model):
-    """A canonical entity: one supplier, service, department … as all systems together mean it, bound to Odoo's own record.
+    """A canonical entity: one supplier, service, department … as all systems mean it, bound to Odoo's own record.
 
-    What systems call it are its identifiers. Codes of live systems have their meaning by two people's decision, so an entity
-    that such codes lead to cannot be bound to something else: the code is mapped to another entity instead, from a day on.
+    What systems call it are its identifiers. Codes of live systems have their meaning by two people's decision, so an
+    entity that such codes lead to cannot be bound to something else: the code is mapped to another entity instead,
+    from a day on.
     """
 
     _name = "integration.entity"
@@ -59,7 +60,7 @@ class IntegrationEntity(models.Model):
         "res.partner", "Contact", tracking=True, check_company=True, ondelete="restrict", index="btree_not_null"
     )
     product_id = fields.Many2one(
-        "product.product", "Product", tracking=True, check_company=True, ondelete="restrict", index="btree_not_null"
+        "product.product", tracking=True, check_company=True, ondelete="restrict", index="btree_not_null"
     )
     analytic_account_id = fields.Many2one(
         "account.analytic.account",
@@ -88,9 +89,9 @@ class IntegrationEntity(models.Model):
     _bound = models.Constraint(
         "CHECK (num_nonnulls(partner_id, product_id, analytic_account_id, facility_company_id, parent_id) = 1"
         " AND CASE kind WHEN 'supplier' THEN partner_id WHEN 'payer' THEN partner_id WHEN 'service' THEN product_id"
-        " WHEN 'product' THEN product_id WHEN 'cost_center' THEN analytic_account_id WHEN 'facility' THEN facility_company_id"
-        " WHEN 'department' THEN parent_id END IS NOT NULL)",
-        "Say what it is in Odoo: a contact, a product, an analytic account, a company or, for a department, its cost center.",
+        " WHEN 'product' THEN product_id WHEN 'cost_center' THEN analytic_account_id"
+        " WHEN 'facility' THEN facility_company_id WHEN 'department' THEN parent_id END IS NOT NULL)",
+        "Say what it is in Odoo: a contact, product, analytic account or company; for a department its cost center.",
     )
     _partner_uniq = models.UniqueIndex(
         "(company_id, kind, partner_id) WHERE partner_id IS NOT NULL", "This contact has such an entry already."
@@ -120,7 +121,7 @@ class IntegrationEntity(models.Model):
             if entity.parent_id and entity.parent_id.kind != "cost_center":
                 raise ValidationError(self.env._("A department belongs to a cost center."))
 
-    # -- what it means --------------------------------------------------------------------------------------------------
+    # -- what it means -----------------------------------------------------------------------------------------------
 
     def _target(self):
         """Return Odoo's own record that this entity stands for; a department stands for its cost center's."""
@@ -138,7 +139,8 @@ class IntegrationEntity(models.Model):
         """Find or create the entity of ``kind`` that stands for ``target`` in ``company``.
 
         :param str kind: a kind of entity
-        :param target: Odoo's record: a contact, product, analytic account or company; of a department, its cost center's account
+        :param target: Odoo's record: a contact, product, analytic account or company; for a department the account of
+            its cost center
         :param str name: what to call it; needed for a department, since several may share a cost center
         """
         found = self._find_target(kind, company, target, name)
@@ -162,7 +164,7 @@ class IntegrationEntity(models.Model):
             domain += [(BINDINGS[kind], "=", target.id)]
         return self.with_context(active_test=False).search(domain, limit=1)
 
-    # -- what must not change by one person ----------------------------------------------------------------------------------
+    # -- what must not change by one person --------------------------------------------------------------------------
 
     def write(self, vals):
         """Refuse to change what codes of live systems mean, and to archive what they lead to."""
@@ -182,8 +184,8 @@ class IntegrationEntity(models.Model):
         if self.identifier_ids.filtered(lambda i: i._is_in_force() and i.system_id.mode == "live"):
             raise UserError(
                 self.env._(
-                    "Codes of live systems lead to %(entity)s. Map those codes to another entry, from a day on, instead of changing"
-                    " what this one means.",
+                    "Codes of live systems lead to %(entity)s. Map those codes to another entry, from a day on, instead"
+                    " of changing what this one means.",
                     entity=self.display_name,
                 )
             )
@@ -194,16 +196,16 @@ class IntegrationEntity(models.Model):
                 self.env._("Codes still lead to %(entity)s. Retire or revoke them first.", entity=self.display_name)
             )
 
-    # -- telling others -------------------------------------------------------------------------------------------------
+    # -- telling others ----------------------------------------------------------------------------------------------
 
     def _note_change(self, names):
-        """Journal that these approved canonical records changed, with the names of all that changed in this transaction."""
+        """Journal that these approved canonical records changed, with all that changed in this transaction."""
         noted = self.env.cr.cache.setdefault(CHANGED, {})
         for entity in self:
             event_type = CHANGED_EVENTS.get(entity.kind)
             if not event_type:
                 continue
-            # A new event is the first of this transaction: what an earlier one on the same cursor noted is told already.
+            # A new event is the first of this transaction: what earlier ones on this cursor noted is told already.
             first = entity._emit_event(event_type)
             noted[entity.id] = {*names} if first else {*names, *noted.get(entity.id, ())}
 

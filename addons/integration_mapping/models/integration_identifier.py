@@ -23,11 +23,12 @@ class IntegrationIdentifier(models.Model):
         proposed ──approve──▶ approved ──retire──▶ retired     (has a last day; days up to it still resolve)
                                   └──────revoke──▶ revoked     (was wrong: answers for no day any more)
 
-    For one question (company, system, kind, code system, code, day) there is one answer or none: an exclusion constraint keeps the
-    spans of approved and retired identifiers apart, whatever runs at the same time. Codes are compared byte for byte.
+    For one question (company, system, kind, code system, code, day) there is one answer or none: an exclusion
+    constraint keeps the spans of approved and retired identifiers apart, whatever runs at the same time. Codes are
+    compared byte for byte.
 
-    What an approved identifier means never changes in place. A change is a new identifier that succeeds it: approving the new one
-    ends the old one in the same transaction, so that no day is left without an answer between them.
+    What an approved identifier means never changes in place. A change is a new identifier that succeeds it: approving
+    the new one ends the old one in the same transaction, so that no day is left without an answer between them.
     """
 
     _name = "integration.identifier"
@@ -83,7 +84,7 @@ class IntegrationIdentifier(models.Model):
     mode = fields.Selection(related="system_id.mode", string="System is")
     # Choosing Odoo's own record is enough: its canonical entity is found or made.
     partner_id = fields.Many2one("res.partner", "Contact", compute="_compute_targets", readonly=False)
-    product_id = fields.Many2one("product.product", "Product", compute="_compute_targets", readonly=False)
+    product_id = fields.Many2one("product.product", compute="_compute_targets", readonly=False)
     analytic_account_id = fields.Many2one(
         "account.analytic.account", "Analytic account", compute="_compute_targets", readonly=False
     )
@@ -97,8 +98,9 @@ class IntegrationIdentifier(models.Model):
         "CHECK (char_length(code) BETWEEN 1 AND 255 AND char_length(code_system) BETWEEN 1 AND 255)",
         "Codes and code systems have 1–255 characters.",
     )
-    # Two hashes stand for the question: equal questions have equal hashes, so no second answer gets by, and 128 bits keep different
-    # ones apart. Text columns in the GiST index itself make every insert several times slower and tempt the planner to resolve by it.
+    # Two hashes stand for the question: equal questions have equal hashes, so no second answer gets by, and 128 bits
+    # keep different ones apart. Text columns in the GiST index itself make inserts several times slower and tempt the
+    # planner to resolve by it.
     _one_answer = models.Constraint(
         f"EXCLUDE USING gist (hashtextextended({QUESTION}, 0) WITH =, hashtextextended({QUESTION}, 1) WITH =,"
         " daterange(valid_from, valid_to, '[]') WITH &&) WHERE (state IN ('approved', 'retired'))",
@@ -111,7 +113,7 @@ class IntegrationIdentifier(models.Model):
     )
     _requested_idx = models.Index("(requested_at) WHERE approval_state = 'requested'")
 
-    # -- computed -------------------------------------------------------------------------------------------------------
+    # -- computed ----------------------------------------------------------------------------------------------------
 
     @api.depends("entity_id.kind", "entity_id.company_id")
     def _compute_from_entity(self):
@@ -166,7 +168,7 @@ class IntegrationIdentifier(models.Model):
     def _question(self):
         return (self.company_id, self.system_id, self.kind, self.code_system, self.code)
 
-    # -- resolving ------------------------------------------------------------------------------------------------------
+    # -- resolving ---------------------------------------------------------------------------------------------------
 
     @api.model
     def _resolve(self, system, kind, keys, company):
@@ -210,7 +212,7 @@ class IntegrationIdentifier(models.Model):
         by_id = {entity.id: entity for entity in entities}
         return {wanted[place - 1]: by_id[entity_id] for place, entity_id in rows}
 
-    # -- writing --------------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------------------------
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -279,7 +281,7 @@ class IntegrationIdentifier(models.Model):
         name = vals.get("display") or vals.get("code") if kind == "department" else None
         return self.env["integration.entity"]._for_target(kind, company, target, name)
 
-    # -- approval -------------------------------------------------------------------------------------------------------
+    # -- approval ----------------------------------------------------------------------------------------------------
 
     def _approval_group(self):
         return "integration_core.group_steward"
@@ -310,14 +312,13 @@ class IntegrationIdentifier(models.Model):
 
     def _check_free(self):
         """Say whom it clashes with; the exclusion constraint is what keeps clashes out."""
-        for other in self.search(
-            [*self._question_domain(), ("state", "in", ("approved", "retired")), ("id", "!=", self.id)]
-        ):
+        domain = [*self._question_domain(), ("state", "in", ("approved", "retired")), ("id", "!=", self.id)]
+        for other in self.search(domain):
             if other._span().overlaps(self._span()):
                 raise UserError(
                     self.env._(
-                        "On some of these days %(code)s already means %(entity)s (%(first)s – %(last)s). Change that mapping, or"
-                        " choose other days.",
+                        "On some of these days %(code)s already means %(entity)s (%(first)s – %(last)s). Change that"
+                        " mapping, or choose other days.",
                         code=self.code,
                         entity=other.entity_id.display_name,
                         first=other.valid_from or self.env._("since ever"),
@@ -330,7 +331,7 @@ class IntegrationIdentifier(models.Model):
         self.env["integration.mapping.task"]._mapping_changed(self)
         self.filtered(lambda identifier: identifier.mode == "live").entity_id._note_change(["codes"])
 
-    # -- buttons --------------------------------------------------------------------------------------------------------
+    # -- buttons -----------------------------------------------------------------------------------------------------
 
     def action_submit(self):
         """Ask for approval; where nobody else could approve, the proposer does it, marked as such."""

@@ -1,5 +1,4 @@
 from markupsafe import Markup
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
@@ -12,8 +11,8 @@ from .integration_entity import KINDS
 class IntegrationMappingTask(models.Model):
     """A code that something waits for: one task per code, however many messages use it.
 
-    Opened in the transaction that parks the first line, closed by the approval that answers it, opened again when it turns out that a
-    line of another day still has no answer.
+    Opened in the transaction that parks the first line, closed by the approval that answers it, opened again when it
+    turns out that a line of another day still has no answer.
     """
 
     _name = "integration.mapping.task"
@@ -46,13 +45,13 @@ class IntegrationMappingTask(models.Model):
     )
     _open_idx = models.Index("(since) WHERE state = 'open'")
 
-    # -- what waits -----------------------------------------------------------------------------------------------------
+    # -- what waits --------------------------------------------------------------------------------------------------
 
     def _waiting(self):
         """Return what waits for each of these tasks: ``{task id: Waiting}``; a task nothing waits for may be absent.
 
-        Hook: addons whose records wait for codes override it and add theirs to what ``super()`` returns. Set-based: it is
-        called for a whole list at once.
+        Hook: addons whose records wait for codes override it and add theirs to what ``super()`` returns. Set-based: it
+        is called for a whole list at once.
         """
         return {}
 
@@ -92,7 +91,7 @@ class IntegrationMappingTask(models.Model):
             waits = "approver" if task.proposal_id else "steward"
             task.turn = waits if task.state == "open" else "nobody"
 
-    # -- opening and closing ----------------------------------------------------------------------------------------------
+    # -- opening and closing -----------------------------------------------------------------------------------------
 
     @api.model
     def _request(self, system, kind, codes, company):
@@ -107,11 +106,18 @@ class IntegrationMappingTask(models.Model):
         if not codes:
             return self.browse()
         self.flush_model()
-        # One order for everybody, so that two transactions that open the same tasks wait for each other and never in a circle.
+        # One order for everybody: transactions that open the same tasks wait for each other, never in a circle.
         wanted = sorted((code_system, code, display or None) for (code_system, code), display in codes.items())
-        code_systems, names, displays = (list(column) for column in zip(*wanted, strict=True))
-        scope = {"company": company.id, "system": system.id, "kind": kind, "code_systems": code_systems, "codes": names}
-        # An open task is not touched: thousands of lines may wait for one code, and none should wait for its row's lock.
+        self._insert_missing(system, kind, wanted, company)
+        states = self._states_of(system, kind, wanted, company)
+        done = self.browse(task_id for task_id, state in states if state == "done")
+        # sudo: tasks are opened by whatever parks a line, which need not be a steward's work
+        done.sudo().write({"state": "open", "since": fields.Datetime.now(), "done_at": False})
+        return self.browse(task_id for task_id, _state in states)
+
+    @api.model
+    def _insert_missing(self, system, kind, wanted, company):
+        # An open task is not touched: thousands of lines may wait for a code, and none should wait for its row's lock.
         self.env.cr.execute(
             SQL(
                 """
@@ -124,34 +130,38 @@ class IntegrationMappingTask(models.Model):
                        AS wanted (code_system, code, display)
                 ON CONFLICT (company_id, system_id, kind, code_system, code) DO NOTHING
                 """,
-                **scope,
-                displays=displays,
+                company=company.id,
+                system=system.id,
+                kind=kind,
+                code_systems=[code_system for code_system, _code, _display in wanted],
+                codes=[code for _code_system, code, _display in wanted],
+                displays=[display for _code_system, _code, display in wanted],
                 uid=self.env.uid,
             )
         )
-        rows = self.env.execute_query(
+
+    @api.model
+    def _states_of(self, system, kind, wanted, company):
+        """Return ``[(task id, state)]``; by SQL, because the index is made for all five columns at once."""
+        return self.env.execute_query(
             SQL(
                 """
-                SELECT t.id, t.state
-                  FROM unnest(%(code_systems)s::varchar[], %(codes)s::varchar[]) AS wanted (code_system, code)
-                  JOIN integration_mapping_task t
-                    ON t.company_id = %(company)s AND t.system_id = %(system)s AND t.kind = %(kind)s
-                   AND t.code_system = wanted.code_system AND t.code = wanted.code
+                SELECT id, state FROM integration_mapping_task
+                 WHERE company_id = %s AND system_id = %s AND kind = %s AND (code_system, code) IN %s
                 """,
-                **scope,
+                company.id,
+                system.id,
+                kind,
+                tuple((code_system, code) for code_system, code, _display in wanted),
             )
         )
-        done = self.browse(task_id for task_id, state in rows if state == "done")
-        # sudo: tasks are opened by whatever parks a line, which need not be a steward's work
-        done.sudo().write({"state": "open", "since": fields.Datetime.now(), "done_at": False})
-        return self.browse(task_id for task_id, _state in rows)
 
     @api.model
     def _mapping_changed(self, identifiers):
         """Approved, retired or revoked: close the tasks that now have an answer.
 
-        Hook: addons whose records wait for codes override it and mark them for another try. It is a hint, in the approver's
-        transaction and snapshot: what was parked at the same moment is found by their own sweep.
+        Hook: addons whose records wait for codes override it and mark them for another try. It is a hint, in the
+        approver's transaction and snapshot: what was parked at the same moment is found by their own sweep.
         """
         answered = identifiers.filtered(lambda i: i.state == "approved")
         if not answered:
@@ -169,7 +179,7 @@ class IntegrationMappingTask(models.Model):
         idle = tasks.filtered(lambda task: not waiting.get(task.id, Waiting()).lines)
         idle.write({"state": "done", "done_at": fields.Datetime.now()})
 
-    # -- buttons --------------------------------------------------------------------------------------------------------
+    # -- buttons -----------------------------------------------------------------------------------------------------
 
     def action_map(self):
         """Open the small form that says what these codes mean."""
@@ -189,8 +199,8 @@ class IntegrationMappingTask(models.Model):
     def action_create_services(self):
         """Make a service product for each of these codes, named as the sending system calls it, and map it.
 
-        For a first load, where Odoo's catalogue begins as a copy of a clinical system's. Products get no sales price: an amount
-        comes from messages or a price list.
+        For a first load, where Odoo's catalogue begins as a copy of a clinical system's. Products get no sales price:
+        an amount comes from messages or a price list.
         """
         self.env["integration.identifier"].check_access("create")
         proposed = self._proposals()

@@ -3,9 +3,8 @@
 from datetime import date
 
 from odoo import fields
-from odoo.tests import new_test_user
-
 from odoo.addons.integration_core.tests.common import IntegrationCase
+from odoo.tests import new_test_user
 
 CODES = "local"
 

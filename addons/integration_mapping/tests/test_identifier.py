@@ -1,11 +1,10 @@
 from datetime import date
 
-from psycopg2 import IntegrityError
-from psycopg2.errors import ExclusionViolation
-
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from psycopg2 import IntegrityError
+from psycopg2.errors import ExclusionViolation
 
 from .common import CODES, MappingCase
 

@@ -80,9 +80,7 @@ class TestTask(MappingCase):
 
     def test_money_at_risk(self):
         task = self._request("A")
-        waiting = Waiting(
-            3, {"USD": Decimal("1092.40"), "EUR": Decimal("7")}, 1, datetime(2026, 5, 1), date(2026, 4, 30)
-        )
+        waiting = Waiting(3, {"USD": Decimal("1092.40"), "EUR": Decimal(7)}, 1, datetime(2026, 5, 1), date(2026, 4, 30))
         with self._waits(waiting):
             task.invalidate_recordset()
             self.assertEqual(task.waiting_lines, 3)

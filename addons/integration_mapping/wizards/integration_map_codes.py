@@ -17,7 +17,7 @@ class IntegrationMapCodes(models.TransientModel):
     kind = fields.Selection(KINDS, compute="_compute_question")
     company_id = fields.Many2one("res.company", compute="_compute_question")
     codes = fields.Char("What is sent", compute="_compute_question")
-    waiting = fields.Char("Waiting", compute="_compute_waiting")
+    waiting = fields.Char(compute="_compute_waiting")
     approval = fields.Selection(
         [
             ("none", "Takes effect at once: the system is in test mode."),
@@ -27,7 +27,7 @@ class IntegrationMapCodes(models.TransientModel):
         compute="_compute_approval",
     )
     partner_id = fields.Many2one("res.partner", "Contact", check_company=True)
-    product_id = fields.Many2one("product.product", "Product", check_company=True)
+    product_id = fields.Many2one("product.product", check_company=True)
     analytic_account_id = fields.Many2one("account.analytic.account", "Cost center", check_company=True)
     facility_company_id = fields.Many2one("res.company", "Facility")
     department_id = fields.Many2one(
