@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from suite.refusal import Refusal
 
@@ -64,12 +64,18 @@ def default_state() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / CACHE_NAME
 
 
+def open_log(path: Path) -> TextIO:
+    """Open a log for appending; its owner alone may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class State:
     """The files one running suite keeps, under one folder.
 
     Attributes:
-        folder: The folder, readable by its owner alone.
+        folder: The folder; others cannot list it, and every file in it is readable by its owner alone.
     """
 
     folder: Path
@@ -77,7 +83,10 @@ class State:
     @classmethod
     def at(cls, folder: Path) -> State:
         """Return the state in ``folder``, which is created where missing."""
-        return cls(make_folder(folder.absolute(), "name another one with --state", private=True))
+        made = make_folder(folder.absolute(), "name another one with --state")
+        # Others may pass through, so that PostgreSQL, which is not root, reaches its cluster in it; they see nothing.
+        made.chmod(0o711)
+        return cls(made)
 
     @property
     def master_key(self) -> Path:

@@ -24,16 +24,16 @@ _DEBIAN: Final = "http://deb.debian.org/debian"
 _KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _REPOSITORY: Final = "https://github.com/odoo/odoo.git"
 _PACKAGE: Final = "odoo-19"
-# Where the links of Odoo's package lead. Its style sheets need Font Awesome 4.7, which newer releases no longer have.
+# Where the links of Odoo's package lead. Two are of Debian 12: later ones have Font Awesome 7, Odoo needs 4.7.
 _LINKED: Final = (
     "fonts-font-awesome/bookworm",
     "fonts-inconsolata/bookworm",
-    "fonts-montserrat/bookworm",
-    "fonts-ocr-b/bookworm",
-    "fonts-roboto-unhinted/bookworm",
-    "libjs-jquery/bookworm",
-    "libjs-jquery-form/bookworm",
-    "libjs-underscore/bookworm",
+    "fonts-montserrat",
+    "fonts-ocr-b",
+    "fonts-roboto-unhinted",
+    "libjs-jquery",
+    "libjs-jquery-form",
+    "libjs-underscore",
 )
 _PYTHON_FOLDER: Final = Path("usr/lib/python3/dist-packages")
 _REMEDY: Final = "Please see whether the machine is online, or name an Odoo 19 you have:  ODOO_SOURCE=/path/to/odoo"

@@ -211,11 +211,14 @@ class Cluster:
     def stop(self) -> None:
         """Stop the server, if it runs."""
         if self.running():
-            self._run(
-                [self._program("pg_ctl"), "-D", self._data, "-m", "fast", "-w", "stop"],
-                failing="PostgreSQL could not be stopped",
-                remedy=f"Please look into {self._folder / 'postgres.log'}.",
-            )
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        self._run(
+            [self._program("pg_ctl"), "-D", self._data, "-m", "fast", "-w", "stop"],
+            failing="PostgreSQL could not be stopped",
+            remedy=f"Please look into {self._folder / 'postgres.log'}.",
+        )
 
     # Where and as whom
 
@@ -266,6 +269,9 @@ class Cluster:
     # Making
 
     def _initialise(self) -> None:
+        if self._postmaster() is not None:
+            # The state folder was thrown away under a running server; what is left of it is of no use to anyone.
+            self._shut_down()
         shutil.rmtree(self._folder, ignore_errors=True)
         make_folder(self._folder, "name another state folder with --state")
         password = secrets.token_urlsafe(24)

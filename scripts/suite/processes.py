@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from suite.layout import open_log
 from suite.refusal import Refusal
 
 _TAIL_LINES: Final = 25
@@ -50,8 +51,7 @@ def run(
         Refusal: It is missing or ends with another code than 0; the end of its output is part of the message.
     """
     words = [*prefix, *(str(word) for word in command)]
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as out:
+    with open_log(log) as out:
         out.write(f"$ {' '.join(words)}\n")
         out.flush()
         began = out.tell()

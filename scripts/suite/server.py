@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from suite import processes
-from suite.layout import write_private
+from suite.layout import open_log, write_private
 from suite.odoo import Odoo
 from suite.refusal import Refusal
 
@@ -112,7 +112,7 @@ def start(
         f"--http-port={port}",
         *options,
     )
-    with log.open("a", encoding="utf-8") as out:
+    with open_log(log) as out:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
