@@ -1,6 +1,6 @@
 from odoo import SUPERUSER_ID, http
 from odoo.addons.integration_core import tools
-from odoo.addons.integration_core.domain import problems
+from odoo.addons.integration_core.domain import failpoints, problems
 from odoo.http import request
 from odoo.tools import config
 
@@ -109,6 +109,7 @@ class InboundController(http.Controller):
         ended = verdict.admission
         refusal = ended.refusal
         if refusal is None:
+            request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
             document = {
                 "status": ended.outcome,
                 "id": request.httprequest.headers["webhook-id"],
