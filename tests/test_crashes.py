@@ -113,7 +113,7 @@ def test_killed_after_the_202_before_anything_was_done(server, client, tmp_path,
     restart(server, f"engine.after_claim=pause:{tmp_path / 'never'}")
     exchanges = client.send(visits("A"))
     assert {e.answer.status for e in exchanges} == {202}
-    wait_until(lambda: (tmp_path / "never.reached").exists(), what="the engine has claimed, and done nothing")
+    wait_until((tmp_path / "never.reached").exists, what="the engine has claimed, and done nothing")
     assert charged(server, "A") == {}
     restart(server)
     assert_each_once(server, "A", wait_until)

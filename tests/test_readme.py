@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_the_first_event_is_accepted_then_known_and_then_charged(server, wait_un
     duplicate, asked = run(server)
     assert (duplicate["status"], duplicate["event"]) == ("duplicate", accepted["event"])
     assert [(line["line"], line["status"]) for line in asked["lines"]] == [("1", "applied")]
-    assert server.sql("SELECT encounter, line, amount::text FROM integration_charge") == [("E-1001", "1", "320.00")]
+    assert server.sql("SELECT encounter, line, amount FROM integration_charge") == [("E-1001", "1", Decimal(320))]
 
 
 def test_links_lead_to_files():
