@@ -305,7 +305,7 @@ class IntegrationIdentifier(models.Model):
             old._approving().write({"state": "revoked"})
         else:
             old._approving().write({"state": "retired", "valid_to": left.last})
-        # The exclusion constraint looks at each row as it is written: the old one must have ended before the new one begins.
+        # The exclusion constraint looks at each row as it is written: the old one must end before the new one begins.
         old.flush_recordset()
         action = "identifier.retire" if left else "identifier.revoke"
         self.env["integration.audit"]._record(action, old, detail=f"succeeded by {self.id}")
