@@ -15,7 +15,7 @@ class AccountPayment(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         payments = super().create(vals_list)
-        payments._integration_customers().filtered(lambda payment: payment.state in _MADE)._emit_event(POSTED)
+        payments.filtered(lambda payment: payment.state in _MADE)._integration_tell(POSTED)
         return payments
 
     def _write_multi(self, vals_list):
@@ -26,15 +26,24 @@ class AccountPayment(models.Model):
         before = changed._integration_states()
         result = super()._write_multi(vals_list)
         after = changed._integration_states() if before else {}
-        for payment in changed._integration_customers():
+        for payment in changed:
             old, new = before.get(payment.id), after.get(payment.id)
             if new in _MADE and old not in _MADE:
-                payment._emit_event(POSTED)
+                payment._integration_tell(POSTED)
             elif new == "canceled" and old != new:
-                payment._emit_event(CANCELLED)
+                payment._integration_tell(CANCELLED)
             elif new == "rejected" and old != new:
-                payment._emit_event(REJECTED)
+                payment._integration_tell(REJECTED)
         return result
+
+    def _integration_tell(self, type_name):
+        """Emit an event for these payments when this transaction or savepoint ends.
+
+        Odoo posts a payment first and reconciles it then: only at the end is it known which invoice, and so which clinical
+        message, it goes back to. A rolled back savepoint forgets what it was to tell.
+        """
+        if self:
+            self.env.cr.precommit.add(lambda: self.exists()._integration_customers()._emit_event(type_name))
 
     def _integration_states(self):
         if not self:

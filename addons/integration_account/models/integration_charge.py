@@ -188,6 +188,9 @@ class IntegrationCharge(models.Model):
             newly_parked = values["state"] == "parked" and values["park_reason"] != charge.park_reason
             if values["state"] != charge.state or newly_parked:
                 effects.append(charge)
+            if charge.currency_id.id != values["currency_id"]:
+                # The ORM takes an amount for unchanged that rounds to the new one in the new currency.
+                charge.amount = 0.0
             charge.write(values)
             if newly_parked and charge.mode == "live":
                 charge._emit_event("finance.charge.parked.v1")

@@ -133,8 +133,11 @@ class IntegrationChargeIntake(models.AbstractModel):
 
     def _conflict_values(self, one, present):
         difference = self._difference(one, present)
+        currency = self.env["res.currency"].search([("name", "=", one.content.currency)])
         return {
             **self._charge_values(one),
+            "currency_id": currency.id,
+            "amount": float(one.content.amount or 0),
             "current": False,
             "park_reason": "conflict",
             "park_detail": self.env._(
@@ -187,7 +190,6 @@ class IntegrationChargeIntake(models.AbstractModel):
             "currency_code": content.currency,
             "uom_sent": content.unit,
             "amount_sent": float(amount or 0),
-            "amount": float(amount or 0),
             "priced": amount is not None,
             "department": content.department,
             "cost_center": content.cost_center,

@@ -62,7 +62,7 @@ class IntegrationChargePricing(models.AbstractModel):
     def _price_from_list(self, charge, result, currency):
         product = self.env["product.product"].browse(result.values["product_id"])
         partner = self.env["res.partner"].browse(result.values["partner_id"])
-        pricelist = partner.property_product_pricelist
+        pricelist = self._memo(("list", partner.id), lambda: self._pricelist_of(partner))
         currency = (charge.currency_code and currency) or pricelist.currency_id or self.env.company.currency_id
         result.values.update(price_source="price_list", currency_id=currency.id, price_unit=0.0, amount=0.0)
         if not (product and partner) or (charge.currency_code and not currency.active):
@@ -90,6 +90,17 @@ class IntegrationChargePricing(models.AbstractModel):
         if key not in memo:
             memo[key] = function()
         return memo[key]
+
+    @api.model
+    def _pricelist_of(self, partner):
+        """Return the customer's price list by Odoo's own order: its own, its country's, the company's.
+
+        ``property_product_pricelist`` gives the same, but nothing while the price list feature is switched off for people.
+        """
+        if partner.specific_property_product_pricelist:
+            return partner.specific_property_product_pricelist
+        country = partner.country_id
+        return self.env["product.pricelist"]._get_country_pricelist_multi(country.ids)[country.id]
 
     def _list_price(self, pricelist, product, quantity, currency, moment):
         """Return (unit price, rule id or False) of a price list at a naive UTC ``moment``."""

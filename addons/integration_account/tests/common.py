@@ -53,31 +53,33 @@ class BillingCase(IntegrationCase):
         )
 
     @classmethod
-    def _service(cls, code, name, price=0.0, *, taxes=None):
+    def _service(cls, code, name, price=0.0, *, taxes=None, system=None, company=None):
         product = cls.env["product.product"].create(
             {
                 "name": name,
                 "type": "service",
                 "list_price": price,
-                "property_account_income_id": cls.income.id,
+                "property_account_income_id": False if company else cls.income.id,
+                "company_id": company.id if company else False,
                 "taxes_id": [Command.set(taxes.ids if taxes else [])],
                 "supplier_taxes_id": [Command.clear()],
             }
         )
-        cls._map("service", code, product)
+        cls._map("service", code, product, system=system, company=company)
         return product
 
     @classmethod
-    def _map(cls, kind, code, target, *, system=None, valid_from=False, valid_to=False):
+    def _map(cls, kind, code, target, *, system=None, company=None, valid_from=False, valid_to=False):
         """Let ``code`` of a system mean an Odoo record, approved."""
         system = system or cls.system
         entity = cls.env["integration.entity"]._for_target(
-            kind, system.company_id, target, name=target.display_name
+            kind, (company or system.company_id), target, name=target.display_name
         )
         identifier = cls.env["integration.identifier"].create(
             {
                 "entity_id": entity.id,
                 "system_id": system.id,
+                "company_id": (company or system.company_id).id,
                 "code_system": system._code_system(kind),
                 "code": code,
                 "valid_from": valid_from,
