@@ -71,6 +71,7 @@ class IntegrationEvent(models.Model):
     delivery_state = fields.Selection(
         [("none", "Nobody subscribed"), ("waiting", "Waiting"), ("dead", "Dead letter"), ("done", "Done")],
         compute="_compute_delivery_state",
+        compute_sudo=True,  # finance follows a charge to its message without a right to the deliveries themselves
         search="_search_delivery_state",
         string="State",
     )

@@ -30,13 +30,13 @@ class IntegrationLedgerLine(models.Model):
     duplicate = fields.Integer(readonly=True)
     unaccounted = fields.Integer(readonly=True, help="Received less all the others: 0 when nothing is lost.")
     price_unknown = fields.Integer(readonly=True, help="Received units without a price: counted, never as 0.")
-    received_amount = fields.Float("Received (amount)", digits=(16, 2), readonly=True, aggregator=None)
-    applied_amount = fields.Float("Applied (amount)", digits=(16, 2), readonly=True, aggregator=None)
-    waiting_amount = fields.Float("Waiting (amount)", digits=(16, 2), readonly=True, aggregator=None)
-    parked_amount = fields.Float("Parked (amount)", digits=(16, 2), readonly=True, aggregator=None)
-    rejected_amount = fields.Float("Rejected (amount)", digits=(16, 2), readonly=True, aggregator=None)
-    duplicate_amount = fields.Float("Duplicate (amount)", digits=(16, 2), readonly=True, aggregator=None)
-    unaccounted_amount = fields.Float("Unaccounted (amount)", digits=(16, 2), readonly=True, aggregator=None)
+    received_amount = fields.Float("Amount received", digits=(16, 2), readonly=True, aggregator=None)
+    applied_amount = fields.Float("Amount applied", digits=(16, 2), readonly=True, aggregator=None)
+    waiting_amount = fields.Float("Amount waiting", digits=(16, 2), readonly=True, aggregator=None)
+    parked_amount = fields.Float("Amount parked", digits=(16, 2), readonly=True, aggregator=None)
+    rejected_amount = fields.Float("Amount rejected", digits=(16, 2), readonly=True, aggregator=None)
+    duplicate_amount = fields.Float("Amount duplicate", digits=(16, 2), readonly=True, aggregator=None)
+    unaccounted_amount = fields.Float("Amount unaccounted", digits=(16, 2), readonly=True, aggregator=None)
 
     @property
     def _table_query(self):

@@ -44,7 +44,7 @@ class IntegrationOverview(models.AbstractModel):
         total = sum((tally for _currency, tally in tallies), Tally())
         amounts = {}
         for currency, tally in tallies:
-            if currency:
+            if currency and (tally.units or tally.amount):
                 amounts[currency] = amounts.get(currency, Decimal(0)) + tally.amount
         if bucket is None:
             domain = [*domain, ("bucket", "=", "unaccounted")]

@@ -1,0 +1,4 @@
+from . import test_ledger
+from . import test_reconciliation
+from . import test_overview
+from . import test_access

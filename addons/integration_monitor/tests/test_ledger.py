@@ -1,0 +1,174 @@
+from decimal import Decimal
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .common import MonitorCase
+
+
+@tagged("post_install", "-at_install")
+class TestLedger(MonitorCase):
+    """received = applied + waiting + parked + rejected + duplicate, and the check can fail."""
+
+    def test_a_line_that_becomes_a_charge_is_applied(self):
+        self.finalize("E-1", self.line(1), self.line(2, quantity="2"))
+        self.assertEqual(self.figures(), {"received": (2, Decimal("360"), 0), "applied": (2, Decimal("360"), 0)})
+
+    def test_before_the_handler_ran_a_line_waits(self):
+        self.finalize("E-1", self.line(1), drain=False)
+        self.assertEqual(self.figures(), {"received": (1, Decimal("120"), 0), "waiting": (1, Decimal("120"), 0)})
+
+    def test_a_dead_letter_waits_and_a_skipped_one_is_parked(self):
+        event = self.finalize("E-1", self.line(1), drain=False)
+        self.env.cr.execute("UPDATE integration_delivery SET state = 'dead' WHERE event_id = %s", (event.id,))
+        self.assertEqual(self.figures()["waiting"], (1, Decimal("120"), 0))
+        self.env.cr.execute("UPDATE integration_delivery SET state = 'skipped' WHERE event_id = %s", (event.id,))
+        self.assertEqual(self.figures()["parked"], (1, Decimal("120"), 0))
+
+    def test_an_unmapped_code_is_parked_with_its_money(self):
+        self.finalize("E-1", self.line(1), self.line(2, service="NEW", price="80.00"))
+        self.assertEqual(
+            self.figures(),
+            {
+                "received": (2, Decimal("200"), 0),
+                "applied": (1, Decimal("120"), 0),
+                "parked": (1, Decimal("80"), 0),
+            },
+        )
+
+    def test_what_nobody_subscribed_to_is_parked(self):
+        self.post(
+            "clinical.patient.merged.v1", {"patient": {"id": "1"}, "merged_into": "2", "at": "2026-11-20T09:30:00Z"}
+        )
+        self.assertEqual(self.figures(), {"received": (1, Decimal(0), 0), "parked": (1, Decimal(0), 0)})
+
+    def test_copies_and_refusals_are_counted_on_both_sides(self):
+        event = self.finalize("E-1", self.line(1))
+        self.receive_again(event)
+        self.receive_again(self.env["integration.event"], outcome="rejected", reason="schema-violation")
+        self.assertEqual(
+            self.figures(),
+            {
+                "received": (3, Decimal("360"), 0),
+                "applied": (1, Decimal("120"), 0),
+                "duplicate": (1, Decimal("120"), 0),
+                "rejected": (1, Decimal("120"), 0),
+            },
+        )
+
+    def test_the_same_line_in_another_message_is_a_duplicate(self):
+        self.finalize("E-1", self.line(1))
+        self.finalize("E-1", self.line(1))
+        self.assertEqual(self.figures()["duplicate"], (1, Decimal("120"), 0))
+        self.assertNotIn("lost", self.figures())
+
+    def test_a_line_without_a_price_is_counted_apart_never_as_zero(self):
+        self.finalize("E-1", self.line(1, price=None), self.line(2, price="0.00"))
+        figures = self.figures()
+        self.assertEqual(figures["received"], (2, Decimal(0), 1))
+        self.assertEqual(figures["applied"], (1, Decimal(0), 0))
+        self.assertEqual(figures["parked"], (1, Decimal(0), 1), "without a price list it parks, of unknown price")
+        self.assertNotIn("lost", figures)
+
+    def test_a_voided_charge_stays_applied(self):
+        self.finalize("E-1", self.line(1))
+        self.void("E-1", 1)
+        self.assertEqual(self.charges("E-1").state, "withdrawn")
+        self.assertEqual(self.figures(), {"received": (2, Decimal("120"), 0), "applied": (2, Decimal("120"), 0)})
+
+    def test_a_void_of_an_unseen_line_waits(self):
+        self.void("E-9", 1)
+        self.assertEqual(self.figures(), {"received": (1, Decimal(0), 0), "waiting": (1, Decimal(0), 0)})
+
+    def test_a_correction_is_two_charges_each_of_its_own_message(self):
+        self.finalize("E-1", self.line(1, revision=1))
+        self.finalize("E-1", self.line(1, price="150.00", revision=2))
+        self.assertEqual(self.figures(), {"received": (2, Decimal("270"), 0), "applied": (2, Decimal("270"), 0)})
+
+    def test_a_line_number_twice_in_one_message_is_two_units(self):
+        self.finalize("E-1", self.line(1), self.line(1, price="50.00"))
+        figures = self.figures()
+        self.assertEqual(figures["received"], (2, Decimal("170"), 0))
+        self.assertNotIn("lost", figures)
+
+    def test_sixteen_decimals_do_not_drift(self):
+        self.finalize("E-1", *[self.line(n, quantity="0.1", price="0.03") for n in range(1, 31)])
+        self.assertEqual(self.figures()["received"], (30, Decimal("0.09"), 0))
+        self.assertNotIn("lost", self.figures())
+
+    # -- the check can fail ---------------------------------------------------------------------------------------------
+
+    def test_a_charge_that_vanishes_is_unaccounted(self):
+        self.finalize("E-1", self.line(1), self.line(2, price="30.00"))
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM integration_charge WHERE encounter = 'E-1' AND line = '2'")
+        self.env.invalidate_all()
+        figures = self.figures()
+        self.assertEqual(figures["lost"], (1, Decimal("30"), 0))
+        self.assertEqual(figures["applied"], (1, Decimal("120"), 0))
+        receipt = self.env["integration.receipt"].search([("bucket", "=", "unaccounted")])
+        self.assertEqual((receipt.encounter, receipt.unit, receipt.bucket), ("E-1", "2", "unaccounted"))
+
+    def test_a_charge_of_another_amount_is_unaccounted(self):
+        self.finalize("E-1", self.line(1))
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE integration_charge SET amount_sent = 100 WHERE encounter = 'E-1'")
+        self.assertEqual(self.figures()["lost"], (0, Decimal("20"), 0))
+
+    def test_an_effect_that_vanishes_is_unaccounted(self):
+        event = self.finalize("E-1", self.line(1))
+        self.env.cr.execute("DELETE FROM integration_effect WHERE event_id = %s", (event.id,))
+        self.assertEqual(self.figures()["lost"], (1, Decimal("120"), 0))
+
+    def test_an_encounter_that_vanishes_is_unaccounted(self):
+        event = self.admit("E-1")
+        self.assertNotIn("lost", self.figures())
+        effect = self.env["integration.effect"].search([("event_id", "=", event.id)])
+        self.env.cr.execute("UPDATE integration_effect SET res_id = 2147483647 WHERE id = %s", (effect.id,))
+        self.assertEqual(self.figures()["lost"], (1, Decimal(0), 0))
+
+    def test_a_receipt_that_vanishes_shows_as_counted_twice(self):
+        event = self.finalize("E-1", self.line(1))
+        self.env.cr.execute("DELETE FROM integration_receipt WHERE event_id = %s", (event.id,))
+        self.assertEqual(self.figures()["lost"], (-1, Decimal("-120"), 0))
+
+    # -- how it is told apart ---------------------------------------------------------------------------------------------
+
+    def test_currencies_are_never_added(self):
+        self.env.ref("base.EUR").active = True
+        self.finalize("E-1", self.line(1), self.line(2, currency="EUR"))
+        rows = {row.key.currency: row for row in self.equation()}
+        self.assertEqual(set(rows), {"USD", "EUR"})
+        self.assertTrue(all(row.balanced for row in rows.values()))
+
+    def test_test_traffic_is_left_out(self):
+        trial = self._make_system("trial", live=False)
+        self.finalize("E-1", self.line(1), system=trial)
+        self.assertEqual(self.figures(), {})
+
+    def test_another_company_is_left_out(self):
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        system = self._make_system("other", company=other)
+        self.finalize("E-1", self.line(1), system=system)
+        self.assertEqual(self.figures(), {})
+        self.assertEqual(self.figures(self.equation(companies=other))["received"][0], 1)
+
+    def test_by_cost_center_with_unassigned(self):
+        self.finalize("E-1", self.line(1), self.line(2, cost_center="CC-7"))
+        self.finalize("E-2", self.line(1), department=None)
+        rows = self.equation(by=("system_id", "cost_center"))
+        self.assertEqual({row.key.cost_center for row in rows}, {"ED", "CC-7", "unassigned"})
+        self.assertTrue(all(row.balanced for row in rows))
+
+    def test_by_day_of_receipt_and_by_day_of_service(self):
+        self.finalize("E-1", self.line(1), performed_at="2026-11-02T09:30:00Z")
+        today = fields.Date.today()
+        self.assertEqual([row.key.day for row in self.equation(by=("system_id", "day"))], [today])
+        by_service = self.equation(by=("system_id", "day"), basis="service")
+        self.assertEqual([row.key.day for row in by_service], [fields.Date.to_date("2026-11-02")])
+        self.assertTrue(by_service[0].balanced)
+
+    def test_a_span_of_days_leaves_the_others_out(self):
+        self.finalize("E-1", self.line(1))
+        yesterday = fields.Date.add(fields.Date.today(), days=-1)
+        self.assertFalse(self.env["integration.ledger"]._equation(self.company, yesterday, yesterday))

@@ -1,0 +1,159 @@
+import os
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import new_test_user, tagged
+
+from .common import MonitorCase
+
+
+@tagged("post_install", "-at_install")
+class TestOverview(MonitorCase):
+    """The one page that says whether it flows, and what needs whom."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.boss = new_test_user(cls.env, "boss", groups="integration_core.group_admin", company_id=cls.company.id)
+
+    def data(self, user=None, period="today"):
+        self.env.flush_all()
+        return self.env["integration.overview"].with_user(user or self.boss).get_data(period)
+
+    def cell(self, data, bucket):
+        return next(cell for cell in data["equation"]["cells"] if cell["bucket"] == bucket)
+
+    def test_nothing_received_yet(self):
+        data = self.data()
+        self.assertEqual((data["state"], data["headline"]["level"]), ("empty", "info"))
+
+    def test_everything_flows(self):
+        self.finalize("E-1", self.line(1))
+        data = self.data()
+        self.assertEqual((data["state"], data["headline"]["level"]), ("ok", "success"))
+        self.assertEqual(self.cell(data, "received")["units"], 1)
+        self.assertIn("120.00", self.cell(data, "applied")["amounts"][0])
+        self.assertTrue(data["equation"]["balanced"])
+
+    def test_parked_money_by_reason_and_whose_turn(self):
+        self.finalize("E-1", self.line(1, service="NEW", price="80.00"), self.line(2, service="NEW", price=None))
+        data = self.data()
+        self.assertEqual(data["headline"]["level"], "warning")
+        [row] = data["parked"]["rows"]
+        self.assertEqual((row["reason"], row["count"], row["unknown"]), ("service_unmapped", 2, 1))
+        self.assertIn("80.00", row["amounts"][0])
+        self.assertEqual(row["turn"], "Mapping steward")
+        self.assertEqual(self.env["integration.charge"].search(row["action"]["domain"]), self.charges("E-1"))
+
+    def test_every_figure_of_the_equation_opens_as_many_records(self):
+        event = self.finalize("E-1", self.line(1), self.line(2, service="NEW"))
+        self.receive_again(event)
+        self.finalize("E-2", self.line(1), drain=False)
+        for cell in self.data()["equation"]["cells"]:
+            count = self.env["integration.receipt"].search_count(cell["action"]["domain"])
+            self.assertEqual(count, cell["units"], cell["bucket"])
+
+    def test_what_is_unaccounted_is_said_first(self):
+        self.finalize("E-1", self.line(1))
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM integration_charge WHERE encounter = 'E-1'")
+        self.env.invalidate_all()
+        data = self.data()
+        self.assertEqual(data["headline"]["level"], "danger")
+        self.assertTrue(data["equation"]["unaccounted"]["wrong"])
+        self.assertEqual(data["equation"]["unaccounted"]["units"], 1)
+
+    def test_a_stopped_engine_is_said(self):
+        event = self.finalize("E-1", self.line(1), drain=False)
+        self.env.cr.execute("DELETE FROM integration_heartbeat")
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET due_at = %s WHERE event_id = %s",
+            (fields.Datetime.subtract(fields.Datetime.now(), minutes=10), event.id),
+        )
+        data = self.data()
+        self.assertTrue(data["engine"]["stopped"])
+        self.assertEqual(data["headline"]["level"], "danger")
+        self.env["integration.heartbeat"]._beat("worker", "awake")
+        self.assertFalse(self.data()["engine"]["stopped"])
+
+    def test_a_missing_master_key_is_said(self):
+        with patch.dict(os.environ):
+            os.environ.pop("INTEGRATION_MASTER_KEY", None)
+            data = self.data()
+        self.assertEqual(data["headline"]["level"], "danger")
+        self.assertTrue(data["headline"]["detail"])
+
+    def test_dead_letters_and_retries_per_subscription(self):
+        event = self.finalize("E-1", self.line(1), drain=False)
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC' WHERE event_id = %s",
+            (event.id,),
+        )
+        data = self.data()
+        self.assertEqual(data["deliveries"]["dead"], 1)
+        [row] = data["deliveries"]["rows"]
+        found = self.env["integration.delivery"].search(row["action"]["domain"])
+        self.assertEqual(found.event_id, event)
+        self.assertEqual(data["headline"]["level"], "warning")
+
+    def test_one_approver_is_warned_about(self):
+        others = self.env.ref("integration_core.group_admin").sudo().all_user_ids - self.boss
+        others.group_ids = [fields.Command.unlink(self.env.ref("integration_core.group_admin").id)]
+        self.assertIn("Only one person", " ".join(warning["text"] for warning in self.data()["warnings"]))
+        new_test_user(self.env, "second", groups="integration_core.group_admin")
+        self.assertNotIn("Only one person", " ".join(warning["text"] for warning in self.data()["warnings"]))
+
+    def test_self_approved_records_are_warned_about(self):
+        self.system._approving().write({"approval_state": "approved", "self_approved": True})
+        texts = " ".join(warning["text"] for warning in self.data()["warnings"])
+        self.assertIn("approved by their own author", texts)
+
+    def test_requests_are_announced_to_who_may_approve(self):
+        self.system._approving().write({"approval_state": "requested", "requested_by_id": self.env.uid})
+        texts = " ".join(warning["text"] for warning in self.data()["warnings"])
+        self.assertIn("1 requests wait for approval", texts)
+
+    def test_the_chart_counts_todays_receipts(self):
+        self.finalize("E-1", self.line(1), self.line(2))
+        self.assertEqual(sum(self.data()["hours"]["accepted"]), 2)
+
+    def test_finance_sees_money_and_no_plumbing(self):
+        self.finalize("E-1", self.line(1))
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        data = self.data(viewer)
+        self.assertIsNone(data["deliveries"])
+        self.assertTrue(self.cell(data, "received")["amounts"])
+        self.assertIsNotNone(data["pipeline"])
+
+    def test_an_operator_sees_plumbing_and_no_money(self):
+        self.finalize("E-1", self.line(1), self.line(2, service="NEW"))
+        operator = new_test_user(self.env, "operator", groups="integration_core.group_operator")
+        data = self.data(operator)
+        self.assertIsNotNone(data["deliveries"])
+        self.assertIsNone(data["pipeline"])
+        self.assertIsNone(data["parked"])
+        self.assertFalse(any(cell["amounts"] or cell["unknown"] for cell in data["equation"]["cells"]))
+
+    def test_a_steward_sees_what_waits_for_a_mapping_without_money(self):
+        self.finalize("E-1", self.line(1, service="NEW"))
+        data = self.data(new_test_user(self.env, "steward", groups="integration_core.group_steward"))
+        self.assertIsNone(data["equation"])
+        self.assertIsNone(data["deliveries"])
+
+    def test_without_a_role_nothing_is_told(self):
+        nobody = new_test_user(self.env, "nobody", groups="base.group_user")
+        self.assertEqual(self.data(nobody), {"state": "no_rights"})
+
+    def test_only_the_chosen_companies(self):
+        self.finalize("E-1", self.line(1))
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        stranger = new_test_user(
+            self.env,
+            "stranger",
+            groups="integration_core.group_admin",
+            company_id=other.id,
+            company_ids=[fields.Command.set(other.ids)],
+        )
+        data = self.data(stranger)
+        self.assertEqual(data["state"], "empty")
+        self.assertEqual(self.cell(data, "received")["units"], 0)
