@@ -31,6 +31,7 @@ def test_round_trip():
     assert sealed.algorithm == "AES-256-GCM"
     assert sealed.key_id == "k1"
     assert b"secret" not in sealed.data
+    assert len(sealed.data) == 12 + len(b"secret") + 16
     assert keys.decrypt(sealed, aad="table/1") == b"secret"
     assert keys.encrypt(b"secret", aad="table/1").data != sealed.data
 
@@ -130,6 +131,7 @@ KEY = {"id": "k1", "key": base64.b64encode(b"k" * 32).decode(), "active": True}
         ({"keys": [{**KEY, "key": None}]}, Problem.BAD_KEY),
         ({"keys": [{**KEY, "key": "%%%"}]}, Problem.BAD_KEY),
         ({"keys": [{**KEY, "key": "é"}]}, Problem.BAD_KEY),
+        ({"keys": [{**KEY, "key": " " + KEY["key"]}]}, Problem.BAD_KEY),
         ({"keys": [{**KEY, "key": base64.b64encode(b"k" * 16).decode()}]}, Problem.BAD_KEY),
     ],
 )

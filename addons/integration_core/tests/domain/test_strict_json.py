@@ -98,6 +98,11 @@ def test_refused(data, fault, pointer, offset):
         assert error.offset == offset
 
 
+def test_the_place_is_cut_to_what_an_answer_should_hold():
+    error = fault_of(b'{"' + b"k" * 500 + b'":NaN}')
+    assert error.pointer == "/" + "k" * 199
+
+
 def test_depth_of_64_is_read():
     data = b"[" * 64 + b"]" * 64
     assert json.dumps(strict_json.loads(data)).encode() == data

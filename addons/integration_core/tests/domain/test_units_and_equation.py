@@ -64,6 +64,16 @@ def test_money_that_cannot_be_read_is_unknown_not_zero():
         assert unit.price_unknown
 
 
+def test_a_quantity_of_zero_is_none():
+    (unit,) = units.units({"lines": [{"line": "1", "quantity": "0", "unit_price": "5"}]}, priced=True)
+    assert (unit.quantity, unit.amount, unit.price_unknown) == (None, None, True)
+
+
+def test_texts_are_cut_to_what_a_column_holds():
+    (unit,) = units.units({"lines": [{"line": "1", "department": "x" * 300}]})
+    assert unit.department == "x" * 255
+
+
 def test_a_message_without_lines_is_one_unit():
     data = catalogue.example("clinical.encounter.admitted.v1")["data"]
     (unit,) = units.units(data, lines_pointer=None)

@@ -132,6 +132,12 @@ def test_authority(url, authority):
     assert egress.parse_url(url).authority == authority
 
 
+def test_hosts_that_are_addresses_need_no_look_up():
+    assert egress.parse_url("https://93.184.216.34/").is_address
+    assert egress.parse_url("https://[2606:4700::1]/").is_address
+    assert not egress.parse_url("https://example.org/").is_address
+
+
 KINDS = {
     Kind.PUBLIC: "8.8.8.8 1.1.1.1 172.32.0.1 100.128.0.1 2606:4700::1111 2a00:1450::1 64:ff9b::808:808"
     " ::ffff:8.8.8.8 2002:808:808::1",
