@@ -27,6 +27,11 @@ def ensure(path: Path, database_uuid: str) -> None:
         write_private(path, json.dumps({**content, "database_uuid": database_uuid}, indent=2) + "\n")
 
 
+def create(path: Path, database_uuid: str) -> None:
+    """Write a file with a new key."""
+    write_private(path, json.dumps({**_new(), "database_uuid": database_uuid}, indent=2) + "\n")
+
+
 def copy(source: Path, path: Path, database_uuid: str) -> None:
     """Write the keys of ``source`` to ``path``, for a copy of its database."""
     content = json.loads(source.read_text(encoding="utf-8"))

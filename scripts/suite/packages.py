@@ -78,9 +78,13 @@ def for_suite() -> list[Need]:
 
 
 def for_tests() -> list[Need]:
-    """Return what the checks need in addition."""
+    """Return what the checks need in addition.
+
+    Ubuntu's package ``chromium`` only installs a snap, so there the browser comes another way (see ``browser``).
+    """
+    browser = [] if _is_ubuntu() else [Need("Chromium", ("chromium",), lambda: chromium() is not None)]
     return [
-        Need("Chromium", ("chromium",), lambda: chromium() is not None),
+        *browser,
         Need("a font for screenshots", ("fonts-dejavu-core",), _has_font),
         Need("npm (for eslint)", ("npm",), program("npm")),
         Need("curl", ("curl",), program("curl")),
@@ -196,6 +200,13 @@ def _no_system_cluster(prefix: Sequence[str], *, active: bool) -> Iterator[None]
         processes.capture([*prefix, "rm", "-f", str(_NO_CLUSTER)])
         if made_folder:
             processes.capture([*prefix, "rmdir", "--ignore-fail-on-non-empty", str(_NO_CLUSTER.parent)])
+
+
+def _is_ubuntu() -> bool:
+    try:
+        return platform.freedesktop_os_release().get("ID") == "ubuntu"
+    except OSError:
+        return False
 
 
 def _system() -> str:

@@ -1,0 +1,37 @@
+"""A pytest plugin: Odoo's own ``test_lint`` looks at the addons of this repository, not at Odoo's six hundred.
+
+Odoo's tests walk through every addon they find. Their manifests, and the folders that pylint gets, are narrowed to
+those of the suite; the checks on the registry look at all models of the database, ours among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite.layout import ADDONS
+
+
+def _is_ours(path: str) -> bool:
+    return Path(path).is_relative_to(ADDONS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_repository(load_registry: None) -> Iterator[None]:
+    """Narrow what Odoo's lint tests find; after the registry is loaded, which needs all of it."""
+    import odoo.modules.module as module  # type: ignore[import-untyped]
+    from odoo.tools import config  # type: ignore[import-untyped]
+
+    every = module.Manifest.all_addon_manifests
+
+    def ours() -> list[Any]:
+        return [manifest for manifest in every() if _is_ours(manifest.path)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.Manifest, "all_addon_manifests", staticmethod(ours))
+        # pylint's test lints Odoo's root, whatever the addons: here, one of ours instead.
+        patch.setitem(config.__dict__, "root_path", ours()[0].path)
+        yield

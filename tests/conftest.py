@@ -1,0 +1,43 @@
+"""Fixtures of the whole-system tests: real processes, real PostgreSQL, real sockets."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+import servers
+
+from suite import testbed
+
+
+@pytest.fixture(scope="session")
+def context() -> testbed.Context:
+    """What ``scripts/test`` has set up."""
+    found = testbed.load()
+    if found is None:
+        pytest.fail("These tests need databases that scripts/test makes:  ./scripts/test tests")
+    return found
+
+
+@pytest.fixture(scope="module")
+def odoo_server(
+    context: testbed.Context, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., servers.Server]]:
+    """Give a function that starts a server with the demo hospital; it ends with the module."""
+    started: list[servers.Server] = []
+
+    def start(
+        listen_port: int | None = None, environ: Mapping[str, str] | None = None, failpoints: str = ""
+    ) -> servers.Server:
+        made = servers.Server(context, tmp_path_factory.mktemp("state"), listen_port, environ)
+        started.append(made)
+        made.start(failpoints)
+        return made
+
+    yield start
+    for made in started:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., object]:
+    """Give the function that waits for a condition with a deadline."""
+    return servers.wait_until

@@ -1,0 +1,220 @@
+"""Real Odoo servers for the whole-system tests: processes of their own, each on a database of its own."""
+
+import contextlib
+import http.client
+import http.cookiejar
+import itertools
+import json
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from suite import masterkey, server
+from suite.database import Databases
+from suite.layout import State, write_private
+from suite.testbed import Context
+
+POLL_SECONDS = 0.05
+_numbers = itertools.count(1)
+
+
+def wait_until(predicate: Callable[[], Any], timeout: float = 60, what: str = "") -> Any:
+    """Return the first true value of ``predicate``, asked again and again until a deadline."""
+    deadline = time.monotonic() + timeout
+    while not (value := predicate()):
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what or predicate}"
+        time.sleep(POLL_SECONDS)
+    return value
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """One Odoo with the demo hospital, which a test may kill, restart and look into.
+
+    Attributes:
+        base_url: Where it serves, as long as it lives.
+        db: Its database.
+        state: Its state folder, like the one of ``scripts/start``.
+        systems: The content of ``demo-systems.json``.
+        receivers: The content of ``demo-receivers.json``.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        folder: Path,
+        listen_port: int | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environ = dict(environ or {})
+        self._sessions: dict[str, Any] = {}
+        self._running: server.Running | None = None
+        self._files = State.at(folder)
+        self._odoo = replace(context.odoo, conf=self._files.odoo_conf, log=self._files.setup_log)
+        self._databases = Databases(self._odoo)
+        self._logins = context.built.logins
+        self._port = free_port()
+        self.state = folder
+        self.base_url = f"http://127.0.0.1:{self._port}"
+        self.db = f"t{os.getpid()}_{next(_numbers)}"
+        self.log = self._files.odoo_log
+        self._databases.copy(context.template, self.db)
+        masterkey.copy(context.master_key, self._files.master_key, self._databases.uuid(self.db))
+        self._odoo.configure(integration_master_key_file=str(self._files.master_key), log_level="info")
+        self.systems = {
+            code: {**system, "url": f"{self.base_url}/integration/v1/inbound/{code}"}
+            for code, system in context.built.systems.items()
+        }
+        self.receivers = context.built.receivers
+        self._move(listen_port)
+        write_private(self._files.demo_systems, json.dumps(self.systems))
+        write_private(self._files.demo_receivers, json.dumps(self.receivers))
+        write_private(self._files.logins, json.dumps(self._logins))
+
+    def _move(self, listen_port: int | None) -> None:
+        """Let the copied hospital know its new addresses, as an administrator would have entered them."""
+        self.sql("UPDATE ir_config_parameter SET value = %s WHERE key = 'web.base.url'", self.base_url)
+        if listen_port is None:
+            return
+        url = f"http://127.0.0.1:{listen_port}/"
+        (old,) = {receiver["url"] for receiver in self.receivers.values()}
+        self.receivers = {code: {**receiver, "url": url} for code, receiver in self.receivers.items()}
+        moved = self.sql("UPDATE integration_endpoint SET url = %s WHERE url = %s RETURNING id", url, old)
+        allowed = self.sql("UPDATE integration_egress_allow SET port = %s RETURNING id", listen_port)
+        assert len(moved) == len(allowed) == 1
+
+    # The process
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._running is not None and self._reaped().alive()
+
+    def _reaped(self) -> server.Running:
+        assert self._running
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._running.pid, os.WNOHANG)
+        return self._running
+
+    def start(self, failpoints: str = "") -> None:
+        """Start it, and return when it is ready."""
+        assert not self.alive
+        env = {
+            masterkey.VARIABLE: str(self._files.master_key),
+            **({"INTEGRATION_FAILPOINTS": failpoints} if failpoints else {}),
+            **self._environ,
+        }
+        self._running = server.start(
+            self._odoo, self.db, self._port, log=self.log, pid_file=self._files.pid_file, env=env
+        )
+        server.wait_until_ready(self._running, self.log)
+
+    def stop(self) -> None:
+        """End it as an administrator does."""
+        if self.alive:
+            server.stop(self._reaped(), self._files.pid_file)
+
+    def kill(self) -> None:
+        """End it with ``kill -9``, and return when it is gone."""
+        if self.alive:
+            self._reaped().signal_group(signal.SIGKILL)
+            self.wait_dead()
+
+    def wait_dead(self, timeout: float = 30) -> None:
+        """Return when it has ended, by itself or not."""
+        wait_until(lambda: not self.alive, timeout, "the server ends")
+
+    def close(self) -> None:
+        """Remove it with its database."""
+        self.kill()
+        self._databases.drop(self.db)
+
+    # Looking into it
+
+    @property
+    def dsn(self) -> str:
+        """How libpq reaches the database."""
+        place = self._odoo.server
+        password = [f"password={place.password}"] if place.password is not None else []
+        return " ".join(
+            [f"host={place.host}", f"port={place.port}", f"user={place.user}", *password, f"dbname={self.db}"]
+        )
+
+    def sql(self, query: str, *parameters: object) -> list[tuple]:
+        """Run one statement, committed at once, and return its rows."""
+        with contextlib.closing(psycopg2.connect(self.dsn)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(query, parameters or None)
+                return cursor.fetchall() if cursor.description else []
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers (names in lower case) and body of an address, whatever the status is."""
+        request = urllib.request.Request(self.base_url + path, headers=dict(headers or {}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            answer = opener.open(request, timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+    def rpc(self, login: str, model: str, method: str, *args: object, **kwargs: object) -> Any:
+        """Call a public method as one of the demo hospital's people, as the web client does."""
+        call = {"model": model, "method": method, "args": args, "kwargs": kwargs}
+        return self._json(self._session(login), f"/web/dataset/call_kw/{model}/{method}", call)
+
+    def rpc_may_die(self, login: str, model: str, method: str, *args: object, **kwargs: object) -> Any:
+        """Call a method during which the server may die; None if it did."""
+        try:
+            return self.rpc(login, model, method, *args, **kwargs)
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def _session(self, login: str) -> Any:
+        if login not in self._sessions:
+            cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
+            who = {"db": self.db, "login": login, "password": self._logins[login]}
+            self._json(opener, "/web/session/authenticate", who)
+            self._sessions[login] = opener
+        return self._sessions[login]
+
+    def _json(self, opener: Any, path: str, params: Mapping[str, object]) -> Any:
+        body = json.dumps({"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}).encode()
+        request = urllib.request.Request(self.base_url + path, body, {"content-type": "application/json"})
+        with opener.open(request, timeout=120) as answer:
+            content = json.load(answer)
+        if "error" in content:
+            raise AssertionError(content["error"]["data"].get("debug") or content["error"])
+        return content["result"]
+
+    def map_services(self, steward: str, approver: str, tasks: list[int]) -> None:
+        """Say that all these codes mean one and the same product, as two people."""
+        product = self.rpc(steward, "product.product", "search", [["type", "=", "service"]], limit=1)
+        wizard = self.rpc(
+            steward,
+            "integration.map.codes",
+            "create",
+            [{"task_ids": [[6, 0, tasks]], "product_id": product[0]}],
+        )
+        self.rpc(steward, "integration.map.codes", "action_confirm", wizard)
+        wanted = [["approval_state", "=", "requested"]]
+        proposals = self.rpc(approver, "integration.identifier", "search", wanted)
+        if proposals:
+            self.rpc(approver, "integration.identifier", "action_approve", proposals)
