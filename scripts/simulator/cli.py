@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import day, hospital, report, synthea
 from .listen import listen
-from .messages import Message, Phase
+from .messages import Phase
 from .systems import SettingsError, load_receiver, load_systems
 from .transport import Client, Exchange, UnreachableError
 
@@ -21,7 +21,7 @@ EPILOG = """\
 Try: ./scripts/simulate --day --wait, approve and post in Odoo, then ./scripts/simulate --day-after --wait.
 The same date and seed give the same messages, so running --day twice sends only duplicates; --seed 2 is another day.
 """
-POLL_S = 0.5
+WAIT_S = 600.0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,7 +123,7 @@ def _send(client: Client, phases: Sequence[Phase], workers: int) -> list[Exchang
 def _summary(client: Client, exchanges: Sequence[Exchange], *, wait: bool) -> bool:
     """Ask Odoo what became of everything, print the tables, and tell whether the equation holds."""
     accepted = [exchange.message for exchange in exchanges if exchange.answer.accepted]
-    statuses = _follow(client, accepted, wait=wait)
+    statuses = client.statuses(accepted, settled=report.is_settled, wait=WAIT_S if wait else 0.0)
     result = report.equation(exchanges, statuses)
     print("\n" + report.sent_table(exchanges))
     for line in report.refusals(exchanges):
@@ -132,19 +132,6 @@ def _summary(client: Client, exchanges: Sequence[Exchange], *, wait: bool) -> bo
     if result.reasons:
         print("\n" + report.parked_table(result))
     return result.unaccounted == 0
-
-
-def _follow(client: Client, accepted: Sequence[Message], *, wait: bool) -> dict[str, report.Status]:
-    """Ask for every accepted message; with ``wait`` again for those that wait, until none does."""
-    deadline = time.monotonic() + 600
-    statuses = client.statuses(accepted)
-    while wait and time.monotonic() < deadline:
-        waiting = [message for message in accepted if not report.is_settled(statuses[message.message_id])]
-        if not waiting:
-            break
-        time.sleep(POLL_S)
-        statuses |= client.statuses(waiting)
-    return statuses
 
 
 class Progress:

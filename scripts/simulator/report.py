@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .messages import Unit
-from .transport import Exchange
+from .transport import Exchange, Status
 
 BUCKETS = ("applied", "waiting", "parked", "rejected", "duplicate")
-Status = dict[str, object]
 
 
 @dataclass(slots=True)

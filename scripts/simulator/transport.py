@@ -24,6 +24,9 @@ CONTENT_TYPE = "application/cloudevents+json"
 FORGED_SECRET = "whsec_" + "A" * 43 + "="
 RETRIED = (429, 503)
 TIMEOUT_S = 60.0
+ASK_AGAIN_S = 0.5
+
+Status = dict[str, object]
 
 
 class UnreachableError(Exception):
@@ -89,28 +92,42 @@ class Client:
         with ThreadPoolExecutor(max_workers=workers) as pool:
             return list(pool.map(post, messages))
 
-    def statuses(self, messages: Iterable[Message], *, workers: int = 4) -> dict[str, dict[str, object]]:
-        """Ask what became of accepted messages: by webhook-id, the JSON object that Odoo answers."""
+    def statuses(
+        self, messages: Iterable[Message], *, settled: Callable[[Status], bool], wait: float = 0.0, workers: int = 4
+    ) -> dict[str, Status]:
+        """Ask what became of accepted messages: by webhook-id, the JSON object that Odoo answers.
+
+        A message that is not settled is asked about again, for up to ``wait`` seconds in all. Only a few messages
+        are asked about at a time, so that asking does not slow down what it asks about.
+        """
+        deadline = time.monotonic() + wait
+
+        def follow(message: Message) -> Status:
+            status = self._status(message)
+            while not settled(status) and time.monotonic() < deadline:
+                time.sleep(ASK_AGAIN_S)
+                status = self._status(message)
+            return status
+
         asked = list(messages)
         with ThreadPoolExecutor(max_workers=workers) as pool:
-            return dict(zip((message.message_id for message in asked), pool.map(self._status, asked), strict=True))
+            return dict(zip((message.message_id for message in asked), pool.map(follow, asked), strict=True))
 
     def _post(self, message: Message) -> Answer:
         system = self._systems[message.system]
         secret = FORGED_SECRET if message.forged else system.secret
-        return self._persist("POST", system, secret, message.message_id, message.body, "")
+        return _answer(*self._persist("POST", system, secret, message.message_id, message.body))
 
-    def _status(self, message: Message) -> dict[str, object]:
+    def _status(self, message: Message) -> Status:
         system = self._systems[message.system]
         path = "/messages/" + quote(message.message_id, safe="")
-        deadline = time.monotonic() + self._patience
-        while True:
-            status, body, _hint = self._exchange("GET", system, system.secret, f"status-{uuid.uuid4()}", b"", path)
-            if status == http.HTTPStatus.OK or time.monotonic() > deadline:
-                return body
-            time.sleep(0.5)
+        _code, status, _hint = self._persist("GET", system, system.secret, f"status-{uuid.uuid4()}", b"", path)
+        return status
 
-    def _persist(self, method: str, system: System, secret: str, message_id: str, body: bytes, path: str) -> Answer:
+    def _persist(
+        self, method: str, system: System, secret: str, message_id: str, body: bytes, path: str = ""
+    ) -> tuple[int, Status, float | None]:
+        """Repeat a request until it is answered otherwise than by *not now*, for as long as the patience lasts."""
         deadline = time.monotonic() + self._patience
         pause = 0.2
         while True:
@@ -120,16 +137,16 @@ class Client:
                 if time.monotonic() > deadline:
                     msg = f"{system.url} does not answer ({error.__class__.__name__}: {error})"
                     raise UnreachableError(msg) from error
-                time.sleep(pause)
+                hint = None
             else:
                 if status not in RETRIED or time.monotonic() > deadline:
-                    return _answer(status, content, hint)
-                time.sleep(min(hint or pause, 5.0))
+                    return status, content, hint
+            time.sleep(min(hint or pause, 5.0))
             pause = min(pause * 2, 5.0)
 
     def _exchange(
         self, method: str, system: System, secret: str, message_id: str, body: bytes, path: str
-    ) -> tuple[int, dict[str, object], float | None]:
+    ) -> tuple[int, Status, float | None]:
         """Make one signed request; a kept connection that the server has closed is opened again by the retry."""
         parts = urlsplit(system.url)
         headers = wire.headers(secret, message_id, int(time.time()), body)
@@ -156,7 +173,7 @@ class Client:
         return kept[key]
 
 
-def _json(content: bytes) -> dict[str, object]:
+def _json(content: bytes) -> Status:
     try:
         value = json.loads(content)
     except ValueError:
@@ -168,7 +185,7 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
-def _answer(status: int, body: dict[str, object], hint: float | None) -> Answer:
+def _answer(status: int, body: Status, hint: float | None) -> Answer:
     """Pick the word that names the answer: ``accepted``, ``duplicate``, or the last segment of the problem type."""
     word = body.get("status")
     if not isinstance(word, str):
