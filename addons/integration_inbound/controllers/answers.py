@@ -6,7 +6,7 @@ from odoo.addons.integration_core.domain import problems, strict_json
 from odoo.http import Response, request
 
 RETRY_AFTER_SECONDS = 30
-"""How long a sender is asked to wait when nothing can be stored: longer than a restart, shorter than an operator's patience."""
+"""Seconds a sender is asked to wait when nothing can be stored: about what a restart takes."""
 
 _MAX_INSTANCE_CHARS = 1024
 

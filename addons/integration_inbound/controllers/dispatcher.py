@@ -18,8 +18,8 @@ class IncompleteBody(Exception):
 class IntegrationDispatcher(http.Dispatcher):
     """Serves the routes of type ``integration``.
 
-    The body reaches the controller byte for byte as it was sent (Odoo's own dispatchers parse forms and JSON before anybody could verify
-    a signature), every error leaves as problem details, and every answer has an ``x-request-id``.
+    The body reaches the controller byte for byte as it was sent (Odoo's own dispatchers parse forms and JSON before
+    anybody could verify a signature), every error leaves as problem details, and every answer has an ``x-request-id``.
     """
 
     routing_type = "integration"
@@ -46,8 +46,8 @@ class IntegrationDispatcher(http.Dispatcher):
     def handle_error(self, exc):
         """Answer in problem details whatever went wrong.
 
-        What is not the sender's doing is 503: nothing was committed, so the sender keeps its message and tries again. Odoo has logged
-        the traceback; the request id leads there.
+        What is not the sender's doing is 503: nothing was committed, so the sender keeps its message and tries again.
+        Odoo has logged the traceback; the request id leads there.
         """
         segment = _SEGMENTS.get(exc.code) if isinstance(exc, HTTPException) else None
         if segment:

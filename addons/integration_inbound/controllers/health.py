@@ -15,7 +15,7 @@ class HealthController(http.Controller):
 
     @http.route("/integration/health/ready", type="integration", auth="none", save_session=False)
     def ready(self):
-        """Answer 200 when a message could be verified and stored, else 503. Why not is told on Odoo's screens, not here."""
+        """Answer 200 when a message could be verified and stored, else 503. Why not is told on Odoo's screens."""
         wrong_method = answers.only("GET", "HEAD")
         if wrong_method:
             return wrong_method

@@ -67,7 +67,7 @@ class InboundController(http.Controller):
             return answers.problem("not-found", detail="No message with this id is known.", headers=verdict.headers)
         return answers.json_answer(document, headers=verdict.headers)
 
-    # -- the request ------------------------------------------------------------------------------------------------------
+    # -- the request ---------------------------------------------------------------------------------------------------
 
     def _closed(self):
         """Return what to answer when there is no gate: no database, no suite in it, or no master key for it."""
@@ -79,7 +79,7 @@ class InboundController(http.Controller):
         return None if request.env["integration.gate"].sudo()._is_ready() else answers.not_ready()
 
     def _gate(self):
-        """Return the gate in a fresh READ COMMITTED transaction, so that of two copies the second waits for the first."""
+        """Return the gate in a fresh READ COMMITTED transaction: of two copies the second waits for the first."""
         tools.begin_read_committed(request.env.cr)
         # su: nobody is logged in; the gate reads systems and keys and writes the journal in the sender's name
         return request.env(user=SUPERUSER_ID, su=True, context={"lang": "en_US"})["integration.gate"]
@@ -103,7 +103,7 @@ class InboundController(http.Controller):
             body=body,
         )
 
-    # -- the answer -------------------------------------------------------------------------------------------------------
+    # -- the answer ----------------------------------------------------------------------------------------------------
 
     def _answer(self, verdict):
         ended = verdict.admission

@@ -37,22 +37,14 @@ _MEDIA_TYPE: Final = re.compile(rf"\s*({_NAME}/{_NAME})\s*((?:;.*)?)", re.DOTALL
 _PARAMETER: Final = re.compile(rf'\s*;\s*(?:({_NAME})=({_NAME}|"(?:[^"\\\x00-\x1f]|\\.)*"))?\s*')
 _MAX_HEADER_CHARS: Final = 1024
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
-_CHUNK_BYTES: Final = 64 * 1024
 _MAX_GZIP_MEMBERS: Final = 64
 
 PartyT = TypeVar("PartyT")
 EventT = TypeVar("EventT")
 
 
-class ByteStream(Protocol):
-    """What a request's body is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes, none at the end."""
-
-
 class BodyProblem(Enum):
-    """Why a body was not read or decoded."""
+    """Why a body was not decoded."""
 
     TOO_LARGE = "too_large"
     UNDECODABLE = "undecodable"
@@ -162,7 +154,7 @@ class Gate(Protocol[PartyT, EventT]):
 
 
 def admit(request: Request, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
-    """Check a request in the contract's order. Its raw length is known to be within the cap (:func:`read_bounded`)."""
+    """Check a request in the contract's order. Its raw length is known to be within the cap."""
     party = gate.authenticate(request)
     if party is None:
         return Admission("refused", refusal=Refusal("signature-rejected", "signature_rejected"))
@@ -175,8 +167,8 @@ def admit(request: Request, gate: Gate[PartyT, EventT]) -> Admission[PartyT, Eve
 def readmit(request: Request, party: PartyT, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
     """Check a verified message from step 4 on.
 
-    An operator does so again with a message that was refused: it is judged by what holds now. Its signature was verified
-    when it arrived, and its sender's rate is not the operator's.
+    An operator does so again with a message that was refused: it is judged by what holds now. Its signature was
+    verified when it arrived, and its sender's rate is not the operator's.
     """
     body = decode_body(request, gate.body_limit(party))
     if isinstance(body, Refusal):
@@ -216,26 +208,6 @@ def _repeated(
 def not_ready(code: str, *, retry_after: int = DEFAULT_RETRY_AFTER_S) -> Refusal:
     """Return the refusal of a message that cannot be stored now; ``retry_after`` is in seconds."""
     return Refusal("not-ready", code, headers={"Retry-After": str(retry_after)})
-
-
-def read_bounded(stream: ByteStream, *, declared: int | None, cap: int) -> bytes | BodyProblem:
-    """Read a body of at most ``cap`` bytes.
-
-    A declared length over the cap is refused unread. A declared length is never believed when it is short: reading
-    goes on until the stream ends, and stops one byte past the cap. The caller gives a stream that ends where the
-    request does.
-    """
-    if declared is not None and declared > cap:
-        return BodyProblem.TOO_LARGE
-    chunks: list[bytes] = []
-    left = cap + 1
-    while left > 0:
-        chunk = stream.read(min(left, _CHUNK_BYTES))
-        if not chunk:
-            return b"".join(chunks)
-        chunks.append(chunk)
-        left -= len(chunk)
-    return BodyProblem.TOO_LARGE
 
 
 def decode_body(request: Request, limit: int) -> bytes | Refusal:
@@ -301,8 +273,8 @@ def gunzip(raw: bytes, limit: int) -> bytes | BodyProblem:
     """Inflate gzip data (RFC 1952) to at most ``limit`` bytes.
 
     Inflating stops one byte past the limit, so a bomb costs no more memory than an honest message. Several members one
-    after the other are read as RFC 1952 §2.2 asks, up to a number that no honest sender needs: each costs a copy of what
-    follows it. Bytes that are no member are refused.
+    after the other are read as RFC 1952 §2.2 asks, up to a number that no honest sender needs: each costs a copy of
+    what follows it. Bytes that are no member are refused.
     """
     parts: list[bytes] = []
     size = 0

@@ -27,7 +27,7 @@ class Quota:
     retry_after: int = 0
 
     def headers(self) -> dict[str, str]:
-        """Return the header fields ``RateLimit`` and ``RateLimit-Policy`` (IETF draft 11), and ``Retry-After`` when refused."""
+        """Return ``RateLimit`` and ``RateLimit-Policy`` (IETF draft 11), and ``Retry-After`` when refused."""
         fields = {
             "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW_S}',
             "RateLimit": f'"default";r={self.remaining};t={self.reset}',

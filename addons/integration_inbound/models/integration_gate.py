@@ -60,7 +60,10 @@ class IntegrationGate(models.AbstractModel):
 
     @api.model
     def _is_backlogged(self):
-        """Tell whether more deliveries wait than may wait. Counted at most every few seconds, and no further than the limit."""
+        """Tell whether more deliveries wait than may wait.
+
+        Counted at most every few seconds, and no further than the limit.
+        """
         dbname = self.env.cr.dbname
         checked_at, backlogged = _backlogs.get(dbname, (-BACKLOG_SECONDS, False))
         if time.monotonic() - checked_at >= BACKLOG_SECONDS:
@@ -85,7 +88,7 @@ class IntegrationGate(models.AbstractModel):
         event_type = self.env["integration.event.type"]._named(name) if name.isprintable() else None
         return event_type if event_type and event_type.state != "draft" and event_type.schema_json else None
 
-    # -- one request ----------------------------------------------------------------------------------------------------------
+    # -- one request ---------------------------------------------------------------------------------------------------
 
     @api.model
     def _receive(self, request, *, address, traceparent, request_id):

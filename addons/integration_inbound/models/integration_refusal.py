@@ -12,8 +12,11 @@ _LOCK_CLASS = 0x1B0  # any constant that no other advisory lock of this database
 _ledgers = defaultdict(RefusalLedger)
 
 # The company is looked up here, where it costs nothing that a sender could measure.
-_ROW = """(%(minute)s, %(cause)s, %(claimed)s, %(address)s, (SELECT company_id FROM integration_system WHERE code = %(claimed)s),
-           %(times)s, %(at)s, %(at)s, %(request_ids)s)"""
+_ROW = """
+    (%(minute)s, %(cause)s, %(claimed)s, %(address)s,
+     (SELECT company_id FROM integration_system WHERE code = %(claimed)s),
+     %(times)s, %(at)s, %(at)s, %(request_ids)s)
+"""
 
 CAUSES = [
     ("missing_header", "A signature header is missing"),
@@ -35,7 +38,9 @@ CAUSES = [
 
 
 class IntegrationRefusal(models.Model):
-    """What was turned away at the door: forged, too large, too fast. Counted per minute, cause, claimed system and address.
+    """What was turned away at the door: forged, too large, too fast.
+
+    Counted per minute, cause, claimed system and address.
 
     The partner gets one answer for every failed verification; which of the causes it was is told here alone.
     """
@@ -68,7 +73,8 @@ class IntegrationRefusal(models.Model):
     def _note(self, cause, *, claimed, address, request_id):
         """Count one refusal; it is stored with the caller's transaction.
 
-        Nobody waits here: while another transaction is storing counts, this one is left in memory, and the next refusal stores it.
+        Nobody waits here: while another transaction is storing counts, this one is left in memory, and the next refusal
+        stores it.
 
         :param str cause: one of ``CAUSES``
         :param str claimed: the system's code as the request named it, whatever that is
@@ -103,8 +109,8 @@ class IntegrationRefusal(models.Model):
         ]
         self.env.cr.execute_values(
             """
-            INSERT INTO integration_refusal AS r (minute, cause, claimed, address, company_id, count, first_at, last_at, request_ids)
-            VALUES %s
+            INSERT INTO integration_refusal AS r
+                (minute, cause, claimed, address, company_id, count, first_at, last_at, request_ids) VALUES %s
             ON CONFLICT (minute, cause, claimed, address) DO UPDATE
                SET count = r.count + EXCLUDED.count,
                    last_at = GREATEST(r.last_at, EXCLUDED.last_at),

@@ -4,9 +4,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import hashing
 from odoo.exceptions import AccessError, UserError
-from odoo.tools.translate import LazyTranslate
-
-_lt = LazyTranslate(__name__)
 
 KEPT_PER_SYSTEM = 1000  # open refused messages of one system that are kept; further ones are only counted
 KEEP_CLOSED_DAYS = 30  # how long the body of a settled one is kept
@@ -20,46 +17,12 @@ PROBLEMS = [
     ("schema-violation", "Breaks its schema"),
 ]
 
-# What happened and what to do, by code where one needs words of its own, else by problem.
-_EXPLANATIONS = {
-    "malformed-body": _lt(
-        "The body is not strict JSON. Nothing on this side can mend it: ask the sender to correct the message and send it again."
-    ),
-    "malformed-event": _lt(
-        "The body is JSON but not an event of this system. Ask the sender to correct the attribute that is named below and to send it "
-        "again."
-    ),
-    "event-type-not-granted": _lt(
-        "The system may not send events of this type. If it should, add the type to “May send” on the system and have that approved; "
-        "then replay the message. If not, close it and tell the sender."
-    ),
-    "id-conflict": _lt(
-        "An earlier message with the same id and another content was accepted. Nothing was overwritten. A changed message needs ids of "
-        "its own: ask the sender to send it again with new ones, then close this one."
-    ),
-    "unsupported-media-type": _lt(
-        "The message is not labelled as application/cloudevents+json, or it is compressed in another way than gzip. Ask the sender to "
-        "correct the label and to send it again."
-    ),
-    "schema-violation": _lt(
-        "The content does not satisfy the schema of its event type at the places below. If the sender is right, correct the schema and "
-        "replay the message; otherwise ask the sender to correct it and to send it again."
-    ),
-    "unknown_type": _lt(
-        "No event type of this name is approved here. If the sender is right, add it, have it approved and replay the message; otherwise "
-        "ask the sender to correct the type."
-    ),
-    "retired_type": _lt(
-        "This event type is retired. Ask the sender to use its successor; until then an administrator may bring the type back and replay "
-        "the message."
-    ),
-}
-
 
 class IntegrationRefusedMessage(models.Model):
-    """A verified message that was refused. It occupies no id and has no effect, until a person mends the cause and replays it.
+    """A verified message that was refused. It has no effect until a person mends the cause and replays it.
 
-    The body is never edited. A later accepted re-send closes it. Per system a limited number is kept, further ones are counted.
+    It occupies no id. The body is never edited. A later accepted re-send closes it. Per system a limited number is
+    kept, further ones are counted.
     """
 
     _name = "integration.refused.message"
@@ -111,11 +74,51 @@ class IntegrationRefusedMessage(models.Model):
 
     @api.depends("problem", "code", "errors_json")
     def _compute_explanation(self):
+        texts = self._explanations()
         for message in self:
-            text = _EXPLANATIONS.get(message.code) or _EXPLANATIONS.get(message.problem)
-            message.explanation = str(text) if text else False
+            message.explanation = texts.get(message.code) or texts.get(message.problem)
             places = json.loads(message.errors_json or "[]")
             message.errors_text = "\n".join(f"{place['pointer']}: {place['detail']}" for place in places) or False
+
+    @api.model
+    def _explanations(self):
+        """Return what happened and what to do, by code where one needs words of its own, else by problem."""
+        return {
+            "malformed-body": self.env._(
+                "The body is not strict JSON. Nothing on this side can mend it: ask the sender to correct the "
+                "message and send it again."
+            ),
+            "malformed-event": self.env._(
+                "The body is JSON but not an event of this system. Ask the sender to correct the attribute that is "
+                "named below and to send it again."
+            ),
+            "event-type-not-granted": self.env._(
+                "The system may not send events of this type. If it should, add the type to “May send” on the "
+                "system and have that approved; then replay the message. If not, close it and tell the sender."
+            ),
+            "id-conflict": self.env._(
+                "An earlier message with the same id and another content was accepted. Nothing was overwritten. A "
+                "changed message needs ids of its own: ask the sender to send it again with new ones, then close "
+                "this one."
+            ),
+            "unsupported-media-type": self.env._(
+                "The message is not labelled as application/cloudevents+json, or it is compressed in another way "
+                "than gzip. Ask the sender to correct the label and to send it again."
+            ),
+            "schema-violation": self.env._(
+                "The content does not satisfy the schema of its event type at the places below. If the sender is "
+                "right, correct the schema and replay the message; otherwise ask the sender to correct it and to "
+                "send it again."
+            ),
+            "unknown_type": self.env._(
+                "No event type of this name is approved here. If the sender is right, add it, have it approved and "
+                "replay the message; otherwise ask the sender to correct the type."
+            ),
+            "retired_type": self.env._(
+                "This event type is retired. Ask the sender to use its successor; until then an administrator may "
+                "bring the type back and replay the message."
+            ),
+        }
 
     def _compute_times(self):
         # sudo: only a count of the same message's receipts
@@ -124,21 +127,21 @@ class IntegrationRefusedMessage(models.Model):
             .sudo()
             ._read_group(
                 [("webhook_id", "in", self.mapped("webhook_id")), ("outcome", "=", "rejected")],
-                ["system_id", "webhook_id", "received_at:day"],
+                ["system_id", "webhook_id"],
                 ["received_at:count_distinct"],
             )
         )
-        times = {}
-        for system, webhook_id, _day, count in counts:
-            times[system.id, webhook_id] = times.get((system.id, webhook_id), 0) + count
+        times = {(system.id, webhook_id): count for system, webhook_id, count in counts}
         for message in self:
             message.times = times.get((message.system_id.id, message.webhook_id), 0)
 
-    # -- what the gate does -----------------------------------------------------------------------------------------------------
+    # -- what the gate does --------------------------------------------------------------------------------------------
 
     @api.model
     def _keep(self, system, sent, refusal, glimpse):
-        """Keep a verified message that was refused; sent again while it is open, it stays one row with the newest reason.
+        """Keep a verified message that was refused.
+
+        Sent again while it is open, it stays one row with the newest reason.
 
         :param sent: the :class:`gate.Sent` message
         :param refusal: the :class:`acceptance.Refusal`
@@ -150,12 +153,14 @@ class IntegrationRefusedMessage(models.Model):
         self.env.cr.execute(
             """
             INSERT INTO integration_refused_message AS m
-                (system_id, company_id, webhook_id, request_id, received_at, mode, problem, code, detail, errors_json, type_name,
-                 source_event_id, content_type, content_encoding, traceparent, digest, size, state, create_date, write_date)
+                (system_id, company_id, webhook_id, request_id, received_at, mode, problem, code, detail, errors_json,
+                 type_name, source_event_id, content_type, content_encoding, traceparent, digest, size, state,
+                 create_date, write_date)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'open', %s, %s)
             ON CONFLICT (system_id, webhook_id, digest) WHERE state = 'open' DO UPDATE
-               SET problem = EXCLUDED.problem, code = EXCLUDED.code, detail = EXCLUDED.detail, errors_json = EXCLUDED.errors_json,
-                   request_id = EXCLUDED.request_id, write_date = EXCLUDED.write_date
+               SET problem = EXCLUDED.problem, code = EXCLUDED.code, detail = EXCLUDED.detail,
+                   errors_json = EXCLUDED.errors_json, request_id = EXCLUDED.request_id,
+                   write_date = EXCLUDED.write_date
              WHERE (m.problem, m.code) <> (EXCLUDED.problem, EXCLUDED.code)
             RETURNING id
             """,
@@ -206,7 +211,8 @@ class IntegrationRefusedMessage(models.Model):
             SELECT count(*) < %(limit)s OR EXISTS (
                        SELECT 1 FROM integration_refused_message
                         WHERE system_id = %(system)s AND webhook_id = %(webhook_id)s AND state = 'open')
-              FROM (SELECT 1 FROM integration_refused_message WHERE system_id = %(system)s AND state = 'open' LIMIT %(limit)s) AS open
+              FROM (SELECT 1 FROM integration_refused_message
+                     WHERE system_id = %(system)s AND state = 'open' LIMIT %(limit)s) AS open
             """,
             {"limit": limit, "system": system.id, "webhook_id": sent.webhook_id},
         )
@@ -218,7 +224,8 @@ class IntegrationRefusedMessage(models.Model):
         self.env.cr.execute(
             """
             UPDATE integration_refused_message
-               SET state = 'closed', event_uuid = %(event_uuid)s, decided_at = now() AT TIME ZONE 'UTC', decision_reason = %(reason)s
+               SET state = 'closed', event_uuid = %(event_uuid)s, decided_at = now() AT TIME ZONE 'UTC',
+                   decision_reason = %(reason)s
              WHERE system_id = %(system)s AND state = 'open'
                AND (webhook_id = %(webhook_id)s OR source_event_id = %(source_event_id)s)
             """,
@@ -233,7 +240,7 @@ class IntegrationRefusedMessage(models.Model):
         if self.env.cr.rowcount:
             self.invalidate_model()
 
-    # -- what people do -----------------------------------------------------------------------------------------------------------
+    # -- what people do ------------------------------------------------------------------------------------------------
 
     def _check_operator(self, reason):
         if not self.env.user.has_group("integration_core.group_operator"):
@@ -245,7 +252,9 @@ class IntegrationRefusedMessage(models.Model):
             raise UserError(self.env._("Some of these are settled already. Reload the list."))
 
     def action_replay(self, reason=None):
-        """Judge these messages again, by the checks and rules of now; whatever is still wrong stays open with its new reason.
+        """Judge these messages again, by the checks and rules of now.
+
+        Whatever is still wrong stays open with its new reason.
 
         :param str reason: kept with the user's name; asked for in a dialog when left out
         """
@@ -319,7 +328,7 @@ class IntegrationRefusedMessage(models.Model):
 
     @api.autovacuum
     def _gc_payloads(self):
-        """Forget the bodies of messages settled long ago, a batch at a time; the row with digest, size and reason stays."""
+        """Forget the bodies of messages settled long ago, a batch at a time. Digest, size and reason stay."""
         limit = 1000
         self.env.cr.execute(
             """

@@ -3,7 +3,7 @@ from odoo import api, fields, models
 
 
 class IntegrationRefusedPayload(models.Model):
-    """The body of a refused message as it was sent, as encrypted bytes, in a table of its own that nobody reads through the ORM."""
+    """The body of a refused message as it was sent, as encrypted bytes that nobody reads through the ORM."""
 
     _name = "integration.refused.payload"
     _description = "Payload of a refused message"
@@ -25,8 +25,8 @@ class IntegrationRefusedPayload(models.Model):
         data_key_id, sealed = self.env["integration.keyring"]._seal(raw, aad=self._aad(message))
         self.env.cr.execute(
             """
-            INSERT INTO integration_refused_payload (refused_id, data_key_id, algorithm, sealed) VALUES (%s, %s, 'AES-256-GCM', %s)
-            ON CONFLICT DO NOTHING
+            INSERT INTO integration_refused_payload (refused_id, data_key_id, algorithm, sealed)
+            VALUES (%s, %s, 'AES-256-GCM', %s) ON CONFLICT DO NOTHING
             """,
             (message.id, data_key_id, psycopg2.Binary(sealed)),
         )

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from odoo.addons.integration_core.domain import catalogue, signing
 from odoo.addons.integration_core.tests.common import IntegrationCase
 from odoo.tests import HttpCase
+from odoo.tools import config
 
 from .. import door
 from ..models import integration_gate
@@ -88,7 +89,7 @@ class PartnerCase(IntegrationCase, HttpCase):
         self.env.invalidate_all()
         return response
 
-    def assertProblem(self, response, status, segment):
+    def assert_problem(self, response, status, segment):
         """The response is the problem ``segment``; returns its document."""
         self.assertEqual(response.status_code, status, response.text)
         self.assertEqual(response.headers["content-type"], "application/problem+json")
@@ -115,7 +116,5 @@ class PartnerCase(IntegrationCase, HttpCase):
     @contextmanager
     def config(self, **values):
         """Set entries of the server's configuration file."""
-        from odoo.tools import config
-
-        with patch.dict(config.options if isinstance(config.options, dict) else config._runtime_options, values):
+        with patch.dict(config._runtime_options, values):
             yield

@@ -12,6 +12,7 @@ from odoo import fields
 from odoo.addons.integration_core.domain import problems, signing
 from odoo.tests import tagged
 
+from ..domain import admission
 from ..models import integration_gate
 from .common import ADMITTED, FINALIZED, PartnerCase
 
@@ -66,11 +67,11 @@ class TestContract(PartnerCase):
     def test_raw_body_over_the_server_cap(self):
         with self.config(integration_max_body_bytes="2000"):
             self.assertEqual(self.deliver(self.event()).status_code, 202)
-            self.assertProblem(self.deliver(b"x" * 2001), 413, "body-too-large")
+            self.assert_problem(self.deliver(b"x" * 2001), 413, "body-too-large")
             chunked = self.url_open(
                 self.url, data=iter([b"x" * 1500, b"x" * 1500]), headers=self.signed(b"x" * 3000), method="POST"
             )
-            self.assertProblem(chunked, 413, "body-too-large")
+            self.assert_problem(chunked, 413, "body-too-large")
         self.assertEqual(self.env["integration.refusal"].search([]).mapped("cause"), ["body_too_large"])
         self.assertFalse(self.receipts("rejected"))
 
@@ -81,10 +82,10 @@ class TestContract(PartnerCase):
 
     def test_decoded_body_over_the_system_limit(self):
         self.system.max_body_bytes = 1024
-        self.assertProblem(self.deliver(b" " * 1025), 413, "body-too-large")
+        self.assert_problem(self.deliver(b" " * 1025), 413, "body-too-large")
         bomb = gzip.compress(b"0" * 50_000_000)
         self.system.max_body_bytes = 1 << 20
-        self.assertProblem(self.deliver(bomb, content_encoding="gzip"), 413, "body-too-large")
+        self.assert_problem(self.deliver(bomb, content_encoding="gzip"), 413, "body-too-large")
         self.assertFalse(self.receipts())
         self.assertFalse(self.refused())
 
@@ -165,7 +166,7 @@ class TestContract(PartnerCase):
         self.assertRegex(first.headers["RateLimit"], r'^"default";r=1;t=\d+$')
         self.deliver(self.event())
         limited = self.deliver(self.event())
-        self.assertProblem(limited, 429, "rate-limited")
+        self.assert_problem(limited, 429, "rate-limited")
         self.assertGreater(int(limited.headers["Retry-After"]), 0)
         self.assertRegex(limited.headers["RateLimit"], r'^"default";r=0;t=\d+$')
         self.assertEqual(len(self.receipts()), 2)
@@ -187,7 +188,7 @@ class TestContract(PartnerCase):
             {"content_encoding": "gzip, gzip"},
         ):
             with self.subTest(headers=headers):
-                self.assertProblem(self.deliver(body, **headers), 415, "unsupported-media-type")
+                self.assert_problem(self.deliver(body, **headers), 415, "unsupported-media-type")
         self.assertEqual(len(self.refused()), 9)
         self.assertEqual(len(self.receipts("rejected")), 9)
 
@@ -211,7 +212,7 @@ class TestContract(PartnerCase):
 
     def test_message_id_used_for_another_body(self):
         self.deliver(self.event(), message_id="once")
-        self.assertProblem(self.deliver(self.event(), message_id="once"), 409, "id-conflict")
+        self.assert_problem(self.deliver(self.event(), message_id="once"), 409, "id-conflict")
         self.assertEqual(self.refused().code, "id_conflict_webhook_id")
         self.assertEqual(len(self.receipts("rejected")), 1)
         self.assertEqual(len(self.events()), 1)
@@ -223,7 +224,7 @@ class TestContract(PartnerCase):
         self.assertEqual(second.status_code, 200)
         self.assertEqual(second.json(), {"status": "duplicate", "id": "two", "event": first["event"]})
         changed = {**event, "time": "2026-11-21T10:00:00Z"}
-        self.assertProblem(self.deliver(changed, message_id="three"), 409, "id-conflict")
+        self.assert_problem(self.deliver(changed, message_id="three"), 409, "id-conflict")
         self.assertEqual(self.refused().code, "id_conflict_source_id")
 
     def test_ids_are_per_system(self):
@@ -253,7 +254,7 @@ class TestContract(PartnerCase):
             b"[" * 100_000,
         ):
             with self.subTest(body=body[:40]):
-                self.assertProblem(self.deliver(body), 400, "malformed-body")
+                self.assert_problem(self.deliver(body), 400, "malformed-body")
         self.assertEqual(set(self.receipts().mapped("unit")), {"", False} & set(self.receipts().mapped("unit")))
         self.assertEqual(len(self.receipts("rejected")), 13)
 
@@ -266,28 +267,28 @@ class TestContract(PartnerCase):
             {"id": ""},
         ):
             with self.subTest(attributes=attributes):
-                self.assertProblem(self.deliver(self.event(**attributes)), 400, "malformed-event")
+                self.assert_problem(self.deliver(self.event(**attributes)), 400, "malformed-event")
 
     def test_types_that_are_not_accepted(self):
         for name in ("clinical.nothing.happened.v1", "finance.invoice.posted.v1"):
             with self.subTest(name=name):
                 event = {**self.event(), "type": name}
-                document = self.assertProblem(self.deliver(event), 422, "schema-violation")
+                document = self.assert_problem(self.deliver(event), 422, "schema-violation")
                 self.assertEqual(document["errors"][0]["pointer"], "/type")
         self.env["integration.event.type"]._named(ADMITTED)._approving().write({"state": "retired"})
-        self.assertProblem(self.deliver(self.event()), 422, "schema-violation")
+        self.assert_problem(self.deliver(self.event()), 422, "schema-violation")
         self.assertEqual(self.refused().mapped("code"), ["retired_type", "unknown_type", "unknown_type"])
 
     def test_a_type_that_is_not_granted(self):
         self.system.event_type_ids -= self.env["integration.event.type"]._named(ADMITTED)
-        self.assertProblem(self.deliver(self.event()), 403, "event-type-not-granted")
+        self.assert_problem(self.deliver(self.event()), 403, "event-type-not-granted")
 
     def test_schema_violation_names_the_place_and_never_the_value(self):
         event = self.event(FINALIZED)
         event["data"] = json.loads(json.dumps(event["data"]))
         event["data"]["lines"][0]["quantity"] = "SECRET-VALUE"
         response = self.deliver(event)
-        document = self.assertProblem(response, 422, "schema-violation")
+        document = self.assert_problem(response, 422, "schema-violation")
         self.assertEqual(document["errors"][0]["pointer"], "/data/lines/0/quantity")
         self.assertNotIn("SECRET-VALUE", response.text)
         message = self.refused()
@@ -298,7 +299,7 @@ class TestContract(PartnerCase):
 
     def test_a_huge_list_of_bad_lines_is_one_unit(self):
         event = self.event(FINALIZED, data={"lines": [{}] * 5000})
-        self.assertProblem(self.deliver(event), 422, "schema-violation")
+        self.assert_problem(self.deliver(event), 422, "schema-violation")
         self.assertEqual(len(self.receipts("rejected")), 1)
 
     # -- 503 ----------------------------------------------------------------------------------------------------------
@@ -306,7 +307,7 @@ class TestContract(PartnerCase):
     def test_backlog(self):
         self.env["ir.config_parameter"].set_param("integration_inbound.backlog_limit", "0")
         response = self.deliver(self.event())
-        self.assertProblem(response, 503, "not-ready")
+        self.assert_problem(response, 503, "not-ready")
         self.assertGreater(int(response.headers["Retry-After"]), 0)
         self.assertFalse(self.receipts())
         self.assertFalse(self.refused())
@@ -317,9 +318,9 @@ class TestContract(PartnerCase):
     def test_without_a_master_key_nothing_is_judged(self):
         with patch.dict(os.environ):
             os.environ.pop("INTEGRATION_MASTER_KEY")
-            self.assertProblem(self.deliver(self.event()), 503, "not-ready")
-            self.assertProblem(self.deliver(self.event(), url=self._url("nobody")), 503, "not-ready")
-            self.assertProblem(self.url_open("/integration/health/ready"), 503, "not-ready")
+            self.assert_problem(self.deliver(self.event()), 503, "not-ready")
+            self.assert_problem(self.deliver(self.event(), url=self._url("nobody")), 503, "not-ready")
+            self.assert_problem(self.url_open("/integration/health/ready"), 503, "not-ready")
 
     def test_a_failure_while_storing_is_503_and_leaves_nothing(self):
         def fail(*_args, **_kwargs):
@@ -327,7 +328,7 @@ class TestContract(PartnerCase):
 
         with patch.object(type(self.env["integration.payload"]), "_store", fail), self.assertLogs("odoo", "ERROR"):
             response = self.deliver(self.event(), message_id="later")
-        self.assertProblem(response, 503, "not-ready")
+        self.assert_problem(response, 503, "not-ready")
         self.assertIn("Retry-After", response.headers)
         self.assertFalse(self.events())
         self.assertFalse(self.receipts())
@@ -342,7 +343,7 @@ class TestContract(PartnerCase):
                 self.assertEqual(response.status_code, 405)
                 self.assertEqual(response.headers["Allow"], "POST, OPTIONS")
                 if method != "HEAD":
-                    self.assertProblem(response, 405, "method-not-allowed")
+                    self.assert_problem(response, 405, "method-not-allowed")
         options = self.request("OPTIONS", self.url)
         self.assertEqual((options.status_code, options.headers["Allow"]), (204, "POST, OPTIONS"))
 
@@ -355,5 +356,26 @@ class TestContract(PartnerCase):
             "/integration/x%00",
         ):
             with self.subTest(url=url):
-                self.assertProblem(self.request("GET", url), 404, "not-found")
-                self.assertProblem(self.request("POST", url, b"x"), 404, "not-found")
+                self.assert_problem(self.request("GET", url), 404, "not-found")
+                self.assert_problem(self.request("POST", url, b"x"), 404, "not-found")
+
+    def test_an_unknown_system_costs_as_many_queries_as_a_wrong_signature(self):
+        body = json.dumps(self.event()).encode()
+        other = signing.Secret.generate()
+        counts = []
+        for code in ("ehr", "nobody", "No such system"):
+            headers = self.signed(body, secret=other)
+            request = admission.Request(
+                code,
+                headers["webhook-id"],
+                headers["webhook-timestamp"],
+                headers["webhook-signature"],
+                headers["content-type"],
+                None,
+                body,
+            )
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.env["integration.gate"]._receive(request, address="::1", traceparent=None, request_id="a" * 32)
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(len(set(counts)), 1, counts)

@@ -5,10 +5,9 @@ import json
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from werkzeug.test import EnvironBuilder, run_wsgi_app
-
 from odoo import http
 from odoo.tests import tagged
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from .common import PartnerCase
 

@@ -51,27 +51,27 @@ class TestOrder(PartnerCase):
 
     def test_json_before_attributes(self):
         body = json.dumps({**self.event(), "source": "/systems/other"})[:-1] + ', "id": "twice"}'
-        self.assertProblem(self.deliver(body.encode()), 400, "malformed-body")
+        self.assert_problem(self.deliver(body.encode()), 400, "malformed-body")
 
     def test_attributes_before_type(self):
         event = self.event(source="/systems/other")
         event["type"] = "clinical.nothing.happened.v1"
-        self.assertProblem(self.deliver(event), 400, "malformed-event")
+        self.assert_problem(self.deliver(event), 400, "malformed-event")
 
     def test_type_before_grant(self):
         self.system.event_type_ids = False
         self.env["integration.event.type"]._named(ADMITTED)._approving().write({"state": "retired"})
-        self.assertProblem(self.deliver(self.event(data={})), 422, "schema-violation")
+        self.assert_problem(self.deliver(self.event(data={})), 422, "schema-violation")
         self.assertEqual(self.refused().code, "retired_type")
 
     def test_grant_before_schema(self):
         self.system.event_type_ids = False
-        self.assertProblem(self.deliver(self.event(data={})), 403, "event-type-not-granted")
+        self.assert_problem(self.deliver(self.event(data={})), 403, "event-type-not-granted")
 
     def test_schema_before_event_id(self):
         event = self.event()
         self.deliver(event)
-        self.assertProblem(self.deliver({**event, "data": {}}), 422, "schema-violation")
+        self.assert_problem(self.deliver({**event, "data": {}}), 422, "schema-violation")
 
     def test_event_id_before_backlog(self):
         event = self.event()
@@ -79,5 +79,5 @@ class TestOrder(PartnerCase):
         self.env["ir.config_parameter"].set_param("integration_inbound.backlog_limit", "0")
         integration_gate._backlogs.clear()
         self.assertEqual(self.deliver(event).status_code, 200)
-        self.assertProblem(self.deliver({**event, "subject": "x"}), 409, "id-conflict")
-        self.assertProblem(self.deliver(self.event()), 503, "not-ready")
+        self.assert_problem(self.deliver({**event, "subject": "x"}), 409, "id-conflict")
+        self.assert_problem(self.deliver(self.event()), 503, "not-ready")

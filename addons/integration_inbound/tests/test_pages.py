@@ -17,8 +17,8 @@ class TestPages(PartnerCase):
                 self.assertEqual(page.status_code, 200)
                 self.assertTrue(page.headers["content-type"].startswith("text/html"))
                 self.assertIn(problem.title, page.text)
-        self.assertProblem(self.request("GET", "/integration/v1/problems/nothing"), 404, "not-found")
-        self.assertProblem(self.request("POST", problem.uri), 405, "method-not-allowed")
+        self.assert_problem(self.request("GET", "/integration/v1/problems/nothing"), 404, "not-found")
+        self.assert_problem(self.request("POST", problem.uri), 405, "method-not-allowed")
 
     def test_published_schemas(self):
         response = self.request("GET", f"/integration/v1/schemas/{ADMITTED}")
@@ -31,7 +31,7 @@ class TestPages(PartnerCase):
         self.assertEqual(response.headers["Sunset"], "Thu, 31 Jan 2030 00:00:00 GMT")
         event_type._approving().write({"state": "draft"})
         for name in (ADMITTED, "clinical.nothing.happened.v1", "%00"):
-            self.assertProblem(self.request("GET", f"/integration/v1/schemas/{name}"), 404, "not-found")
+            self.assert_problem(self.request("GET", f"/integration/v1/schemas/{name}"), 404, "not-found")
 
     def test_every_schema_of_the_catalogue_is_published(self):
         for entry in catalogue.entries():
@@ -45,9 +45,9 @@ class TestPages(PartnerCase):
             response = self.request("GET", f"/integration/health/{path}")
             self.assertEqual((response.status_code, response.json()), (200, {"status": status}))
             self.assertEqual(self.request("HEAD", f"/integration/health/{path}").content, b"")
-            self.assertProblem(self.request("POST", f"/integration/health/{path}"), 405, "method-not-allowed")
+            self.assert_problem(self.request("POST", f"/integration/health/{path}"), 405, "method-not-allowed")
 
     def test_a_copy_of_the_database_is_not_ready(self):
         self.env["ir.config_parameter"].set_param("database.uuid", "11111111-2222-3333-4444-555555555555")
-        self.assertProblem(self.request("GET", "/integration/health/ready"), 503, "not-ready")
-        self.assertProblem(self.deliver(self.event()), 503, "not-ready")
+        self.assert_problem(self.request("GET", "/integration/health/ready"), 503, "not-ready")
+        self.assert_problem(self.deliver(self.event()), 503, "not-ready")

@@ -153,7 +153,7 @@ class TestRefusedMessage(PartnerCase):
         message = self.refuse()
         self.system.event_type_ids += self.admitted
         action = message.with_user(self.operator).action_replay()
-        wizard = self.env[action["res_model"]].with_user(self.operator).with_context(action["context"])
+        wizard = self.env[action["res_model"]].with_user(self.operator).with_context(**action["context"])
         wizard.create({"reason": "granted"}).action_confirm()
         self.assertEqual(message.state, "replayed")
 

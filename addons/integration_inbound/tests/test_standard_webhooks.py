@@ -37,7 +37,7 @@ class TestStandardWebhooks(PartnerCase):
             patch.object(door, "now", lambda: moment),
             patch.object(type(self.env["integration.credential"]), "_is_valid_at", lambda self, _moment: True),
         ):
-            self.assertProblem(self.request("POST", self.url, body, headers), 400, "malformed-event")
+            self.assert_problem(self.request("POST", self.url, body, headers), 400, "malformed-event")
             self.assertEqual(self.request("POST", self.url, body + b" ", headers).status_code, 401)
 
     def test_what_the_library_signs_is_accepted(self):

@@ -62,9 +62,9 @@ class TestStatus(PartnerCase):
         self.deliver(self.event(), message_id="mine")
         self._make_system("lab")
         secret = self._make_key(self.env["integration.system"].search([("code", "=", "lab")]))
-        self.assertProblem(self.ask("mine", code="lab", secret=secret), 404, "not-found")
-        self.assertProblem(self.ask("never"), 404, "not-found")
-        self.assertProblem(self.ask("a.b%00"), 404, "not-found")
+        self.assert_problem(self.ask("mine", code="lab", secret=secret), 404, "not-found")
+        self.assert_problem(self.ask("never"), 404, "not-found")
+        self.assert_problem(self.ask("a.b%00"), 404, "not-found")
 
     def test_it_must_be_signed_over_an_empty_body(self):
         self.deliver(self.event(), message_id="mine")
@@ -83,7 +83,7 @@ class TestStatus(PartnerCase):
         self.assertEqual((response.status_code, response.headers["Allow"]), (405, "GET, HEAD, OPTIONS"))
         self.system.rate_per_minute = 1
         self.ask("x")
-        self.assertProblem(self.ask("x"), 429, "rate-limited")
+        self.assert_problem(self.ask("x"), 429, "rate-limited")
 
     def test_nothing_is_received_by_asking(self):
         self.ask("x")
