@@ -14,8 +14,13 @@ import types
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ADDONS = Path(__file__).parent
+
+# A busy machine must not turn a slow example into a failure, and a run leaves nothing behind in the tree.
+settings.register_profile("suite", deadline=None, max_examples=60, database=None)
+settings.load_profile("suite")
 
 for _addon in sorted(ADDONS.glob("*/domain")):
     _name = _addon.parent.name

@@ -130,9 +130,9 @@ def test_errors_tell_the_place_and_never_the_value():
     ids=["open string", "open array", "quotes", "backslashes"],
 )
 def test_hostile_megabytes_cost_linear_time(data):
-    start = time.perf_counter()
+    start = time.process_time()
     fault_of(data)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
