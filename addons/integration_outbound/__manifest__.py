@@ -20,5 +20,6 @@
     ],
     "assets": {
         "web.assets_backend": ["integration_outbound/static/src/**/*"],
+        "web.assets_tests": ["integration_outbound/static/tests/tours/**/*"],
     },
 }

@@ -26,11 +26,19 @@ STATES = {
 
 
 @dataclass(frozen=True)
+class Sent:
+    """What a result says beside its outcome: which endpoint was tried, and whether with a test event."""
+
+    endpoint_id: int
+    is_test: bool
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything one POST needs. Calling it sends once and never raises for what a receiver or a network does."""
 
     claimed: Claimed
-    endpoint_id: int
+    sent: Sent
     url: str
     allowed: frozenset[str]
     message_id: str
@@ -67,7 +75,7 @@ class Job:
         delivered = verdict.outcome is Outcome.DELIVERED
         return Result(
             self.claimed,
-            "dead" if delay is None else STATES[verdict.outcome],
+            self._state(verdict.outcome, exhausted=delay is None),
             verdict.outcome.value,
             started.replace(tzinfo=None),
             duration_ms=round(answer.elapsed * 1000),
@@ -76,8 +84,13 @@ class Job:
             error_detail=None if delivered else _detail(answer, verdict),
             status_code=answer.status,
             excerpt=_excerpt(answer.excerpt),
-            extra=self.endpoint_id,
+            extra=self.sent,
         )
+
+    def _state(self, result: Outcome, *, exhausted: bool) -> str:
+        if self.sent.is_test and result is not Outcome.DELIVERED:
+            return "skipped"  # tried once while somebody watches; a failed test is nobody's dead letter
+        return "dead" if exhausted else STATES[result]
 
     def _delay(self, answer: http_sender.Result, verdict: Verdict) -> float | None:
         """Seconds until the next try; None when the tries are used up; 0 where no further try follows."""

@@ -6,7 +6,7 @@ from odoo.addons.integration_core.domain import strict_json
 from odoo.addons.integration_core.engine.claims import Result
 from odoo.modules.module import get_manifest
 
-from ..transport import Job
+from ..transport import Job, Sent
 
 HELD_DELAY_S = 60.0
 """Until a delivery that cannot be tried for want of a key is looked at again; a new key releases it at once."""
@@ -50,7 +50,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             return self._unsent(claimed, now, "waiting", "no_active_key", self.env._("Create a key for the endpoint."))
         return Job(
             claimed,
-            endpoint_id=endpoint.id,
+            sent=Sent(endpoint.id, delivery.subscription_id.for_tests),
             url=endpoint.url,
             allowed=allowed,
             message_id=event.source_event_id,
@@ -101,7 +101,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         """Disable an endpoint whose receiver is gone, or that failed three times in a row for its configuration."""
         by_endpoint = defaultdict(list)
         for result in results:
-            if result.spent and isinstance(result.extra, int):
-                by_endpoint[result.extra].append(result)
+            if result.spent and isinstance(result.extra, Sent):
+                by_endpoint[result.extra.endpoint_id].append(result)
         for endpoint in self.env["integration.endpoint"].browse(sorted(by_endpoint)).exists():
             endpoint._note_results(by_endpoint[endpoint.id])

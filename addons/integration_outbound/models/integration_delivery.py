@@ -90,5 +90,5 @@ class IntegrationDelivery(models.Model):
                 "Answered %(status)s after %(ms)s ms.", status=attempt.status_code, ms=attempt.duration_ms
             )
         if not attempt:
-            return self.error_detail or self.env._("It leaves within seconds; reload to see the answer.")
-        return " ".join(filter(None, (self.error_code, self.error_detail)))
+            return self.error_detail or self.env._("It leaves within seconds.")
+        return f"{self.error_detail or ''} ({self.error_code})".strip()

@@ -72,6 +72,7 @@ class IntegrationEndpoint(models.Model):
         required=True,
         help="Seconds before each try, counted from the one before; their number is the number of tries.",
     )
+    schedule_summary = fields.Char(compute="_compute_schedule_summary")
     credential_ids = fields.One2many("integration.credential", "endpoint_id", string="Keys", readonly=True)
     subscription_ids = fields.One2many("integration.subscription", "endpoint_id", string="Subscriptions")
     disabled_reason = fields.Selection(
@@ -128,8 +129,10 @@ class IntegrationEndpoint(models.Model):
             endpoint.test_result = delivery._test_result() if delivery else False
 
     def _last_test(self):
-        channel = self.subscription_ids.filtered("for_tests")[:1]
-        return self.env["integration.delivery"].search([("subscription_id", "=", channel.id)], order="id desc", limit=1)
+        channel = self._origin.subscription_ids.filtered("for_tests")
+        return self.env["integration.delivery"].search(
+            [("subscription_id", "in", channel.ids)], order="id desc", limit=1
+        )
 
     def _place(self):
         """Return the (host, port) that the URL leads to.
@@ -162,6 +165,22 @@ class IntegrationEndpoint(models.Model):
             if error:
                 raise ValidationError(error.detail)
 
+    @api.depends("schedule")
+    def _compute_schedule_summary(self):
+        for endpoint in self:
+            try:
+                schedule = endpoint._backoff_schedule()
+            except ValueError as error:
+                endpoint.schedule_summary = str(error)
+            else:
+                hours, minutes = divmod(schedule.total // 60, 60)
+                endpoint.schedule_summary = self.env._(
+                    "%(tries)s tries within %(hours)s h %(minutes)s min, then a dead letter",
+                    tries=schedule.tries,
+                    hours=hours,
+                    minutes=minutes,
+                )
+
     @api.constrains("schedule")
     def _check_schedule(self):
         for endpoint in self:
@@ -172,7 +191,7 @@ class IntegrationEndpoint(models.Model):
 
     def _backoff_schedule(self):
         self.ensure_one()
-        return backoff.Schedule.parse(self.schedule)
+        return backoff.Schedule.parse(self.schedule or "")
 
     # -- approval ----------------------------------------------------------------------------------------------------
 
@@ -266,11 +285,14 @@ class IntegrationEndpoint(models.Model):
         :param results: the :class:`~odoo.addons.integration_core.engine.claims.Result` of tries, in their order
         """
         self.ensure_one()
-        outcomes = [result.outcome for result in results]
-        if "gone" in outcomes:
-            self._caused_by(results[outcomes.index("gone")])._disable("gone")
-        elif "configuration" in outcomes or self.configuration_streak:
-            self._count_configuration_failures(results)
+        gone = next((result for result in results if result.outcome == "gone"), None)
+        if gone:
+            self._caused_by(gone)._disable("gone")
+            return
+        # Test events are tried while the configuration is being mended: they neither hold nor clear.
+        real = [result for result in results if not result.extra.is_test]
+        if self.configuration_streak or any(result.outcome == "configuration" for result in real):
+            self._count_configuration_failures(real)
 
     def _count_configuration_failures(self, results):
         # FOR UPDATE: processes that count the same endpoint at once take turns

@@ -17,7 +17,7 @@ class OutboundCase(IntegrationCase):
         super().setUpClass()
         # Only the subscriptions of these tests get events, whatever other addons ship.
         cls.env["integration.subscription"].search([]).active = False
-        cls.partner = cls._make_system("warehouse")
+        cls.partner = cls._make_system("test-receiver")
         # What changes in these tests: any record that emits would do.
         cls.cause = cls._make_endpoint("cause", "https://cause.example/", subscribe=False)
 

@@ -34,7 +34,7 @@ class TestDelivery(OutboundCase):
     def test_nothing_of_another_company_is_delivered(self):
         other = self.env["res.company"].create({"name": "Other hospital"})
         self.env.user.company_ids |= other
-        foreign = self._make_system("foreign", company=other)
+        foreign = self._make_system("test-foreign", company=other)
         self.cause = self.env["integration.endpoint"].create(
             {"name": "elsewhere", "url": "https://x.example/", "system_id": foreign.id, "company_id": other.id}
         )
@@ -65,7 +65,7 @@ class TestDelivery(OutboundCase):
             self._subscribe(self.endpoint, ADMITTED)
 
     def test_test_events_never_leave(self):
-        rehearsal = self._make_system("rehearsal", live=False)
+        rehearsal = self._make_system("test-rehearsal", live=False)
         _accepted, cause = self.post(ADMITTED, DATA, system=rehearsal)
         event = self.emit(cause=cause)
         self.assertEqual(event.mode, "test")

@@ -73,7 +73,7 @@ class TestEndpoint(OutboundCase):
                 endpoint.write(values)
 
     def test_in_test_mode_nobody_else_is_needed_and_test_events_alone_leave(self):
-        rehearsal = self._make_system("rehearsal", live=False)
+        rehearsal = self._make_system("test-rehearsal", live=False)
         self.endpoint.action_pause()
         endpoint = self._make_endpoint("try-out", self.receiver.url, system=rehearsal)
         endpoint.action_request_approval()
@@ -129,13 +129,26 @@ class TestEndpoint(OutboundCase):
         self.assertIn("200", self.endpoint.test_result)
         self.assertFalse(other.test_state)
 
-    def test_a_failed_test_says_why(self):
-        self.receiver.answers = [Answer(401)]
+    def send_test(self):
         self.endpoint.action_send_test()
         self.commit()
         self.drain()
-        self.assertEqual(self.endpoint.test_state, "failed")
-        self.assertIn("http_401", self.endpoint.test_result)
+
+    def test_a_failed_test_says_why_and_is_nobodys_dead_letter(self):
+        for status in (401, 401, 401, 503):
+            self.receiver.answers = [Answer(status)]
+            self.send_test()
+            self.assertEqual(self.endpoint.test_state, "failed")
+            self.assertIn(f"http_{status}", self.endpoint.test_result)
+        tests = self.endpoint.subscription_ids.filtered("for_tests")
+        deliveries = self.env["integration.delivery"].search([("subscription_id", "=", tests.id)])
+        self.assertEqual(deliveries.mapped("state"), ["skipped"] * 4)
+        self.assertEqual(self.endpoint.state, "active")
+
+    def test_a_test_that_finds_the_receiver_gone_disables_the_endpoint(self):
+        self.receiver.answers = [Answer(410)]
+        self.send_test()
+        self.assertEqual((self.endpoint.state, self.endpoint.test_state), ("disabled", "failed"))
 
     def test_a_test_needs_approval_a_key_and_an_allowed_address(self):
         draft = self._make_endpoint("draft", self.receiver.url)

