@@ -150,7 +150,7 @@ class _Wire:
         self.address = address
         self.idle_since = 0.0
 
-    def write(self, data: bytes, deadline: _Deadline) -> None:
+    def transmit(self, data: bytes, deadline: _Deadline) -> None:
         view = memoryview(data)
         while view:
             self._sock.settimeout(deadline.remaining())
@@ -280,12 +280,10 @@ class Sender:
     def _exchange(self, target: Target, request: bytes, clock: _Deadline) -> Result:
         wire = self._pool.take(target)
         if wire is not None:
-            try:
+            with suppress(ConnectionError, ssl.SSLError):
+                # The receiver may close an idle connection as the message goes out. Sending it again below is
+                # allowed: the webhook-id marks a duplicate.
                 return self._ask(target, wire, request, clock)
-            except (ConnectionError, ssl.SSLError):
-                # The receiver closed an idle connection as the message went out. Sending again is allowed: the
-                # webhook-id marks a duplicate.
-                pass
         return self._ask(target, self._connect(target, clock), request, clock)
 
     def _ask(self, target: Target, wire: _Wire, request: bytes, clock: _Deadline) -> Result:
@@ -425,7 +423,7 @@ def _write(wire: _Wire, request: bytes, clock: _Deadline) -> None:
     with clock.step("request"), suppress(BrokenPipeError, ConnectionResetError):
         # A receiver may answer (413, say) and close before it has read everything: its answer is what counts, and
         # when there is none, reading says so.
-        wire.write(request, clock)
+        wire.transmit(request, clock)
 
 
 def _read_excerpt(answer: http.client.HTTPResponse) -> bytes:
