@@ -2,3 +2,4 @@ from . import test_ledger
 from . import test_reconciliation
 from . import test_overview
 from . import test_access
+from . import test_screens

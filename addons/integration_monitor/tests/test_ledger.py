@@ -12,27 +12,27 @@ class TestLedger(MonitorCase):
 
     def test_a_line_that_becomes_a_charge_is_applied(self):
         self.finalize("E-1", self.line(1), self.line(2, quantity="2"))
-        self.assertEqual(self.figures(), {"received": (2, Decimal("360"), 0), "applied": (2, Decimal("360"), 0)})
+        self.assertEqual(self.figures(), {"received": (2, Decimal(360), 0), "applied": (2, Decimal(360), 0)})
 
     def test_before_the_handler_ran_a_line_waits(self):
         self.finalize("E-1", self.line(1), drain=False)
-        self.assertEqual(self.figures(), {"received": (1, Decimal("120"), 0), "waiting": (1, Decimal("120"), 0)})
+        self.assertEqual(self.figures(), {"received": (1, Decimal(120), 0), "waiting": (1, Decimal(120), 0)})
 
     def test_a_dead_letter_waits_and_a_skipped_one_is_parked(self):
         event = self.finalize("E-1", self.line(1), drain=False)
         self.env.cr.execute("UPDATE integration_delivery SET state = 'dead' WHERE event_id = %s", (event.id,))
-        self.assertEqual(self.figures()["waiting"], (1, Decimal("120"), 0))
+        self.assertEqual(self.figures()["waiting"], (1, Decimal(120), 0))
         self.env.cr.execute("UPDATE integration_delivery SET state = 'skipped' WHERE event_id = %s", (event.id,))
-        self.assertEqual(self.figures()["parked"], (1, Decimal("120"), 0))
+        self.assertEqual(self.figures()["parked"], (1, Decimal(120), 0))
 
     def test_an_unmapped_code_is_parked_with_its_money(self):
         self.finalize("E-1", self.line(1), self.line(2, service="NEW", price="80.00"))
         self.assertEqual(
             self.figures(),
             {
-                "received": (2, Decimal("200"), 0),
-                "applied": (1, Decimal("120"), 0),
-                "parked": (1, Decimal("80"), 0),
+                "received": (2, Decimal(200), 0),
+                "applied": (1, Decimal(120), 0),
+                "parked": (1, Decimal(80), 0),
             },
         )
 
@@ -49,17 +49,17 @@ class TestLedger(MonitorCase):
         self.assertEqual(
             self.figures(),
             {
-                "received": (3, Decimal("360"), 0),
-                "applied": (1, Decimal("120"), 0),
-                "duplicate": (1, Decimal("120"), 0),
-                "rejected": (1, Decimal("120"), 0),
+                "received": (3, Decimal(360), 0),
+                "applied": (1, Decimal(120), 0),
+                "duplicate": (1, Decimal(120), 0),
+                "rejected": (1, Decimal(120), 0),
             },
         )
 
     def test_the_same_line_in_another_message_is_a_duplicate(self):
         self.finalize("E-1", self.line(1))
         self.finalize("E-1", self.line(1))
-        self.assertEqual(self.figures()["duplicate"], (1, Decimal("120"), 0))
+        self.assertEqual(self.figures()["duplicate"], (1, Decimal(120), 0))
         self.assertNotIn("lost", self.figures())
 
     def test_a_line_without_a_price_is_counted_apart_never_as_zero(self):
@@ -74,7 +74,7 @@ class TestLedger(MonitorCase):
         self.finalize("E-1", self.line(1))
         self.void("E-1", 1)
         self.assertEqual(self.charges("E-1").state, "withdrawn")
-        self.assertEqual(self.figures(), {"received": (2, Decimal("120"), 0), "applied": (2, Decimal("120"), 0)})
+        self.assertEqual(self.figures(), {"received": (2, Decimal(120), 0), "applied": (2, Decimal(120), 0)})
 
     def test_a_void_of_an_unseen_line_waits(self):
         self.void("E-9", 1)
@@ -83,12 +83,12 @@ class TestLedger(MonitorCase):
     def test_a_correction_is_two_charges_each_of_its_own_message(self):
         self.finalize("E-1", self.line(1, revision=1))
         self.finalize("E-1", self.line(1, price="150.00", revision=2))
-        self.assertEqual(self.figures(), {"received": (2, Decimal("270"), 0), "applied": (2, Decimal("270"), 0)})
+        self.assertEqual(self.figures(), {"received": (2, Decimal(270), 0), "applied": (2, Decimal(270), 0)})
 
     def test_a_line_number_twice_in_one_message_is_two_units(self):
         self.finalize("E-1", self.line(1), self.line(1, price="50.00"))
         figures = self.figures()
-        self.assertEqual(figures["received"], (2, Decimal("170"), 0))
+        self.assertEqual(figures["received"], (2, Decimal(170), 0))
         self.assertNotIn("lost", figures)
 
     def test_sixteen_decimals_do_not_drift(self):
@@ -96,7 +96,7 @@ class TestLedger(MonitorCase):
         self.assertEqual(self.figures()["received"], (30, Decimal("0.09"), 0))
         self.assertNotIn("lost", self.figures())
 
-    # -- the check can fail ---------------------------------------------------------------------------------------------
+    # -- the check can fail ----
 
     def test_a_charge_that_vanishes_is_unaccounted(self):
         self.finalize("E-1", self.line(1), self.line(2, price="30.00"))
@@ -104,8 +104,8 @@ class TestLedger(MonitorCase):
         self.env.cr.execute("DELETE FROM integration_charge WHERE encounter = 'E-1' AND line = '2'")
         self.env.invalidate_all()
         figures = self.figures()
-        self.assertEqual(figures["lost"], (1, Decimal("30"), 0))
-        self.assertEqual(figures["applied"], (1, Decimal("120"), 0))
+        self.assertEqual(figures["lost"], (1, Decimal(30), 0))
+        self.assertEqual(figures["applied"], (1, Decimal(120), 0))
         receipt = self.env["integration.receipt"].search([("bucket", "=", "unaccounted")])
         self.assertEqual((receipt.encounter, receipt.unit, receipt.bucket), ("E-1", "2", "unaccounted"))
 
@@ -113,12 +113,12 @@ class TestLedger(MonitorCase):
         self.finalize("E-1", self.line(1))
         self.env.flush_all()
         self.env.cr.execute("UPDATE integration_charge SET amount_sent = 100 WHERE encounter = 'E-1'")
-        self.assertEqual(self.figures()["lost"], (0, Decimal("20"), 0))
+        self.assertEqual(self.figures()["lost"], (0, Decimal(20), 0))
 
     def test_an_effect_that_vanishes_is_unaccounted(self):
         event = self.finalize("E-1", self.line(1))
         self.env.cr.execute("DELETE FROM integration_effect WHERE event_id = %s", (event.id,))
-        self.assertEqual(self.figures()["lost"], (1, Decimal("120"), 0))
+        self.assertEqual(self.figures()["lost"], (1, Decimal(120), 0))
 
     def test_an_encounter_that_vanishes_is_unaccounted(self):
         event = self.admit("E-1")
@@ -130,9 +130,9 @@ class TestLedger(MonitorCase):
     def test_a_receipt_that_vanishes_shows_as_counted_twice(self):
         event = self.finalize("E-1", self.line(1))
         self.env.cr.execute("DELETE FROM integration_receipt WHERE event_id = %s", (event.id,))
-        self.assertEqual(self.figures()["lost"], (-1, Decimal("-120"), 0))
+        self.assertEqual(self.figures()["lost"], (-1, Decimal(-120), 0))
 
-    # -- how it is told apart ---------------------------------------------------------------------------------------------
+    # -- how it is told apart ----
 
     def test_currencies_are_never_added(self):
         self.env.ref("base.EUR").active = True

@@ -1,0 +1,80 @@
+from odoo import Command
+from odoo.tests import HttpCase, tagged
+
+from .common import MonitorCase
+
+CLICK = "odoo.loader.modules.get('@web/webclient/clickbot/clickbot_loader').startClickEverywhere('%s');"
+
+
+@tagged("post_install", "-at_install")
+class TestScreens(HttpCase, MonitorCase):
+    """Every menu, view and filter of the app opens for each role, with data in them."""
+
+    allow_end_on_form = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["res.users"].search([]).write({"tour_enabled": False})
+
+    def setUp(self):
+        super().setUp()
+        self.finalize("E-1", self.line(1), self.line(2, service="NEW", price="80.00"))
+        event = self.finalize("E-2", self.line(1), drain=False)
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC' WHERE event_id = %s",
+            (event.id,),
+        )
+        self.env.invalidate_all()
+
+    def person(self, role):
+        """Make a user of one role and return the login."""
+        login = f"clicks_{role}"
+        self.env["res.users"].create(
+            {
+                "name": login,
+                "login": login,
+                "password": login,
+                "company_id": self.company.id,
+                "company_ids": [Command.set(self.company.ids)],
+                "group_ids": [Command.set(self.env.ref(f"integration_core.group_{role}").ids)],
+                "tour_enabled": False,
+            }
+        )
+        return login
+
+    def click_everywhere(self, role):
+        self.browser_js(
+            "/odoo",
+            CLICK % "integration_core.menu_root",
+            "odoo.isReady === true",
+            login=self.person(role),
+            timeout=300,
+            success_signal="clickbot test succeeded",
+        )
+
+    def test_finance_viewer(self):
+        self.click_everywhere("finance_viewer")
+
+    def test_finance_reviewer(self):
+        self.click_everywhere("finance_reviewer")
+
+    def test_operator(self):
+        self.click_everywhere("operator")
+
+    def test_steward(self):
+        self.click_everywhere("steward")
+
+    def test_administrator(self):
+        self.click_everywhere("admin")
+
+    def test_operator_skips_a_dead_letter_with_a_reason(self):
+        login = self.person("operator")
+        self.start_tour("/odoo/integration", "integration_operator_skips", login=login)
+        delivery = self.env["integration.delivery"].search([("state", "=", "skipped")])
+        self.assertEqual(delivery.skip_reason, "The sender cancelled it")
+        trail = self.env["integration.audit"].search([("action", "=", "delivery.skip")])
+        self.assertEqual((trail.user_name, trail.reason), (login, "The sender cancelled it"))
+
+    def test_finance_reads_the_equation_and_opens_what_is_parked(self):
+        self.start_tour("/odoo/integration", "integration_finance_reads", login=self.person("finance_viewer"))
