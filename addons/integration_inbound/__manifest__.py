@@ -17,6 +17,5 @@
         "views/integration_system_views.xml",
         "views/integration_menus.xml",
     ],
-    "post_load": "post_load",
     "installable": True,
 }

@@ -1,4 +1,5 @@
 from . import dispatcher
 from . import health
 from . import inbound
+from . import nodb
 from . import pages

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from odoo import api, models
 
 from .. import door
+from ..controllers.nodb import serve_without_database
 from ..domain import admission
 
 _logger = logging.getLogger(__name__)
@@ -52,6 +53,10 @@ class IntegrationGate(models.AbstractModel):
 
     _name = "integration.gate"
     _description = "Gate"
+
+    def _register_hook(self):
+        super()._register_hook()
+        serve_without_database()
 
     @api.model
     def _is_ready(self):

@@ -1,0 +1,137 @@
+"""The gate from outside, where its transactions are real: copies that arrive together, and a database that is gone."""
+
+import contextlib
+import http.client
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+
+from simulator import wire
+from simulator.messages import ADMITTED, Message
+from simulator.transport import FORGED_SECRET
+
+COPIES = 50
+
+
+@pytest.fixture(scope="module")
+def server(odoo_server):
+    return odoo_server()
+
+
+class Partner:
+    """Posts to one address with one secret, exactly once per call."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self.url = url
+        self.secret = secret
+
+    def event(self) -> Message:
+        number = uuid.uuid4().hex
+        now = datetime.now(timezone.utc)
+        data = {
+            "encounter": f"E-{number}",
+            "patient": {"id": "MRN-1"},
+            "admitted_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "department": "ED",
+        }
+        return Message("ehr", number, ADMITTED, f"encounter/E-{number}", now, data)
+
+    def post(self, message_id: str, body: bytes) -> tuple[int, dict, dict]:
+        """Return status, JSON body and headers."""
+        headers = wire.headers(self.secret, message_id, int(time.time()), body)
+        headers["content-type"] = "application/cloudevents+json"
+        parts = urlsplit(self.url)
+        with contextlib.closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
+            connection.request("POST", parts.path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read()), dict(answer.headers)
+
+    def at_once(self, posts: list[tuple[str, bytes]]) -> list[tuple[int, dict, dict]]:
+        """Post all of them in the same instant."""
+        gun = threading.Barrier(len(posts))
+
+        def fire(post: tuple[str, bytes]) -> tuple[int, dict, dict]:
+            gun.wait()
+            return self.post(*post)
+
+        with ThreadPoolExecutor(max_workers=len(posts)) as pool:
+            return list(pool.map(fire, posts))
+
+
+@pytest.fixture(scope="module")
+def partner(server) -> Partner:
+    system = server.systems["ehr"]
+    return Partner(system["url"], system["secret"])
+
+
+def events(server, source_event_id: str) -> int:
+    return server.sql("SELECT count(*) FROM integration_event WHERE source_event_id = %s", source_event_id)[0][0]
+
+
+def test_copies_that_arrive_together(server, partner):
+    message = partner.event()
+    answers = partner.at_once([(message.message_id, message.body)] * COPIES)
+    assert Counter(status for status, _body, _headers in answers) == {202: 1, 200: COPIES - 1}
+    assert len({body["event"] for _status, body, _headers in answers}) == 1
+    rows = server.sql(
+        "SELECT outcome, count(*) FROM integration_receipt WHERE webhook_id = %s GROUP BY 1", message.message_id
+    )
+    assert dict(rows) == {"accepted": 1, "duplicate": COPIES - 1}
+
+
+def test_one_event_under_many_message_ids_together(server, partner):
+    message = partner.event()
+    answers = partner.at_once([(uuid.uuid4().hex, message.body) for _number in range(COPIES)])
+    assert Counter(status for status, _body, _headers in answers) == {202: 1, 200: COPIES - 1}
+    assert events(server, json.loads(message.body)["id"]) == 1
+
+
+def test_two_messages_that_claim_one_id_together(server, partner):
+    one, other = partner.event(), partner.event()
+    answers = partner.at_once([(one.message_id, one.body), (one.message_id, other.body)] * (COPIES // 2))
+    counts = Counter(status for status, _body, _headers in answers)
+    assert counts == {202: 1, 200: COPIES // 2 - 1, 409: COPIES // 2}
+    assert server.sql("SELECT count(*) FROM integration_event WHERE webhook_id = %s", one.message_id)[0][0] == 1
+
+
+def test_forgeries_together_are_counted_without_waiting(server, partner):
+    forger = Partner(partner.url, FORGED_SECRET)
+    answers = forger.at_once([(uuid.uuid4().hex, b"{}")] * COPIES)
+    assert {status for status, _body, _headers in answers} == {401}
+    forger.post(uuid.uuid4().hex, b"{}")
+    counted = server.sql("SELECT sum(count) FROM integration_refusal WHERE cause = 'no_match'")[0][0]
+    assert counted == COPIES + 1
+
+
+@contextlib.contextmanager
+def database_gone(server):
+    """Let PostgreSQL refuse every connection to the server's database, the open ones included."""
+    with contextlib.closing(psycopg2.connect(server.dsn, dbname="postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER DATABASE "{server.db}" ALLOW_CONNECTIONS false')
+            try:
+                cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [server.db])
+                yield
+            finally:
+                cursor.execute(f'ALTER DATABASE "{server.db}" ALLOW_CONNECTIONS true')
+
+
+def test_without_its_database_it_asks_to_come_back(server, partner, wait_until):
+    message = partner.event()
+    with database_gone(server):
+        status, body, headers = partner.post(message.message_id, message.body)
+        assert (status, body["type"]) == (503, "/integration/v1/problems/not-ready")
+        assert int(headers["Retry-After"]) > 0
+        assert server.get("/integration/health/live")[0] == 200
+        assert server.get("/integration/health/ready")[0] == 503
+    wait_until(lambda: server.get("/integration/health/ready")[0] == 200, what="it is ready again")
+    assert partner.post(message.message_id, message.body)[0] == 202
