@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 {
     "name": "Integration Account",
-    "summary": "Finalized services become charges, charges become draft invoices, and the news of invoices leaves as events",
+    "summary": "Finalized services become charges, charges draft invoices, and the news of invoices leaves as events",
     "version": "19.0.1.0.0",
     "category": "Accounting/Accounting",
     "author": "Odoo Healthcare Integration Suite",
@@ -28,5 +28,4 @@
     "assets": {
         "web.assets_tests": ["integration_account/static/tests/tours/*.js"],
     },
-    "installable": True,
 }

@@ -50,23 +50,22 @@ class AccountMove(models.Model):
                 day = move.invoice_date or fields.Date.context_today(move)
                 move.integration_lock_warning = move._get_lock_date_message(day, move._affect_tax_report())
 
-    # -- what happens to documents --------------------------------------------------------------------------------------
+    # -- what happens to documents ------------------------------------------------------------------------------------
 
     def _post(self, soft=True):
         if self.env.user == self.env.ref("integration_core.user_engine"):
             raise AccessError(self.env._("The integration engine never posts: a person in finance does."))
         return super()._post(soft=soft)
 
-    def _write_multi(self, vals_list):
+    def _write_multi(self, vals_list):  # pylint: disable=missing-return; the ORM's returns nothing
         # Everything that reaches the table passes here, computed fields too, which never pass write().
         changed = self.browse(
             record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if _WATCHED & vals.keys()
         )
         before = changed._integration_stored()
-        result = super()._write_multi(vals_list)
+        super()._write_multi(vals_list)
         if before:
             changed._integration_note(before)
-        return result
 
     def _integration_stored(self):
         """Return ``{id: (state, payment state, residual)}`` as the database has it, for customer documents."""
@@ -125,7 +124,7 @@ class AccountMove(models.Model):
         if reopened:
             charges.search([("invoice_id", "in", reopened.ids), ("state", "in", ("ready", "approved"))])._invoice_back()
 
-    # -- events ---------------------------------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------------------------
 
     def _event_subject(self, type_name):
         return f"invoice/{self.id}"
@@ -192,7 +191,7 @@ class AccountMove(models.Model):
             if line.display_type == "product"
         ]
 
-    # -- buttons --------------------------------------------------------------------------------------------------------
+    # -- buttons ------------------------------------------------------------------------------------------------------
 
     def _integration_open(self):
         """Return the action that opens this document."""

@@ -18,13 +18,13 @@ class AccountPayment(models.Model):
         payments.filtered(lambda payment: payment.state in _MADE)._integration_tell(POSTED)
         return payments
 
-    def _write_multi(self, vals_list):
+    def _write_multi(self, vals_list):  # pylint: disable=missing-return; the ORM's returns nothing
         # As for invoices: the state is computed too, and computed fields never pass write().
         changed = self.browse(
             record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if "state" in vals
         )
         before = changed._integration_states()
-        result = super()._write_multi(vals_list)
+        super()._write_multi(vals_list)
         after = changed._integration_states() if before else {}
         for payment in changed:
             old, new = before.get(payment.id), after.get(payment.id)
@@ -34,13 +34,12 @@ class AccountPayment(models.Model):
                 payment._integration_tell(CANCELLED)
             elif new == "rejected" and old != new:
                 payment._integration_tell(REJECTED)
-        return result
 
     def _integration_tell(self, type_name):
         """Emit an event for these payments when this transaction or savepoint ends.
 
-        Odoo posts a payment first and reconciles it then: only at the end is it known which invoice, and so which clinical
-        message, it goes back to. A rolled back savepoint forgets what it was to tell.
+        Odoo posts a payment first and reconciles it then: only at the end is it known which invoice, and so which
+        clinical message, it goes back to. A rolled back savepoint forgets what it was to tell.
         """
         if self:
             self.env.cr.precommit.add(lambda: self.exists()._integration_customers()._emit_event(type_name))
@@ -55,7 +54,7 @@ class AccountPayment(models.Model):
     def _integration_customers(self):
         return self.filtered(lambda payment: payment.partner_type == "customer")
 
-    # -- events ---------------------------------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------------------------
 
     def _event_subject(self, type_name):
         return f"payment/{self.id}"
@@ -89,8 +88,8 @@ class AccountPayment(models.Model):
     def _integration_allocations(self):
         """Return which customer documents the payment settles, in the payment's currency.
 
-        With a journal entry these are its reconciliations. A payment without entry (it is matched from the bank statement
-        later) allocates to the documents it was made for, in order, at most what is open on each.
+        With a journal entry these are its reconciliations. A payment without entry (it is matched from the bank
+        statement later) allocates to the documents it was made for, in order, at most what is open on each.
         """
         if self.move_id:
             return self._integration_reconciled()

@@ -26,7 +26,7 @@ class IntegrationBillingGroup(models.Model):
         default="waiting",
     )
     reason = fields.Char("Why it failed", readonly=True)
-    invoice_id = fields.Many2one("account.move", "Invoice", readonly=True, ondelete="set null", index="btree_not_null")
+    invoice_id = fields.Many2one("account.move", readonly=True, ondelete="set null", index="btree_not_null")
     charge_ids = fields.One2many("integration.charge", "group_id", readonly=True)
 
     _waiting_idx = models.Index("(id) WHERE state = 'waiting'")
@@ -104,15 +104,3 @@ class IntegrationBillingGroup(models.Model):
         # Totals rounded over the whole invoice may move a cent between its lines: charges follow the lines.
         on_move = self.env["integration.charge"].search([("invoice_id", "=", move.id), ("state", "=", "billed")])
         on_move._take_amounts_from_lines()
-
-
-class IntegrationCharge(models.Model):
-    _inherit = "integration.charge"
-
-    def _invoice_line_values(self):
-        """Return values of the invoice line; account, taxes and text come from Odoo as on a manual invoice."""
-        self.ensure_one()
-        values = {"product_id": self.product_id.id, "quantity": self.quantity, "price_unit": self.price_unit}
-        if self.analytic_account_id:
-            values["analytic_distribution"] = {str(self.analytic_account_id.id): 100}
-        return values

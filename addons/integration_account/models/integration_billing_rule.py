@@ -4,7 +4,7 @@ from ..domain import readiness
 
 
 class IntegrationBillingRule(models.Model):
-    """When charges of one class of encounters are ready for finance: after discharge, or after the service, plus days."""
+    """When charges of one class of encounters are ready: days after the discharge, or days after the service."""
 
     _name = "integration.billing.rule"
     _description = "Billing rule"

@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..domain.states import OPEN
+
 REASONS = [
     ("facility_unmapped", "Facility not mapped"),
     ("service_unmapped", "Code not mapped"),
@@ -31,22 +33,19 @@ STATES = [
     ("reversed", "Reversed"),
     ("rejected", "Rejected"),
 ]
-UNBILLED = ("parked", "held", "ready", "approved")
-# What a mended mapping, setting or price may still change by itself: nothing that a person has already approved.
-OPEN = ("parked", "held", "ready")
 
 
 class IntegrationCharge(models.Model):
     """One line of care on its way to an invoice.
 
-    ``parked`` → ``held`` (waits for its billing rule) → ``ready`` → ``approved`` by a finance reviewer → ``billed`` (on an
-    invoice, draft or posted). A void or a correction ends it as ``withdrawn`` before it was on a posted invoice, as
-    ``reversed`` after; a person may end a parked one as ``rejected``. Fields with ``_sent`` hold what the message said,
-    to the last digit; the others what Odoo made of it. People change charges by buttons alone.
+    ``parked`` → ``held`` (waits for its billing rule) → ``ready`` → ``approved`` by a finance reviewer → ``billed``
+    (on an invoice, draft or posted). A void or a correction ends it as ``withdrawn`` before it was on a posted invoice,
+    as ``reversed`` after; a person may end a parked one as ``rejected``. Fields with ``_sent`` hold what the message
+    said, to the last digit; the others what Odoo made of it. People change charges by buttons alone.
     """
 
     _name = "integration.charge"
-    _inherit = ["integration.payer.mixin", "integration.emitter.mixin"]
+    _inherit = ["integration.payer.mixin", "integration.charge.reversal", "integration.emitter.mixin"]
     _description = "Charge"
     _order = "id desc"
 
@@ -114,7 +113,7 @@ class IntegrationCharge(models.Model):
 
     # documents
     invoice_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="set null", index="btree_not_null")
-    invoice_id = fields.Many2one("account.move", "Invoice", readonly=True, ondelete="set null", index="btree_not_null")
+    invoice_id = fields.Many2one("account.move", readonly=True, ondelete="set null", index="btree_not_null")
     credit_line_id = fields.Many2one(
         "account.move.line", "Credit note line", readonly=True, ondelete="set null", index="btree_not_null"
     )
@@ -150,7 +149,7 @@ class IntegrationCharge(models.Model):
                 self.env["integration.event"].search(domain, order="id", limit=200) if flow else False
             )
 
-    # -- events ---------------------------------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------------------------
 
     def _event_subject(self, type_name):
         return f"charge/{self.id}"
@@ -173,7 +172,7 @@ class IntegrationCharge(models.Model):
             "reason": self.park_reason or "error",
         }
 
-    # -- working out and resuming -----------------------------------------------------------------------------------------
+    # -- working out and resuming -------------------------------------------------------------------------------------
 
     def _evaluate(self):
         """Work out what these charges mean, and let them be parked, held or ready accordingly."""
@@ -306,6 +305,16 @@ class IntegrationCharge(models.Model):
                     charge.env._("This charge could not be worked out. Ask the integration team, then try again."),
                 )
 
+    def _settle_new(self):
+        """Work out charges that were just created, and carry out the voids that were here before them."""
+        conflicts = self.filtered(lambda charge: not charge.current)
+        conflicts._state_effects()
+        conflicts.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
+        fresh = self - conflicts
+        withdrawn = self.env["integration.charge.void"]._meet(fresh)
+        fresh._evaluate()
+        withdrawn._state_effects()
+
     def _park(self, reason, detail):
         """Park these charges for a person."""
         now = fields.Datetime.now()
@@ -323,7 +332,15 @@ class IntegrationCharge(models.Model):
         self._state_effects()
         self.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
 
-    # -- buttons --------------------------------------------------------------------------------------------------------
+    def _invoice_line_values(self):
+        """Return values of the invoice line; account, taxes and text come from Odoo as on a manual invoice."""
+        self.ensure_one()
+        values = {"product_id": self.product_id.id, "quantity": self.quantity, "price_unit": self.price_unit}
+        if self.analytic_account_id:
+            values["analytic_distribution"] = {str(self.analytic_account_id.id): 100}
+        return values
+
+    # -- buttons ------------------------------------------------------------------------------------------------------
 
     def _as_reviewer(self):
         """Return these charges writable, after proving that the user may decide about them.

@@ -1,6 +1,5 @@
 from dataclasses import dataclass
 from datetime import timezone
-from decimal import Decimal
 from typing import Any
 
 from odoo import api, fields, models
@@ -26,7 +25,10 @@ class Incoming:
 
 
 class IntegrationChargeIntake(models.AbstractModel):
-    """Turns finalized lines into charges: one charge per (system, encounter, line), whatever arrives how often in which order."""
+    """Turns finalized lines into charges.
+
+    One charge per (system, encounter, line) for ever, whatever arrives how often and in which order.
+    """
 
     _name = "integration.charge.intake"
     _description = "Intake of charges"
@@ -141,8 +143,8 @@ class IntegrationChargeIntake(models.AbstractModel):
             "current": False,
             "park_reason": "conflict",
             "park_detail": self.env._(
-                "Line %(line)s was sent before with other content (%(difference)s) and without a higher revision. Nothing was "
-                "overwritten: accept this content, or reject it.",
+                "Line %(line)s was sent before with other content (%(difference)s) and without a higher revision. "
+                "Nothing was overwritten: accept this content, or reject it.",
                 line=one.content.line,
                 difference=difference,
             ),
@@ -200,23 +202,3 @@ class IntegrationChargeIntake(models.AbstractModel):
             "received_at": event.received_at,
             "state": "parked",
         }
-
-
-class IntegrationCharge(models.Model):
-    _inherit = "integration.charge"
-
-    def _settle_new(self):
-        """Work out charges that were just created, and carry out the voids that were here before them."""
-        conflicts = self.filtered(lambda charge: not charge.current)
-        conflicts._state_effects()
-        conflicts.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
-        fresh = self - conflicts
-        withdrawn = self.env["integration.charge.void"]._meet(fresh)
-        fresh._evaluate()
-        withdrawn._state_effects()
-
-    def _voided_quantity(self):
-        """Return the quantity (Decimal) of partial voids so far."""
-        self.ensure_one()
-        applied = self.void_ids.filtered(lambda void: void.state == "applied" and void.quantity)
-        return sum((Decimal(void.quantity) for void in applied), Decimal(0))

@@ -95,7 +95,7 @@ class IntegrationChargePricing(models.AbstractModel):
     def _pricelist_of(self, partner):
         """Return the customer's price list by Odoo's own order: its own, its country's, the company's.
 
-        ``property_product_pricelist`` gives the same, but nothing while the price list feature is switched off for people.
+        ``property_product_pricelist`` gives the same, but nothing while the price list feature is switched off.
         """
         if partner.specific_property_product_pricelist:
             return partner.specific_property_product_pricelist
@@ -109,7 +109,7 @@ class IntegrationChargePricing(models.AbstractModel):
             lambda: pricelist._get_product_price_rule(product, quantity, currency=currency, date=moment),
         )
 
-    # -- tax --------------------------------------------------------------------------------------------------------------
+    # -- tax ----------------------------------------------------------------------------------------------------------
 
     def _taxes(self, result):
         """Return the taxes an invoice line by hand would get: the product's, else its account's, by fiscal position."""

@@ -59,7 +59,7 @@ class IntegrationChargeResolver(models.AbstractModel):
         """Return the day of a naive UTC ``moment`` in ``zone``."""
         return moment.replace(tzinfo=timezone.utc).astimezone(zone).date()
 
-    # -- companies --------------------------------------------------------------------------------------------------------
+    # -- companies ----------------------------------------------------------------------------------------------------
 
     def _resolve_companies(self, system, charges, results):
         zone = self._zone(system)
@@ -86,7 +86,7 @@ class IntegrationChargeResolver(models.AbstractModel):
         if companies - self.env.user.company_ids and self.env.user == self.env.ref("integration_core.user_engine"):
             companies._let_engine_in()
 
-    # -- codes ------------------------------------------------------------------------------------------------------------
+    # -- codes --------------------------------------------------------------------------------------------------------
 
     def _resolve_codes(self, system, charges, results):
         company = self.env.company
@@ -177,7 +177,7 @@ class IntegrationChargeResolver(models.AbstractModel):
         declared = system._code_system(kind)
         return {charge: (declared, charge[kind], charge[kind]) for charge in charges}
 
-    # -- customer ---------------------------------------------------------------------------------------------------------
+    # -- customer -----------------------------------------------------------------------------------------------------
 
     def _resolve_customers(self, system, charges, results, company):
         chosen = {charge: self._source(system, charge) for charge in charges}
@@ -216,7 +216,7 @@ class IntegrationChargeResolver(models.AbstractModel):
             result.values["partner_id"] = partner.id
 
     def _source(self, system, charge):
-        # The line's own message decides; without payer fields in it, the encounter's admission; then the system's default.
+        # The line's own message decides; without payer fields in it, the admission; then the system's default.
         # sudo: the encounter may have been opened for another company
         encounter = charge.encounter_id.sudo()
         terms = charge if charge.payer_told else encounter
@@ -228,13 +228,13 @@ class IntegrationChargeResolver(models.AbstractModel):
         )
         return terms, source, code
 
-    # -- quantity ---------------------------------------------------------------------------------------------------------
+    # -- quantity -----------------------------------------------------------------------------------------------------
 
     def _resolve_quantities(self, charges, results):
         digits = self.env["decimal.precision"].precision_get("Product Unit")
         for charge in charges:
             result = results[charge.id]
-            quantity = Decimal(charge.quantity_sent) - charge._voided_quantity()
+            quantity = charge._remaining()
             result.values["quantity"] = float(quantity)
             if decimals.changes_at(Decimal(charge.quantity_sent), digits):
                 result.park(

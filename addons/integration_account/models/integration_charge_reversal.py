@@ -4,11 +4,17 @@ from decimal import Decimal
 from odoo import fields, models
 from odoo.fields import Command
 
-from .integration_charge import OPEN, UNBILLED
+from ..domain.states import OPEN, UNBILLED
 
 
-class IntegrationCharge(models.Model):
-    _inherit = "integration.charge"
+class IntegrationChargeReversal(models.AbstractModel):
+    """The ways in which a charge ends or shrinks: voids and corrections, before and after it was invoiced.
+
+    The part of ``integration.charge`` that deals with documents which exist already.
+    """
+
+    _name = "integration.charge.reversal"
+    _description = "Reversal of charges"
 
     def _remaining(self, without=None):
         """Return the quantity (Decimal) that is left after the voids carried out, ``without`` one of them."""
@@ -96,7 +102,7 @@ class IntegrationCharge(models.Model):
                 {"quantity": line.quantity, "price_unit": line.price_unit, "amount": abs(line.amount_currency)}
             )
 
-    # -- credit notes -----------------------------------------------------------------------------------------------------
+    # -- credit notes -------------------------------------------------------------------------------------------------
 
     def _credit(self, quantity):
         """Put ``quantity`` of this charge on the draft credit note of its posted invoice; return the new line."""
@@ -165,7 +171,7 @@ class IntegrationCharge(models.Model):
             "analytic_distribution": line.analytic_distribution,
         }
 
-    # -- what people do to documents ------------------------------------------------------------------------------------
+    # -- what people do to documents ----------------------------------------------------------------------------------
 
     def _invoice_gone(self, detail, *, forget=True):
         """Their invoice line or draft was removed by hand: let them be reviewed again, so that they are not lost.

@@ -204,7 +204,7 @@ class IntegrationChargeVoid(models.Model):
             void.write({"state": "parked", "park_reason": "credit_removed", "credit_line_id": False})
             void._say("parked", "credit_removed")
 
-    # -- buttons --------------------------------------------------------------------------------------------------------
+    # -- buttons ------------------------------------------------------------------------------------------------------
 
     def _as_reviewer(self):
         if not self.env.user.has_group("integration_core.group_finance_reviewer"):

@@ -1,7 +1,6 @@
 import logging
 
 import psycopg2
-
 from odoo import api, models
 from odoo.exceptions import UserError
 
@@ -34,7 +33,7 @@ class IntegrationEngine(models.AbstractModel):
             raise
         except UserError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - one bad row never stops the others
+        except Exception as error:
             # The type alone: an error's text may hold what was sent.
             _logger.warning("integration: %s in %s", type(error).__name__, getattr(function, "__qualname__", "a chore"))
             _logger.debug("integration: contained error", exc_info=True)

@@ -5,6 +5,8 @@ from odoo.addons.integration_mapping.domain.waiting import Waiting
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..domain.states import OPEN
+
 _FIELDS = {"service": "service_code", "department": "department", "cost_center": "cost_center", "facility": "facility"}
 _TARGETS = ("parent_id", "analytic_account_id", "partner_id", "product_id", "facility_company_id")
 # The first-ranked payer of a charge is its own, else its encounter's.
@@ -36,13 +38,24 @@ class IntegrationMappingTask(models.Model):
         charges = self.env["integration.charge"].sudo()
         marked = charges.browse()
         for identifier in identifiers:
-            domain = charges._waiting_for(identifier.kind, identifier.system_id, [identifier.code])
-            if domain is not None:
-                marked |= charges.search(domain)
+            marked |= charges.search(self._charges_waiting_for(identifier))
         if marked:
             marked.write({"recheck": True})
             self.env["integration.engine"]._wake()
         return result
+
+    @api.model
+    def _charges_waiting_for(self, identifier):
+        """Return the domain of charges that a changed identifier may change; of those approved, none.
+
+        Payers are not stored by code on every charge: all that are parked are looked at again.
+        """
+        if identifier.kind not in _REASONS:
+            return Domain.FALSE
+        domain = Domain("system_id", "=", identifier.system_id.id) & Domain("park_reason", "!=", "conflict")
+        if identifier.kind in _FIELDS:
+            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[identifier.kind], "=", identifier.code)
+        return domain & Domain("state", "=", "parked")
 
     def _waiting(self):
         """Add the parked charges that wait for each code; money as sent, per currency as sent."""
@@ -79,24 +92,6 @@ class IntegrationMappingTask(models.Model):
         for task_id, sent, own, count, amount, unknown, since, day in rows:
             amounts = {sent or own: Decimal(str(amount))} if amount is not None else {}
             yield task_id, Waiting(count, amounts, unknown, since, day)
-
-
-class IntegrationCharge(models.Model):
-    _inherit = "integration.charge"
-
-    @api.model
-    def _waiting_for(self, kind, system, codes):
-        """Return the domain of charges that a mapping of ``codes`` may change, None when charges have no such codes.
-
-        Payers are not stored by code on every charge: all that wait for one are looked at again.
-        """
-        if kind not in _REASONS:
-            return None
-        domain = Domain("system_id", "=", system.id) & Domain("park_reason", "!=", "conflict")
-        if kind in _FIELDS:
-            open_states = Domain("state", "in", ("parked", "held", "ready"))
-            return domain & open_states & Domain(_FIELDS[kind], "in", codes)
-        return domain & Domain("state", "=", "parked")
 
 
 class IntegrationEntity(models.Model):

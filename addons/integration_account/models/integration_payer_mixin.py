@@ -9,7 +9,7 @@ class IntegrationPayerMixin(models.AbstractModel):
 
     payer_told = fields.Boolean("Payer told", readonly=True, help="The message itself said who pays.")
     coverage = fields.Json("Payers by rank", readonly=True, help="Payer codes as sent, first rank first.")
-    guarantor_id = fields.Many2one("integration.guarantor", "Guarantor", readonly=True)
+    guarantor_id = fields.Many2one("integration.guarantor", readonly=True)
     self_pay = fields.Boolean("Self-pay", readonly=True)
 
     @api.model

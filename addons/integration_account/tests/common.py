@@ -8,7 +8,7 @@ from odoo.fields import Command
 
 
 class BillingCase(IntegrationCase):
-    """One live system whose services, departments and payers are mapped; outpatients are ready on the day of service."""
+    """One live system whose services, departments and payers are mapped; outpatients wait for no discharge."""
 
     @classmethod
     def setUpClass(cls):
@@ -103,7 +103,7 @@ class BillingCase(IntegrationCase):
             }
         )
 
-    # -- what the clinical system sends -----------------------------------------------------------------------------------
+    # -- what the clinical system sends -------------------------------------------------------------------------------
 
     def line(self, number, service="VISIT", quantity="1", price="120.00", **more):
         line = {"line": str(number), "service": service, "quantity": quantity, **more}
@@ -162,7 +162,7 @@ class BillingCase(IntegrationCase):
         self.drain()
         return event
 
-    # -- what became of it --------------------------------------------------------------------------------------------------
+    # -- what became of it --------------------------------------------------------------------------------------------
 
     def charges(self, encounter, line=None):
         domain = [("encounter", "=", encounter)]

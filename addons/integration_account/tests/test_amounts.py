@@ -12,7 +12,7 @@ from .common import BillingCase
 
 @tagged("post_install", "-at_install")
 class TestAmounts(BillingCase):
-    def assertAddsUp(self, charges, invoice):
+    def assert_adds_up(self, charges, invoice):
         self.assertEqual(
             sum(Decimal(str(charge.amount)) for charge in charges), Decimal(str(round(invoice.amount_untaxed, 2)))
         )
@@ -43,7 +43,7 @@ class TestAmounts(BillingCase):
             ]
             charges, invoice = self.bill(f"A-{round_number}", *lines)
             self.assertEqual(len(invoice.invoice_line_ids), 25)
-            self.assertAddsUp(charges, invoice)
+            self.assert_adds_up(charges, invoice)
 
     def test_the_amount_is_known_before_the_invoice(self):
         self._service("INC", "Tax included", taxes=self._tax(20, included=True))
@@ -73,10 +73,18 @@ class TestAmounts(BillingCase):
         tax, exempt = self._tax(20), self._tax(0)
         self._service("X", "Taxed", taxes=tax)
         other = self.env["account.account"].create(
-            {"name": "Exempt income", "code": "400999", "account_type": "income", "company_ids": [Command.set(self.company.ids)]}
+            {
+                "name": "Exempt income",
+                "code": "400999",
+                "account_type": "income",
+                "company_ids": [Command.set(self.company.ids)],
+            }
         )
         position = self.env["account.fiscal.position"].create(
-            {"name": "Exempt", "account_ids": [Command.create({"account_src_id": self.income.id, "account_dest_id": other.id})]}
+            {
+                "name": "Exempt",
+                "account_ids": [Command.create({"account_src_id": self.income.id, "account_dest_id": other.id})],
+            }
         )
         exempt.write({"fiscal_position_ids": [Command.set(position.ids)], "original_tax_ids": [Command.set(tax.ids)]})
         self.payer.property_account_position_id = position
@@ -116,7 +124,12 @@ class TestAmounts(BillingCase):
     def test_a_foreign_currency(self):
         self.env.ref("base.EUR").active = True
         self.env["res.currency.rate"].create(
-            {"currency_id": self.env.ref("base.EUR").id, "name": "2020-01-01", "rate": 0.5, "company_id": self.company.id}
+            {
+                "currency_id": self.env.ref("base.EUR").id,
+                "name": "2020-01-01",
+                "rate": 0.5,
+                "company_id": self.company.id,
+            }
         )
         charge, invoice = self.bill("A-15", self.line(1, price="100.00", currency="EUR"))
         self.assertEqual((charge.currency_id.name, invoice.currency_id.name), ("EUR", "EUR"))

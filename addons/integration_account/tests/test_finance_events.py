@@ -99,7 +99,9 @@ class TestFinanceEvents(BillingCase):
         )
         bill.action_post()
         self.commit()
-        self.assertFalse(self.env["integration.event"].search([("res_model", "=", "account.move"), ("res_id", "=", bill.id)]))
+        self.assertFalse(
+            self.env["integration.event"].search([("res_model", "=", "account.move"), ("res_id", "=", bill.id)])
+        )
 
     def test_nothing_is_told_of_what_was_rolled_back(self):
         invoice = self.manual_invoice()

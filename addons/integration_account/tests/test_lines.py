@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .common import BillingCase
@@ -44,7 +45,9 @@ class TestLines(BillingCase):
             self.finalize("E-3", self.line(1), drain=False)  # other ids each time: 50 messages, one line
         self.drain()
         self.assertEqual(len(self.charges("E-3")), 1)
-        effects = self.env["integration.effect"].search([("event_id.subject", "=", False), ("res_id", "=", self.charges("E-3").id)])
+        effects = self.env["integration.effect"].search(
+            [("event_id.subject", "=", False), ("res_id", "=", self.charges("E-3").id)]
+        )
         self.assertEqual(sorted(effects.mapped("status")), ["applied"] + ["duplicate"] * 49)
 
     def test_the_same_number_in_another_spelling_is_the_same_content(self):
@@ -158,7 +161,7 @@ class TestLines(BillingCase):
         charge = self.charges("E-19")
         self.assertEqual((charge.mode, charge.state, charge.amount), ("test", "held", 120.0))
         charge.state = "ready"
-        with self.assertRaises(Exception):
+        with self.assertRaises(UserError):
             charge.with_user(self.reviewer).action_approve()
         self.finalize("E-20", self.line(1, service="UNKNOWN"), system=trial)
         self.assertFalse(self.events("finance.charge.parked.v1", self.charges("E-20")))

@@ -143,7 +143,9 @@ class TestParking(BillingCase):
         self.assertEqual(charge.park_reason, "service_unmapped", "codes are matched within the company alone")
 
     def test_everything_missing_is_said_at_once(self):
-        charge = self.parked("K-16", "service_unmapped", self.line(1, service="NEW", quantity="0.375"), department="ICU")
+        charge = self.parked(
+            "K-16", "service_unmapped", self.line(1, service="NEW", quantity="0.375"), department="ICU"
+        )
         self.assertEqual(len(charge.park_detail.splitlines()), 3)
 
     def test_one_charge_that_breaks_parks_alone(self):

@@ -14,7 +14,9 @@ class TestPayer(BillingCase):
         self.assertEqual(self.charges("P-1").partner_id, self.payer)
 
     def test_an_unmapped_payer_parks_and_nobody_else_is_billed(self):
-        self.finalize("P-2", self.line(1), coverage=[{"payer": "XYZ", "rank": 1}, {"payer": "NBH", "rank": 2}], self_pay=True)
+        self.finalize(
+            "P-2", self.line(1), coverage=[{"payer": "XYZ", "rank": 1}, {"payer": "NBH", "rank": 2}], self_pay=True
+        )
         charge = self.charges("P-2")
         self.assertEqual((charge.state, charge.park_reason), ("parked", "payer_unmapped"))
         task = self.env["integration.mapping.task"].search([("kind", "=", "payer"), ("code", "=", "XYZ")])
@@ -43,7 +45,11 @@ class TestPayer(BillingCase):
         self.assertEqual(self.charges("P-5").partner_id, self.payer)
 
     def test_a_guarantor_becomes_a_customer_by_identifier(self):
-        guarantor = {"id": "G-77", "name": "Erika Beispiel", "address": {"street": "1 High St", "city": "Larkfield", "country": "US"}}
+        guarantor = {
+            "id": "G-77",
+            "name": "Erika Beispiel",
+            "address": {"street": "1 High St", "city": "Larkfield", "country": "US"},
+        }
         self.finalize("P-6", self.line(1), guarantor=guarantor)
         partner = self.charges("P-6").partner_id
         self.assertRecordValues(partner, [{"name": "Erika Beispiel", "street": "1 High St", "city": "Larkfield"}])
@@ -62,7 +68,9 @@ class TestPayer(BillingCase):
 
     def test_a_moved_guarantor_is_brought_up_to_date(self):
         self.finalize("P-10", self.line(1), guarantor={"id": "G-3", "name": "A. Person", "address": "Old street 1"})
-        self.finalize("P-11", self.line(1), guarantor={"id": "G-3", "address": {"street": "New street 2", "zip": "12345"}})
+        self.finalize(
+            "P-11", self.line(1), guarantor={"id": "G-3", "address": {"street": "New street 2", "zip": "12345"}}
+        )
         partner = self.charges("P-10").partner_id
         self.assertEqual((partner.name, partner.street, partner.zip), ("A. Person", "New street 2", "12345"))
 

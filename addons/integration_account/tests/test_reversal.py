@@ -81,9 +81,13 @@ class TestReversal(BillingCase):
         charge = self.ready("V-8", self.line(1, quantity="5"))
         charge.with_user(self.reviewer).action_approve()
         self.env["integration.charge.void"].search([])
-        event = self.post("clinical.service.voided.v1", {
-            "encounter": "V-8", "lines": [{"line": "1", "quantity": "2", "reason": "error"}],
-        })[1]
+        event = self.post(
+            "clinical.service.voided.v1",
+            {
+                "encounter": "V-8",
+                "lines": [{"line": "1", "quantity": "2", "reason": "error"}],
+            },
+        )[1]
         handler = self.env["integration.handler.service_voided"].with_user(self.engine)
         handler._handle(handler._load_batch(event))
         self.assertEqual((charge.state, charge.amount), ("approved", 360.0))
