@@ -20,12 +20,12 @@ class IntegrationDelivery(models.Model):
 
     @api.model
     def _claim_condition(self):
-        """Hold the work of endpoints that are not active, and all but test events of those approved for test only."""
+        """Hold the work of endpoints that are not active, and all but test events of those that are not live."""
         return SQL(
             """(%s) AND (s.endpoint_id IS NULL OR EXISTS (
-                   SELECT 1 FROM integration_endpoint p
+                   SELECT 1 FROM integration_endpoint p JOIN integration_system y ON y.id = p.system_id
                     WHERE p.id = s.endpoint_id AND p.state = 'active'
-                      AND (p.approved_mode = 'live' OR s.for_tests)))""",
+                      AND (s.for_tests OR (p.approved_mode = 'live' AND y.mode = 'live'))))""",
             super()._claim_condition(),
         )
 
@@ -34,8 +34,8 @@ class IntegrationDelivery(models.Model):
         self.ensure_one()
         subscription = self.subscription_id
         endpoint = subscription.endpoint_id
-        approved = endpoint.approved_mode == "live" or subscription.for_tests
-        return subscription.state == "active" and endpoint.state == "active" and approved
+        live = endpoint.approved_mode == "live" and endpoint.system_id.mode == "live"
+        return subscription.state == "active" and endpoint.state == "active" and (live or subscription.for_tests)
 
     # -- the same bytes at every try ---------------------------------------------------------------------------------
 

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import backoff, keyring
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -10,6 +12,11 @@ RECOVERED = "integration.endpoint.recovered.v1"
 
 CONFIGURATION_LIMIT = 3
 """Configuration failures in a row after which an endpoint is held (wire contract §2)."""
+
+ASK_AFTER = timedelta(days=14)
+"""How long work may be held before the endpoint's owner is asked (wire contract §2)."""
+
+ALERT = "mail.mail_activity_data_warning"
 
 
 class IntegrationEndpoint(models.Model):
@@ -64,6 +71,7 @@ class IntegrationEndpoint(models.Model):
         tracking=True,
     )
     approved_mode = fields.Selection([("test", "Test events only"), ("live", "Live")], copy=False, readonly=True)
+    system_mode = fields.Selection(related="system_id.mode")
     timeout = fields.Integer(
         "Deadline (s)", default=15, required=True, help="Total time of one try, from the name look-up to the last byte."
     )
@@ -260,7 +268,7 @@ class IntegrationEndpoint(models.Model):
             resumed._activate()
             self.env["integration.audit"]._record("endpoint.resume", endpoint)
             if was_disabled:
-                resumed.activity_unlink(["mail.mail_activity_data_warning"])
+                resumed.activity_unlink([ALERT])
                 endpoint._emit_event(RECOVERED)
         return True
 
@@ -314,16 +322,43 @@ class IntegrationEndpoint(models.Model):
 
     def _alert(self, reason):
         label = dict(self._fields["disabled_reason"]._description_selection(self.env))[reason]
-        self.activity_schedule(
-            "mail.mail_activity_data_warning",
-            user_id=self.owner_id.id,
-            summary=self.env._("%s no longer receives", self.name),
-            note=self.env._(
+        self._ask_owner(
+            self.env._("%s no longer receives", self.name),
+            self.env._(
                 "%s. Its events wait and nothing is lost. Look at the last attempts, mend the cause with the receiver, "
                 "then press Resume.",
                 label,
             ),
         )
+
+    def _ask_owner(self, summary, note):
+        """Put one activity on the desk of the owner, or of an administrator when the owner can no longer see it."""
+        self.ensure_one()
+        owner = self.owner_id
+        if not (owner.active and self.with_user(owner).has_access("read")):
+            owner = self.env["res.users"].browse(sorted(self._approval_approvers())[:1])
+        self.activity_schedule(ALERT, user_id=owner.id, summary=summary, note=note)
+
+    @api.autovacuum
+    def _ask_about_held_work(self):
+        """Ask owners, once a day at most, what is to become of work that has been held for a fortnight."""
+        for endpoint in self.search([("state", "!=", "active")]):
+            asked = endpoint.activity_ids.filtered(lambda a: a.activity_type_id == self.env.ref(ALERT))
+            if not asked and endpoint._holds_since(fields.Datetime.now() - ASK_AFTER):
+                endpoint._ask_owner(
+                    self.env._("Events for %s have waited for 14 days", endpoint.name),
+                    self.env._(
+                        "They are kept until somebody decides. Resume the endpoint, or skip what is no longer wanted."
+                    ),
+                )
+
+    def _holds_since(self, moment):
+        waiting = [
+            ("subscription_id", "in", self.subscription_ids.ids),
+            ("state", "=", "waiting"),
+            ("created_at", "<", moment),
+        ]
+        return bool(self.env["integration.delivery"].search_count(waiting, limit=1))
 
     # -- keys --------------------------------------------------------------------------------------------------------
 

@@ -11,12 +11,13 @@ class IntegrationEvent(models.Model):
     def _fan_out_condition(self):
         """Narrow what leaves Odoo to what each endpoint was granted.
 
-        An endpoint is told of its own company alone, by default not of what its own system caused, and while it is
-        approved for test only it is told nothing real. Its test events go to itself alone.
+        An endpoint is told of its own company alone, by default not of what its own system caused, and nothing real
+        from before its system went live. Its test events go to itself alone.
         """
         return SQL(
             """(%s) AND (s.consumer <> 'endpoint' OR EXISTS (
-                   SELECT 1 FROM integration_endpoint p WHERE p.id = s.endpoint_id AND (%s)))""",
+                   SELECT 1 FROM integration_endpoint p JOIN integration_system y ON y.id = p.system_id
+                    WHERE p.id = s.endpoint_id AND (%s)))""",
             super()._fan_out_condition(),
             self._endpoint_condition(),
         )
@@ -29,7 +30,7 @@ class IntegrationEvent(models.Model):
                  THEN s.for_tests AND e.res_model = 'integration.endpoint' AND e.res_id = p.id
                  ELSE s.for_tests IS NOT TRUE
                       AND p.company_id = e.company_id
-                      AND p.approved_mode IS DISTINCT FROM 'test'
+                      AND y.mode = 'live' AND y.live_from <= e.received_at
                       AND (s.include_own IS TRUE OR e.origin_system_id IS DISTINCT FROM p.system_id)
                       AND (e.origin_system_id IN (SELECT o.system_id FROM integration_subscription_origin_rel o
                                                    WHERE o.subscription_id = s.id)

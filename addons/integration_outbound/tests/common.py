@@ -24,7 +24,13 @@ class OutboundCase(IntegrationCase):
     @classmethod
     def _make_endpoint(cls, name, url, *, system=None, subscribe=True, types=(POSTED,), key=True):
         endpoint = cls.env["integration.endpoint"].create(
-            {"name": name, "url": url, "system_id": (system or cls.partner).id, "schedule": "0, 60, 600"}
+            {
+                "name": name,
+                "url": url,
+                "system_id": (system or cls.partner).id,
+                "owner_id": cls.env.ref("base.user_admin").id,
+                "schedule": "0, 60, 600",
+            }
         )
         if key:
             cls._make_key(endpoint)

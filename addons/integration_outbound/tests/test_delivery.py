@@ -72,6 +72,17 @@ class TestDelivery(OutboundCase):
         self.drain()
         self.assertEqual(self.sent(), [])
 
+    def test_a_system_that_went_back_to_test_is_told_nothing_real(self):
+        before = self.emit()
+        self.partner._approving().write({"mode": "test"})
+        self.assertFalse(self.emit().delivery_ids)
+        self.drain()
+        self.assertEqual((before.delivery_ids.state, self.sent()), ("waiting", []))
+
+    def test_nothing_from_before_the_system_went_live_is_delivered(self):
+        self.partner._approving().write({"live_from": "2999-01-01 00:00:00"})
+        self.assertFalse(self.emit().delivery_ids)
+
     def test_a_system_is_not_told_what_it_caused_unless_it_asks(self):
         _accepted, cause = self.post(ADMITTED, DATA, system=self.partner)
         self.emit(cause=cause)
@@ -117,6 +128,29 @@ class TestDelivery(OutboundCase):
         delivery = event.delivery_ids
         self.assertEqual((delivery.state, delivery.attempts, self.sent()), ("waiting", 0, []))
         self.assertFalse(delivery.attempt_ids)
+
+    def test_after_a_fortnight_the_owner_is_asked_once(self):
+        self.endpoint.action_pause()
+        event = self.emit()
+        self.env["integration.endpoint"]._ask_about_held_work()
+        self.assertFalse(self.endpoint.activity_ids)
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET created_at = created_at - interval '15 days' WHERE id = %s",
+            (event.delivery_ids.id,),
+        )
+        self.env.invalidate_all()
+        for _day in range(2):
+            self.env["integration.endpoint"]._ask_about_held_work()
+        self.assertEqual(self.endpoint.activity_ids.user_id, self.endpoint.owner_id)
+        self.assertEqual((len(self.endpoint.activity_ids), event.delivery_ids.state), (1, "waiting"))
+
+    def test_an_alert_reaches_somebody_even_when_the_owner_has_left(self):
+        owner = new_test_user(self.env, "left", groups="base.group_user")
+        self.endpoint.owner_id = owner
+        self.receiver.answers = [Answer(410)]
+        self.send()
+        self.assertEqual(self.endpoint.state, "disabled")
+        self.assertTrue(self.endpoint.activity_ids.user_id.has_group("integration_core.group_admin"))
 
     def test_a_draft_endpoint_receives_nothing_until_approved(self):
         draft = self._make_endpoint("draft", self.receiver.url)
