@@ -63,6 +63,10 @@ class IntegrationBillingRule(models.Model):
         self.env["integration.charge"]._recheck_held(rules.company_id)
         return rules
 
+    @api.ondelete(at_uninstall=False)
+    def _recheck_without(self):
+        self.env["integration.charge"]._recheck_held(self.company_id)
+
     def write(self, vals):
         result = super().write(vals)
         self.env["integration.charge"]._recheck_held(self.company_id)

@@ -2,6 +2,8 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
 
+from psycopg2.errors import SerializationFailure, UniqueViolation
+
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import decimals, timestamps, units
 
@@ -107,8 +109,17 @@ class IntegrationChargeIntake(models.AbstractModel):
             values.append({**self._charge_values(one), "supersedes_id": present.id})
         if values:
             self.env["integration.charge"].flush_model(["current"])
-            charges = self.env["integration.charge"].create(values)
-            charges._settle_new()
+            self._create(values)._settle_new()
+
+    def _create(self, values):
+        """Create charges. Another worker may have created one of them since this transaction began to look.
+
+        The unique index tells, and the engine repeats the batch, which then sees the other's charge.
+        """
+        try:
+            return self.env["integration.charge"].create(values)
+        except UniqueViolation as error:
+            raise SerializationFailure("a charge of this name was created at the same time") from error
 
     def _known(self, wave):
         """Return ``{key: charges}`` of everything known under the names of ``wave``; one query."""

@@ -51,7 +51,11 @@ class TestAccess(BillingCase):
     def test_a_charge_leads_to_what_followed(self):
         charge, invoice = self.bill("X-5")
         self.post_invoice(invoice)
-        self.assertIn("finance.invoice.posted.v1", charge.followup_event_ids.mapped("type_name"))
+        viewer = self._user("viewer", "integration_core.group_finance_viewer")
+        self.env.invalidate_all()
+        seen = charge.with_user(viewer).followup_event_ids
+        self.assertIn("finance.invoice.posted.v1", seen.mapped("type_name"))
+        self.assertTrue(all(seen.mapped("delivery_state")))
 
 
 @tagged("post_install", "-at_install")

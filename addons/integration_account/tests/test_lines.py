@@ -2,9 +2,12 @@
 
 from unittest.mock import patch
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import BillingCase
 
@@ -192,6 +195,19 @@ class TestLines(BillingCase):
         self.make_due()
         self.drain()
         self.assertEqual(self.charges("E-23").state, "held")
+
+    def test_two_workers_with_one_line(self):
+        """The other's charge was committed after this transaction began to look: the batch is to be repeated."""
+        self.finalize("E-26", self.line(1))
+        event = self.finalize("E-26", self.line(1), drain=False)
+        handler = self.env["integration.handler.service_finalized"].with_user(self.engine)
+        intake = type(self.env["integration.charge.intake"])
+        with (
+            patch.object(intake, "_known", lambda model, wave: {}),
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(SerializationFailure),
+        ):
+            handler._handle(handler._load_batch(event))
 
     def test_a_thousand_lines_in_one_batch(self):
         """The ORM works in bulk: the number of queries does not grow with the number of lines of a message."""
