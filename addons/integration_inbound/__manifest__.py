@@ -17,5 +17,4 @@
         "views/integration_system_views.xml",
         "views/integration_menus.xml",
     ],
-    "installable": True,
 }

@@ -40,8 +40,9 @@ class IntegrationDispatcher(http.Dispatcher):
         return self.request.registry["ir.http"]._dispatch(endpoint)
 
     def post_dispatch(self, response):
-        super().post_dispatch(response)
+        result = super().post_dispatch(response)
         self._mark(response)
+        return result
 
     def handle_error(self, exc):
         """Answer in problem details whatever went wrong.

@@ -2,7 +2,7 @@ import json
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.addons.integration_core.domain import hashing
+from odoo.addons.integration_core.domain import hashing, problems
 from odoo.exceptions import AccessError, UserError
 
 KEPT_PER_SYSTEM = 1000  # open refused messages of one system that are kept; further ones are only counted
@@ -37,7 +37,7 @@ class IntegrationRefusedMessage(models.Model):
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     webhook_id = fields.Char("Message ID", required=True, readonly=True)
     request_id = fields.Char("Request ID", readonly=True, index=True, help="As the answer's x-request-id named it.")
-    received_at = fields.Datetime(required=True, readonly=True)
+    received_at = fields.Datetime("Received", required=True, readonly=True)
     mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True)
     problem = fields.Selection(PROBLEMS, "Refused because", required=True, readonly=True)
     code = fields.Char("Reason code", required=True, readonly=True)
@@ -53,7 +53,7 @@ class IntegrationRefusedMessage(models.Model):
     digest = fields.Char("SHA-256 as sent", required=True, readonly=True)
     size = fields.Integer("Bytes as sent", readonly=True)
     times = fields.Integer(
-        "Sent so often", compute="_compute_times", help="How often this message id was sent and refused."
+        "Times sent", compute="_compute_times", help="How often this message id was sent and refused."
     )
     state = fields.Selection(
         [("open", "Open"), ("replayed", "Replayed"), ("closed", "Closed")],
@@ -183,7 +183,7 @@ class IntegrationRefusedMessage(models.Model):
             system._mode_at(sent.received_at),
             refusal.segment,
             refusal.code,
-            refusal.detail,
+            refusal.detail or problems.PROBLEMS[refusal.segment].detail,
             json.dumps([violation.as_dict() for violation in refusal.errors]),
             glimpse.type_name,
             glimpse.source_event_id,
