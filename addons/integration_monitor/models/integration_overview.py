@@ -39,14 +39,16 @@ class IntegrationOverview(models.AbstractModel):
         equation = self._equation(day_from, day_to, roles)
         deliveries = self._deliveries(roles)
         parked = self._parked(roles)
+        to_map = self._to_map(roles)
         return {
             "state": "ok" if last else "empty",
             "period": period,
             "roles": roles,
-            "headline": self._headline(last, engine, equation, deliveries, parked),
+            "headline": self._headline(last, engine, equation, self._waiting_for_people(deliveries, parked, to_map)),
             "warnings": self._warnings(roles),
             "equation": equation,
             "parked": parked,
+            "to_map": to_map,
             "pipeline": self._pipeline(roles),
             "deliveries": deliveries,
             "hours": self._hours() if roles["finance"] or roles["operator"] else None,
@@ -103,7 +105,7 @@ class IntegrationOverview(models.AbstractModel):
         return receipts.search([("company_id", "in", self.env.companies.ids)], order="id desc", limit=1).received_at
 
     @api.model
-    def _headline(self, last, engine, equation, deliveries, parked):
+    def _headline(self, last, engine, equation, waiting_for_people):
         """Return the one sentence that answers: is it flowing?"""
         # sudo: why nothing is sent or accepted concerns everybody who looks here; it names no secret
         key_problem = self.env["integration.keyring"].sudo()._status()
@@ -130,15 +132,22 @@ class IntegrationOverview(models.AbstractModel):
                 self.env._("Ready, and nothing was received yet."),
                 self.env._("Register a system and let it send."),
             )
-        return self._flowing(last, deliveries, parked)
+        return self._flowing(last, waiting_for_people)
 
     @api.model
-    def _flowing(self, last, deliveries, parked):
-        waiting_for_people = []
+    def _waiting_for_people(self, deliveries, parked, to_map):
+        """Return what waits for a person, as far as this user has to do with it: a list of short texts."""
+        found = []
         if deliveries and deliveries["dead"]:
-            waiting_for_people.append(self.env._("%s dead letters", deliveries["dead"]))
+            found.append(self.env._("%s dead letters", deliveries["dead"]))
         if parked and parked["count"]:
-            waiting_for_people.append(self.env._("%s parked lines", parked["count"]))
+            found.append(self.env._("%s parked lines", parked["count"]))
+        elif to_map and to_map["codes"]:
+            found.append(self.env._("%s codes to map", to_map["codes"]))
+        return found
+
+    @api.model
+    def _flowing(self, last, waiting_for_people):
         ago = self.env._("The last message came %s ago.", self._age(last))
         if waiting_for_people:
             return self._sentence(

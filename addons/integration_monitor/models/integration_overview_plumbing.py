@@ -43,6 +43,32 @@ class IntegrationOverview(models.AbstractModel):
         return self.env.cr.fetchone()[0]
 
     @api.model
+    def _to_map(self, roles):
+        """Return the codes that something waits for, by system and kind; for mapping stewards."""
+        if not roles["steward"]:
+            return None
+        model = self.env["integration.mapping.task"]
+        kinds = dict(model._fields["kind"]._description_selection(self.env))
+        rows = []
+        groups = model._read_group(
+            [("state", "=", "open")], ["system_id", "kind"], ["__count", "since:min", "id:recordset"]
+        )
+        for system, kind, codes, since, tasks in groups:
+            domain = [("state", "=", "open"), ("system_id", "=", system.id), ("kind", "=", kind)]
+            rows.append(
+                {
+                    "key": f"{system.id}/{kind}",
+                    "system": system.display_name,
+                    "kind": kinds[kind],
+                    "codes": codes,
+                    "lines": sum(tasks.mapped("waiting_lines")),
+                    "since": self._age(since),
+                    "action": self._open(self.env._("Codes to map"), model._name, domain),
+                }
+            )
+        return {"codes": sum(row["codes"] for row in rows), "rows": rows}
+
+    @api.model
     def _deliveries(self, roles):
         """Return what waits, what fails and what died, per subscription; for operators."""
         if not roles["operator"]:

@@ -139,6 +139,11 @@ class TestOverview(MonitorCase):
         data = self.data(new_test_user(self.env, "steward", groups="integration_core.group_steward"))
         self.assertIsNone(data["equation"])
         self.assertIsNone(data["deliveries"])
+        [row] = data["to_map"]["rows"]
+        self.assertEqual((row["codes"], row["lines"]), (1, 1))
+        task = self.env["integration.mapping.task"].search(row["action"]["domain"])
+        self.assertEqual(task.code, "NEW")
+        self.assertEqual(data["headline"]["level"], "warning")
 
     def test_without_a_role_nothing_is_told(self):
         nobody = new_test_user(self.env, "nobody", groups="base.group_user")

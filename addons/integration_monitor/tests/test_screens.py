@@ -16,6 +16,11 @@ class TestScreens(HttpCase, MonitorCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env["res.users"].search([]).write({"tour_enabled": False})
+        # What a test generates is rolled back with it: generate the web client once for all of them.
+        for bundle in ("web.assets_web", "web.assets_backend_lazy"):
+            assets = cls.env["ir.qweb"]._get_asset_bundle(bundle, css=True, js=True)
+            assets.css()
+            assets.js()
 
     def setUp(self):
         super().setUp()
