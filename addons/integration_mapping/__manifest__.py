@@ -16,6 +16,7 @@
         "views/integration_identifier_views.xml",
         "views/integration_entity_views.xml",
         "views/integration_mapping_task_views.xml",
+        "views/integration_system_views.xml",
         "views/integration_mapping_menus.xml",
     ],
     "assets": {

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 from ..domain import validity
 from .integration_entity import KINDS, changes
@@ -61,6 +61,7 @@ class IntegrationIdentifier(models.Model):
     display = fields.Char("Called", help="What the other system calls it, for people.")
     valid_from = fields.Date(help="First day of service it holds for. Empty: since ever.")
     valid_to = fields.Date("Valid until", help="Last day of service it holds for. Empty: until further notice.")
+    holds = fields.Char(compute="_compute_holds", help="The days of service it holds for.")
     state = fields.Selection(
         [("proposed", "Proposed"), ("approved", "Approved"), ("retired", "Retired"), ("revoked", "Revoked")],
         default="proposed",
@@ -136,7 +137,24 @@ class IntegrationIdentifier(models.Model):
     @api.depends("system_id", "code_system", "code", "entity_id")
     def _compute_display_name(self):
         for identifier in self:
-            identifier.display_name = f"{identifier.system_id.code}: {identifier.code} → {identifier.entity_id.name}"
+            if identifier.code:
+                identifier.display_name = (
+                    f"{identifier.system_id.code}: {identifier.code} → {identifier.entity_id.name}"
+                )
+            else:
+                identifier.display_name = self.env._("New")
+
+    @api.depends("valid_from", "valid_to")
+    def _compute_holds(self):
+        for identifier in self:
+            first = identifier.valid_from and format_date(self.env, identifier.valid_from)
+            last = identifier.valid_to and format_date(self.env, identifier.valid_to)
+            if first and last:
+                identifier.holds = f"{first} – {last}"
+            elif first:
+                identifier.holds = self.env._("from %s", first)
+            else:
+                identifier.holds = self.env._("until %s", last) if last else self.env._("always")
 
     def _span(self):
         """Return the days this identifier answers for, as a :class:`validity.Span`."""
@@ -317,12 +335,11 @@ class IntegrationIdentifier(models.Model):
             if other._span().overlaps(self._span()):
                 raise UserError(
                     self.env._(
-                        "On some of these days %(code)s already means %(entity)s (%(first)s – %(last)s). Change that"
-                        " mapping, or choose other days.",
+                        "On some of these days %(code)s already means %(entity)s (%(holds)s). Change that mapping, or"
+                        " choose other days.",
                         code=self.code,
                         entity=other.entity_id.display_name,
-                        first=other.valid_from or self.env._("since ever"),
-                        last=other.valid_to or self.env._("until further notice"),
+                        holds=other.holds,
                     )
                 )
 

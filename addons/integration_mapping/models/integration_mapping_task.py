@@ -35,7 +35,7 @@ class IntegrationMappingTask(models.Model):
     waiting_first_day = fields.Date("Earliest service", compute="_compute_waiting")
     proposal_id = fields.Many2one("integration.identifier", "Proposed", compute="_compute_proposal")
     turn = fields.Selection(
-        [("steward", "Steward: say what it means"), ("approver", "Another steward: approve"), ("nobody", "Nobody")],
+        [("steward", "Steward maps it"), ("approver", "Another steward approves"), ("nobody", "Nobody")],
         compute="_compute_proposal",
         string="Whose turn",
     )
@@ -207,29 +207,39 @@ class IntegrationMappingTask(models.Model):
         tasks = self.filtered(lambda task: task.state == "open" and task not in proposed)
         if any(task.kind != "service" for task in tasks):
             raise UserError(self.env._("Services can be made only for codes of services."))
-        identifiers = self.env["integration.identifier"].create(
-            [task._identifier_vals(product_id=task._create_service().id) for task in tasks]
-        )
+        vals_list = []
+        for of_company in tasks.grouped("company_id").values():
+            entities = of_company._create_services()
+            vals_list += [
+                task._identifier_vals(entity_id=entity.id) for task, entity in zip(of_company, entities, strict=True)
+            ]
+        identifiers = self.env["integration.identifier"].create(vals_list)
         identifiers.action_submit()
         return self._told(identifiers)
 
-    def _create_service(self):
-        self.ensure_one()
-        # sudo: a steward need not be allowed to edit the catalogue; what is made is exactly a bare service of this code
-        return (
-            self.env["product.product"]
-            .sudo()
-            .with_company(self.company_id)
-            .create(
-                {
-                    "name": self.display or self.code,
-                    "default_code": self.code,
-                    "type": "service",
-                    "list_price": 0.0,
-                    "company_id": self.company_id.id,
-                }
-            )
+    def _create_services(self):
+        """Create a product and its canonical entity for each of these tasks of one company; return the entities."""
+        company = self.company_id
+        # sudo: a steward need not be allowed to edit the catalogue; what is made are just bare services of these codes
+        products = (
+            self.env["product.product"].sudo().with_company(company).create([task._service_vals() for task in self])
         )
+        return self.env["integration.entity"].create(
+            [
+                {"kind": "service", "company_id": company.id, "name": product.name, "product_id": product.id}
+                for product in products
+            ]
+        )
+
+    def _service_vals(self):
+        self.ensure_one()
+        return {
+            "name": self.display or self.code,
+            "default_code": self.code,
+            "type": "service",
+            "list_price": 0.0,
+            "company_id": self.company_id.id,
+        }
 
     def _identifier_vals(self, **meaning):
         """Return the values of an identifier that answers this task."""

@@ -218,6 +218,15 @@ class TestGovernance(MappingCase):
             with self.assertRaisesRegex(UserError, "Choose a day it holds on"):
                 identifier._retire(day, "no")
 
+    def test_it_says_when_it_holds(self):
+        for vals, text in (
+            ({}, "always"),
+            ({"valid_from": "2026-01-31"}, "from 01/31/2026"),
+            ({"valid_to": "2026-01-31"}, "until 01/31/2026"),
+            ({"valid_from": "2026-01-01", "valid_to": "2026-01-31"}, "01/01/2026 – 01/31/2026"),
+        ):
+            self.assertEqual(self.propose(**vals).holds, text)
+
     def test_revoked_never_answers(self):
         identifier = self.map()
         identifier.with_user(self.author)._revoke("wrong test")

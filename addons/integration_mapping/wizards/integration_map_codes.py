@@ -47,18 +47,24 @@ class IntegrationMapCodes(models.TransientModel):
             questions = wizard.replaces_id or wizard.task_ids
             wizard.kind = questions[:1].kind
             wizard.company_id = questions[:1].company_id
-            wizard.codes = ", ".join(
-                f"{q.system_id.code}: {q.code}" + (f" ({q.display})" if q.display else "") for q in questions[:20]
-            ) + (" …" if len(questions) > 20 else "")
+            wizard.codes = ", ".join(self._code_text(question) for question in questions[:20])
+            if len(questions) > 20:
+                wizard.codes += " …"
+
+    @staticmethod
+    def _code_text(question):
+        text = f"{question.system_id.code}: {question.code}"
+        return f"{text} ({question.display})" if question.display not in (False, question.code) else text
 
     @api.depends("task_ids")
     def _compute_waiting(self):
         for wizard in self:
             waiting = [one for one in wizard.task_ids._waiting().values() if one.lines]
             total = sum(waiting[1:], waiting[0]) if waiting else None
-            wizard.waiting = total and self.env._(
-                "%(lines)s lines, %(money)s", lines=total.lines, money=wizard.task_ids[:1]._money_text(total)
+            lines = (
+                self.env._("1 line") if total and total.lines == 1 else self.env._("%s lines", total and total.lines)
             )
+            wizard.waiting = total and ", ".join(filter(None, (lines, wizard.task_ids[:1]._money_text(total))))
 
     @api.depends("task_ids", "replaces_id")
     def _compute_approval(self):
