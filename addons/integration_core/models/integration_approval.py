@@ -37,6 +37,7 @@ class IntegrationApproval(models.Model):
     @api.model
     def _part(self, index, name):
         model = self.env[name]
+        model.flush_model(["approval_state", "requested_by_id", "requested_at"])
         company = (
             SQL("company_id")
             if model._fields.get("company_id") and model._fields["company_id"].store

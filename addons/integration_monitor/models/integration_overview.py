@@ -150,11 +150,8 @@ class IntegrationOverview(models.AbstractModel):
     def _flowing(self, last, waiting_for_people):
         ago = self.env._("The last message came %s ago.", self._age(last))
         if waiting_for_people:
-            return self._sentence(
-                "warning",
-                self.env._("Flowing; %s wait for a person.", self.env._(" and ").join(waiting_for_people)),
-                ago,
-            )
+            what = ", ".join(waiting_for_people)
+            return self._sentence("warning", self.env._("Flowing. Waiting for a person: %s.", what), ago)
         return self._sentence("success", self.env._("Everything flows."), ago)
 
     @staticmethod
