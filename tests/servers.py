@@ -6,8 +6,8 @@ import http.cookiejar
 import itertools
 import json
 import os
+import random
 import signal
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -37,10 +37,12 @@ def wait_until(predicate: Callable[[], Any], timeout: float = 60, what: str = ""
 
 
 def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port of this machine that nothing listens on.
+
+    It is not one that the system hands out to connections: those could take it while a server is being restarted.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    return next(port for port in iter(lambda: random.randrange(10_000, lowest), None) if server.port_is_free(port))
 
 
 class Server:

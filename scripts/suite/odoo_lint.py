@@ -22,8 +22,8 @@ def _is_ours(path: str) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def only_this_repository(load_registry: None) -> Iterator[None]:
     """Narrow what Odoo's lint tests find; after the registry is loaded, which needs all of it."""
-    import odoo.modules.module as module  # type: ignore[import-untyped]
-    from odoo.tools import config  # type: ignore[import-untyped]
+    import odoo.modules.module as module
+    from odoo.tools import config
 
     every = module.Manifest.all_addon_manifests
 

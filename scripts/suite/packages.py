@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import shutil
 import sys
@@ -145,6 +146,7 @@ def ensure(needs: Sequence[Need], log: Path, say: Callable[[str], None]) -> None
         raise _cannot_install(wanted, apt=shutil.which("apt-get") is not None)
     say(f"installing {' '.join(names)}")
     _install(names, prefix, log)
+    importlib.invalidate_caches()
     still = [need for need in missing(wanted) if not need.optional]
     if still:
         what = ", ".join(need.what for need in still)

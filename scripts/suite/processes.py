@@ -114,4 +114,12 @@ def started_at(pid: int) -> str | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
+    return None if fields[0] == "Z" and not _has_threads(pid) else fields[19]
+
+
+def _has_threads(pid: int) -> bool:
+    """Tell whether a process whose first thread has ended has others; until they end its ports stay taken."""
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+    except OSError:
+        return False

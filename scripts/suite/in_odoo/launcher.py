@@ -4,7 +4,7 @@
 A file is needed: with ``workers`` Odoo starts further processes by running ``sys.argv[0]`` again.
 """
 
-import odoo.cli  # type: ignore[import-untyped]
+import odoo.cli
 
 if __name__ == "__main__":
     odoo.cli.main()
