@@ -8,5 +8,4 @@
     "website": "https://github.com/odoo-healthcare-integration/suite",
     "license": "LGPL-3",
     "depends": ["integration_monitor"],
-    "installable": True,
 }

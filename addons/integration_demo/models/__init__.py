@@ -1,1 +1,4 @@
-from . import integration_demo, integration_demo_finance, integration_demo_systems
+from . import integration_demo_records
+from . import integration_demo_finance
+from . import integration_demo_systems
+from . import integration_demo

@@ -1,22 +1,12 @@
-import json
-
 from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.tools import file_open
-
-NAMESPACE = "demo_hospital"
-"""Module part of the XML ids of everything the hospital consists of.
-
-It is no addon's name: uninstalling this addon must not try to delete products and customers that invoices refer to.
-"""
-
-RELEASE = "Approved by the release of the demo hospital."
 
 
 class IntegrationDemo(models.AbstractModel):
     """The demo hospital. Nothing is built by installing; ``_build`` makes it, or completes it."""
 
     _name = "integration.demo"
+    _inherit = ["integration.demo.finance", "integration.demo.systems"]
     _description = "Demo hospital"
 
     @api.model
@@ -40,30 +30,6 @@ class IntegrationDemo(models.AbstractModel):
         demo._receiver(hospital, company, listen_port)
         demo._users(company)
         return secrets
-
-    @api.model
-    def _hospital(self):
-        with file_open("integration_demo/hospital.json") as file:
-            return json.load(file)
-
-    @api.model
-    def _made(self, name):
-        """Return the record that an earlier build made under this name, or None."""
-        return self.env.ref(f"{NAMESPACE}.{name}", raise_if_not_found=False)
-
-    @api.model
-    def _make(self, name, model, values):
-        """Return the record of this name; create it the first time."""
-        record = self._made(name)
-        return record or self._name_it(name, self.env[model].create(values))
-
-    @api.model
-    def _name_it(self, name, record):
-        """Remember a record under a name, and return it."""
-        self.env["ir.model.data"].create(
-            {"module": NAMESPACE, "name": name, "model": record._name, "res_id": record.id, "noupdate": True}
-        )
-        return record
 
     @api.model
     def _company(self, hospital):

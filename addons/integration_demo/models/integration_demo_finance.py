@@ -2,10 +2,12 @@ from odoo import api, models
 from odoo.fields import Command
 
 
-class IntegrationDemo(models.AbstractModel):
+class IntegrationDemoFinance(models.AbstractModel):
     """The hospital's finance side: cost centers, services with prices, customers, billing rules."""
 
-    _inherit = "integration.demo"
+    _name = "integration.demo.finance"
+    _inherit = "integration.demo.records"
+    _description = "Finance side of the demo hospital"
 
     @api.model
     def _finance(self, hospital, company):

@@ -1,12 +1,14 @@
 from odoo import api, fields, models
 
-from .integration_demo import RELEASE
+RELEASE = "Approved by the release of the demo hospital."
 
 
-class IntegrationDemo(models.AbstractModel):
+class IntegrationDemoSystems(models.AbstractModel):
     """The systems that send, the receiver, and what each calls the hospital's records."""
 
-    _inherit = "integration.demo"
+    _name = "integration.demo.systems"
+    _inherit = "integration.demo.records"
+    _description = "Systems of the demo hospital"
 
     @api.model
     def _systems(self, hospital, company):
