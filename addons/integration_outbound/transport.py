@@ -106,7 +106,7 @@ class Job:
 
 def _detail(answer: http_sender.Result, verdict: Verdict) -> str:
     """What happened and what a person can do about it; never the receiver's text."""
-    return " ".join(filter(None, (answer.detail, verdict.remedy)))[:500]
+    return " ".join(filter(None, (answer.detail, verdict.remedy))).rstrip(".")[:500]
 
 
 def _excerpt(raw: bytes) -> str | None:
