@@ -138,8 +138,8 @@ class Server:
             self.wait_dead()
 
     def wait_dead(self, timeout: float = 30) -> None:
-        """Return when it has ended, by itself or not."""
-        wait_until(lambda: not self.alive, timeout, "the server ends")
+        """Return when it has ended, by itself or not, and its threads have let go of its port."""
+        wait_until(lambda: not self.alive and server.port_is_free(self._port), timeout, "the server ends")
 
     def close(self) -> None:
         """Remove it with its database."""
