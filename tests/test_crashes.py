@@ -121,11 +121,12 @@ def test_killed_after_the_202_before_anything_was_done(server, client, tmp_path,
 
 def test_killed_between_the_commit_and_the_202(server, client, tmp_path, wait_until):
     restart(server, "inbound.after_commit=kill")
+    messages = visits("R")
     with pytest.raises(UnreachableError):
-        Client(load_systems(server.state / "demo-systems.json", server.base_url), patience=0.5).send(visits("R")[:1])
+        Client(load_systems(server.state / "demo-systems.json", server.base_url), patience=0.5).send(messages[:1])
     server.wait_dead()
     start(server)
-    answers = [exchange.answer.status for exchange in client.send(visits("R"))]
+    answers = [exchange.answer.status for exchange in client.send(messages)]
     assert Counter(answers) == {200: 1, 202: MESSAGES - 1}
     assert_each_once(server, "R", wait_until)
 

@@ -45,7 +45,10 @@ def test_every_charge_is_there_to_the_cent(server, printed):
 def test_mapping_the_codes_leaves_nothing_parked(server, printed, wait_until):
     tasks = server.rpc(STEWARD, "integration.mapping.task", "search", [["state", "=", "open"]])
     assert len(tasks) == CODES
-    server.map_services(STEWARD, ADMIN, tasks)
+    server.rpc(STEWARD, "integration.mapping.task", "action_create_services", tasks)
+    asked = server.rpc(ADMIN, "integration.identifier", "search", [["approval_state", "=", "requested"]])
+    assert len(asked) == CODES
+    server.rpc(ADMIN, "integration.identifier", "action_approve", asked)
     wait_until(lambda: totals(server, "state = 'parked'")[0] == 0, timeout=120, what="every charge resumes")
     assert totals(server) == (CHARGES, ENCOUNTERS, FREE, TOTAL)
 
