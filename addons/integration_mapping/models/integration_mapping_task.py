@@ -57,14 +57,21 @@ class IntegrationMappingTask(models.Model):
 
     def _compute_waiting(self):
         waiting = self._waiting()
+        currencies = self._currencies()
         for task in self:
             one = waiting.get(task.id) or Waiting()
             task.waiting_lines = one.lines
-            task.waiting_money = task._money_text(one)
+            task.waiting_money = self._money_text(one, currencies)
             task.waiting_first_day = one.first_day
 
-    def _money_text(self, waiting):
-        currencies = {c.name: c for c in self.env["res.currency"].with_context(active_test=False).search([])}
+    @api.model
+    def _currencies(self):
+        """Return every currency by its code, switched off ones too: money may wait in one that is unknown here."""
+        return {c.name: c for c in self.env["res.currency"].with_context(active_test=False).search([])}
+
+    @api.model
+    def _money_text(self, waiting, currencies):
+        """Return the money of a :class:`Waiting` as people read it, per currency."""
         parts = []
         for code, amount in sorted(waiting.amounts.items()):
             currency = currencies.get(code)

@@ -90,6 +90,19 @@ class TestTask(MappingCase):
             wizard = self._map(task)
             self.assertIn("3 lines", wizard.waiting)
 
+    def test_a_list_of_tasks_costs_what_one_costs(self):
+        tasks = self._request(*(f"C{n}" for n in range(40)))
+        waiting = Waiting(1, {"USD": Decimal(5)})
+        counts = []
+        with self._waits(waiting):
+            for some in (tasks[:1], tasks[:1], tasks):
+                self.env.invalidate_all()
+                before = self.env.cr.sql_log_count
+                some.mapped("waiting_money")
+                some.mapped("turn")
+                counts.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(counts[1], counts[2])
+
     def test_nothing_waits(self):
         task = self._request("A")
         self.assertEqual((task.waiting_lines, task.waiting_money), (0, ""))

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..domain.waiting import Waiting
 from ..models.integration_entity import KINDS
 from ..models.integration_identifier import TARGETS
 
@@ -58,13 +59,13 @@ class IntegrationMapCodes(models.TransientModel):
 
     @api.depends("task_ids")
     def _compute_waiting(self):
+        tasks = self.env["integration.mapping.task"]
+        currencies = tasks._currencies()
         for wizard in self:
-            waiting = [one for one in wizard.task_ids._waiting().values() if one.lines]
-            total = sum(waiting[1:], waiting[0]) if waiting else None
-            lines = (
-                self.env._("1 line") if total and total.lines == 1 else self.env._("%s lines", total and total.lines)
-            )
-            wizard.waiting = total and ", ".join(filter(None, (lines, wizard.task_ids[:1]._money_text(total))))
+            total = sum(wizard.task_ids._waiting().values(), Waiting())
+            lines = self.env._("1 line") if total.lines == 1 else self.env._("%s lines", total.lines)
+            parts = (lines, tasks._money_text(total, currencies))
+            wizard.waiting = ", ".join(filter(None, parts)) if total.lines else False
 
     @api.depends("task_ids", "replaces_id")
     def _compute_approval(self):
