@@ -26,9 +26,9 @@ REASONS = [
 STATES = [
     ("parked", "Parked"),
     ("held", "On hold"),
-    ("ready", "Ready for review"),
+    ("ready", "Ready"),
     ("approved", "Approved"),
-    ("billed", "On an invoice"),
+    ("billed", "Invoiced"),
     ("withdrawn", "Withdrawn"),
     ("reversed", "Reversed"),
     ("rejected", "Rejected"),
@@ -76,9 +76,9 @@ class IntegrationCharge(models.Model):
         "Amount as sent", digits=(30, 10), readonly=True, help="Quantity × unit price, unrounded."
     )
     priced = fields.Boolean(readonly=True, help="The message carried a price.")
-    department = fields.Char("Department as sent", readonly=True)
+    department = fields.Char("Department", readonly=True)
     cost_center = fields.Char("Cost center as sent", readonly=True)
-    facility = fields.Char("Facility as sent", readonly=True)
+    facility = fields.Char("Facility", readonly=True)
     claim = fields.Char(readonly=True, index="btree_not_null")
     performed_at = fields.Datetime("Performed", required=True, readonly=True)
     service_day = fields.Date("Day of service", required=True, readonly=True, help="Local to the facility.")
@@ -92,7 +92,7 @@ class IntegrationCharge(models.Model):
     currency_id = fields.Many2one("res.currency", readonly=True)
     quantity = fields.Float(digits="Product Unit", readonly=True, aggregator=None)
     price_unit = fields.Float("Unit price", readonly=True, min_display_digits="Product Price", aggregator=None)
-    price_source = fields.Selection([("message", "Message"), ("price_list", "Price list")], readonly=True)
+    price_source = fields.Selection([("message", "Message"), ("price_list", "Price list")], "Price from", readonly=True)
     amount = fields.Monetary(readonly=True, help="Without tax. While parked: the money at risk, as sent.")
     credited_quantity = fields.Float(digits="Product Unit", readonly=True, aggregator=None)
 
@@ -101,7 +101,7 @@ class IntegrationCharge(models.Model):
     park_reason = fields.Selection(REASONS, "Why parked", readonly=True)
     park_detail = fields.Text("What to do", readonly=True)
     parked_since = fields.Datetime(readonly=True)
-    ready_on = fields.Date(readonly=True, help="First day on which finance may bill it.")
+    ready_on = fields.Date("Ready on", readonly=True, help="First day on which finance may bill it.")
     recheck = fields.Boolean(readonly=True, help="Something it waited for has changed.")
     evaluated_at = fields.Datetime(readonly=True)
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True)
@@ -121,6 +121,9 @@ class IntegrationCharge(models.Model):
         "integration.charge", "Corrects", readonly=True, ondelete="set null", index="btree_not_null"
     )
     void_ids = fields.One2many("integration.charge.void", "charge_id", "Voids")
+    conflicts_with_id = fields.Many2one(
+        "integration.charge", compute="_compute_conflicts_with_id", help="The line's charge that stands meanwhile."
+    )
     followup_event_ids = fields.Many2many("integration.event", compute="_compute_followups", string="What followed")
 
     _line_uniq = models.UniqueIndex(
@@ -139,6 +142,18 @@ class IntegrationCharge(models.Model):
     def _compute_display_name(self):
         for charge in self:
             charge.display_name = f"{charge.encounter} / {charge.line}"
+
+    @api.depends("park_reason")
+    def _compute_conflicts_with_id(self):
+        for charge in self:
+            charge.conflicts_with_id = charge.park_reason == "conflict" and charge._present()
+
+    def _present(self):
+        """Return the current charge of this charge's line."""
+        self.ensure_one()
+        names = ("mode", "encounter", "line")
+        domain = [(name, "=", self[name]) for name in names]
+        return self.search([("system_id", "=", self.system_id.id), ("current", "=", True), *domain])
 
     @api.depends("event_id")
     def _compute_followups(self):
@@ -404,16 +419,7 @@ class IntegrationCharge(models.Model):
     def action_accept_conflict(self):
         """Let a conflicting content replace the charge it conflicts with: reversal and new, linked."""
         for charge in self._as_reviewer().filtered(lambda charge: charge.park_reason == "conflict"):
-            present = charge.search(
-                [
-                    ("system_id", "=", charge.system_id.id),
-                    ("mode", "=", charge.mode),
-                    ("encounter", "=", charge.encounter),
-                    ("line", "=", charge.line),
-                    ("current", "=", True),
-                ]
-            )
-            present._replace_by(charge)
+            charge._present()._replace_by(charge)
             self.env["integration.audit"]._record("charge.accept_conflict", charge)
         return True
 

@@ -2,10 +2,9 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
 
-from psycopg2.errors import SerializationFailure, UniqueViolation
-
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import decimals, timestamps, units
+from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..domain import lines
 
@@ -106,6 +105,7 @@ class IntegrationChargeIntake(models.AbstractModel):
         for one, present in revisions:
             present._reverse(one.event, self.env._("Corrected"))
             present.current = False
+            self._close_conflicts(known[one.key], one)
             values.append({**self._charge_values(one), "supersedes_id": present.id})
         if values:
             self.env["integration.charge"].flush_model(["current"])
@@ -137,6 +137,12 @@ class IntegrationChargeIntake(models.AbstractModel):
             )
         )
         return rows.grouped(lambda row: (row.system_id.id, row.mode, row.encounter, row.line))
+
+    def _close_conflicts(self, rows, one):
+        """A higher revision settles what was in conflict before: take it off people's desk."""
+        settled = rows.filtered(lambda row: row.park_reason == "conflict" and row.state == "parked")
+        settled.write({"state": "withdrawn", "ended_reason": self.env._("Revision %s came.", one.content.revision)})
+        settled._state_effects()
 
     def _note_same(self, one, present):
         """The same content again: no effect, but a higher revision is remembered."""

@@ -29,9 +29,9 @@ class TestAmounts(BillingCase):
         }
         for code, taxes in services.items():
             self._service(code, code, taxes=taxes)
-        for round_number, method in enumerate(("round_per_line", "round_globally") * 3):
+        for round_number, method in enumerate(("round_per_line", "round_globally") * 2):
             self.company.tax_calculation_rounding_method = method
-            self.system.prices_include_tax = round_number % 3 == 0
+            self.system.prices_include_tax = round_number >= 2
             lines = [
                 self.line(
                     number,
@@ -39,10 +39,10 @@ class TestAmounts(BillingCase):
                     quantity=str(Decimal(chance.randint(1, 50000)) / 1000),
                     price=str(Decimal(chance.randint(0, 2_000_000)) / 10000),
                 )
-                for number in range(25)
+                for number in range(15)
             ]
             charges, invoice = self.bill(f"A-{round_number}", *lines)
-            self.assertEqual(len(invoice.invoice_line_ids), 25)
+            self.assertEqual(len(invoice.invoice_line_ids), 15)
             self.assert_adds_up(charges, invoice)
 
     def test_the_amount_is_known_before_the_invoice(self):

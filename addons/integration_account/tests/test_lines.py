@@ -2,12 +2,11 @@
 
 from unittest.mock import patch
 
-from psycopg2.errors import SerializationFailure
-
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from psycopg2.errors import SerializationFailure
 
 from .common import BillingCase
 
@@ -98,6 +97,13 @@ class TestLines(BillingCase):
         first, conflict = self.charges("E-10")
         conflict.with_user(self.reviewer).action_accept_conflict()
         self.assertEqual((first.state, conflict.state, conflict.amount), ("withdrawn", "held", 150.0))
+
+    def test_a_higher_revision_settles_a_conflict(self):
+        self.finalize("E-27", self.line(1))
+        event = self.finalize("E-27", self.line(1, price="150.00"))
+        self.finalize("E-27", self.line(1, price="150.00", revision=1))
+        self.assertEqual(self.charges("E-27").mapped("state"), ["withdrawn", "withdrawn", "held"])
+        self.assertEqual(self.effects(event), [("1", "applied", None)])
 
     def test_a_line_number_used_twice_in_one_message(self):
         event = self.finalize("E-11", self.line(1), self.line(1), self.line(1, price="7.00"))
