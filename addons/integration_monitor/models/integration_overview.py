@@ -139,11 +139,11 @@ class IntegrationOverview(models.AbstractModel):
         """Return what waits for a person, as far as this user has to do with it: a list of short texts."""
         found = []
         if deliveries and deliveries["dead"]:
-            found.append(self.env._("%s dead letters", deliveries["dead"]))
+            found.append(self.env._("dead letters (%s)", deliveries["dead"]))
         if parked and parked["count"]:
-            found.append(self.env._("%s parked lines", parked["count"]))
+            found.append(self.env._("parked lines (%s)", parked["count"]))
         elif to_map and to_map["codes"]:
-            found.append(self.env._("%s codes to map", to_map["codes"]))
+            found.append(self.env._("codes to map (%s)", to_map["codes"]))
         return found
 
     @api.model
@@ -173,7 +173,7 @@ class IntegrationOverview(models.AbstractModel):
                 warnings.append(
                     {
                         "level": "info",
-                        "text": self.env._("%s requests wait for approval.", count),
+                        "text": self.env._("Requests that wait for approval: %s.", count),
                         "action": self._open(self.env._("Approvals"), "integration.approval", [], views=("list",)),
                     }
                 )
@@ -225,7 +225,7 @@ class IntegrationOverview(models.AbstractModel):
             warnings.append(
                 {
                     "level": "warning",
-                    "text": self.env._("%s messages were refused and wait for somebody to mend the cause.", count),
+                    "text": self.env._("Refused messages that wait for somebody to mend the cause: %s.", count),
                     "action": self._open(self.env._("Refused messages"), "integration.refused.message", list(refused)),
                 }
             )
