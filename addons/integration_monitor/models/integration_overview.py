@@ -141,7 +141,7 @@ class IntegrationOverview(models.AbstractModel):
         if deliveries and deliveries["dead"]:
             found.append(self.env._("dead letters (%s)", deliveries["dead"]))
         if parked and parked["count"]:
-            found.append(self.env._("parked lines (%s)", parked["count"]))
+            found.append(self.env._("parked lines (%s)", ", ".join([str(parked["count"]), *parked["amounts"]])))
         elif to_map and to_map["codes"]:
             found.append(self.env._("codes to map (%s)", to_map["codes"]))
         return found
