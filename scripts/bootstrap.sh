@@ -32,9 +32,12 @@ suite_install_python() {
         return 1
     fi
     echo "Installing Python …"
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y update >/dev/null &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
-            python3 python3-venv >/dev/null
+    local output apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends)
+    if ! output=$({ "${apt[@]}" update && "${apt[@]}" install python3 python3-venv; } 2>&1); then
+        printf '%s\n' "$output" | tail -n 20 >&2
+        echo "Python could not be installed. Is the machine online?" >&2
+        return 1
+    fi
 }
 
 if ! suite_find_python; then

@@ -6,6 +6,7 @@ those of the suite; the checks on the registry look at all models of the databas
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def _is_ours(path: str) -> bool:
 def only_this_repository(load_registry: None) -> Iterator[None]:
     """Narrow what Odoo's lint tests find; after the registry is loaded, which needs all of it."""
     import odoo.modules.module as module
+    from odoo.addons.test_lint.tests import test_eslint, test_pofile
     from odoo.tools import config
 
     every = module.Manifest.all_addon_manifests
@@ -32,6 +34,10 @@ def only_this_repository(load_registry: None) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module.Manifest, "all_addon_manifests", staticmethod(ours))
+        for lint in (test_eslint, test_pofile):
+            patch.setattr(lint, "get_modules", lambda: [manifest.name for manifest in ours()])
+        # pytest puts the folder of Odoo's addons on the path, and pylint would import Odoo's calendar as Python's.
+        patch.setattr(sys, "path", [folder for folder in sys.path if Path(folder).parts[-2:] != ("odoo", "addons")])
         # pylint's test lints Odoo's root, whatever the addons: here, one of ours instead.
         patch.setitem(config.__dict__, "root_path", ours()[0].path)
         yield

@@ -28,7 +28,7 @@ class IntegrationDelivery(models.Model):
     _order = "id desc"
     _log_access = False
 
-    event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
+    event_id = fields.Many2one("integration.event", required=True, readonly=True, index=True, ondelete="cascade")
     subscription_id = fields.Many2one(
         "integration.subscription", required=True, readonly=True, index=True, ondelete="restrict"
     )

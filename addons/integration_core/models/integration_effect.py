@@ -17,7 +17,7 @@ class IntegrationEffect(models.Model):
     _order = "id"
     _log_access = False
 
-    event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
+    event_id = fields.Many2one("integration.event", required=True, readonly=True, index=True, ondelete="cascade")
     unit = fields.Char("Line", readonly=True)
     status = fields.Selection(STATUSES, required=True, readonly=True)
     reason = fields.Char(readonly=True)

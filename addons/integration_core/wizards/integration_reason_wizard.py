@@ -26,8 +26,8 @@ class IntegrationReasonWizard(models.TransientModel):
     reason = fields.Char("Why", required=True)
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
+    def default_get(self, fields):
+        values = super().default_get(fields)
         values["res_model"] = self.env.context.get("active_model")
         values["res_ids"] = self.env.context.get("active_ids") or []
         return values

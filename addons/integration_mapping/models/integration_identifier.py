@@ -196,7 +196,7 @@ class IntegrationIdentifier(models.Model):
         :param str kind: a kind of canonical entity
         :param keys: iterable of ``(code_system, code, day)``; ``day`` is the local day of service, a ``date``
         :param company: the company the codes are used in; nothing of another company answers
-        :return dict: ``{key: entity}``; a key without an answer is absent
+        :return: dict ``{key: entity}``; a key without an answer is absent
         """
         wanted = list(dict.fromkeys(keys))
         if not wanted:

@@ -10,7 +10,7 @@ class IntegrationSystem(models.Model):
         Glue addons that let an administrator declare one override it.
 
         :param str kind: a kind of canonical entity, such as ``service``
-        :return str: never empty; by default the system's own code, since its codes are then its own
+        :return: a text, never empty; by default the system's own code, since its codes are then its own
         """
         self.ensure_one()
         return self.code
