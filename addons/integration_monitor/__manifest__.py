@@ -19,5 +19,4 @@
         "web.assets_backend": ["integration_monitor/static/src/**/*"],
         "web.assets_tests": ["integration_monitor/static/tests/tours/**/*"],
     },
-    "installable": True,
 }

@@ -4,8 +4,12 @@ from odoo import api, models
 from odoo.addons.integration_core.domain.equation import RIGHT_SIDE, Bucket, Tally
 
 
-class IntegrationOverview(models.AbstractModel):
-    _inherit = "integration.overview"
+class IntegrationOverviewMoney(models.AbstractModel):
+    """The Overview's figures of money: the equation, what is parked, what is on its way to an invoice."""
+
+    _name = "integration.overview.money"
+    _inherit = ["integration.overview.words"]
+    _description = "Overview: money"
 
     @api.model
     def _equation(self, day_from, day_to, roles):

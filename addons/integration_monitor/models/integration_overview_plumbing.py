@@ -8,8 +8,12 @@ LATE = timedelta(minutes=2)
 """Work that has been due for longer than this, while no engine beats, means that the engine has stopped."""
 
 
-class IntegrationOverview(models.AbstractModel):
-    _inherit = "integration.overview"
+class IntegrationOverviewPlumbing(models.AbstractModel):
+    """The Overview's figures of what moves: the engine, deliveries, codes to map, receipts by hour."""
+
+    _name = "integration.overview.plumbing"
+    _inherit = ["integration.overview.words"]
+    _description = "Overview: plumbing"
 
     @api.model
     def _engine(self):
