@@ -76,9 +76,9 @@ class IntegrationCharge(models.Model):
         "Amount as sent", digits=(30, 10), readonly=True, help="Quantity × unit price, unrounded."
     )
     priced = fields.Boolean(readonly=True, help="The message carried a price.")
-    department = fields.Char("Department", readonly=True)
+    department = fields.Char(readonly=True)
     cost_center = fields.Char("Cost center as sent", readonly=True)
-    facility = fields.Char("Facility", readonly=True)
+    facility = fields.Char(readonly=True)
     claim = fields.Char(readonly=True, index="btree_not_null")
     performed_at = fields.Datetime("Performed", required=True, readonly=True)
     service_day = fields.Date("Day of service", required=True, readonly=True, help="Local to the facility.")
@@ -196,19 +196,23 @@ class IntegrationCharge(models.Model):
             return
         now = fields.Datetime.now()
         resolutions = self.env["integration.charge.resolver"]._resolve(charges)
-        effects = []
+        changed, parked = [], []
         for charge in charges:
             values = charge._values_of(resolutions[charge.id], now)
-            newly_parked = values["state"] == "parked" and values["park_reason"] != charge.park_reason
-            if values["state"] != charge.state or newly_parked:
-                effects.append(charge)
+            if values["state"] == "parked" and values["park_reason"] != charge.park_reason:
+                parked.append(charge.id)
+            if values["state"] != charge.state or values["park_reason"] != charge.park_reason:
+                changed.append(charge.id)
             if charge.currency_id.id != values["currency_id"]:
                 # The ORM takes an amount for unchanged that rounds to the new one in the new currency.
                 charge.amount = 0.0
             charge.write(values)
-            if newly_parked and charge.mode == "live":
-                charge._emit_event("finance.charge.parked.v1")
-        self.browse(charge.id for charge in effects)._state_effects()
+        self.browse(changed)._state_effects()
+        self.browse(parked)._tell_parked()
+
+    def _tell_parked(self):
+        """Tell whoever subscribed that these charges wait; of test charges nobody hears."""
+        self.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
 
     def _values_of(self, resolution, now):
         self.ensure_one()
@@ -324,7 +328,7 @@ class IntegrationCharge(models.Model):
         """Work out charges that were just created, and carry out the voids that were here before them."""
         conflicts = self.filtered(lambda charge: not charge.current)
         conflicts._state_effects()
-        conflicts.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
+        conflicts._tell_parked()
         fresh = self - conflicts
         withdrawn = self.env["integration.charge.void"]._meet(fresh)
         fresh._evaluate()
@@ -345,7 +349,7 @@ class IntegrationCharge(models.Model):
                 }
             )
         self._state_effects()
-        self.filtered(lambda charge: charge.mode == "live")._emit_event("finance.charge.parked.v1")
+        self._tell_parked()
 
     def _invoice_line_values(self):
         """Return values of the invoice line; account, taxes and text come from Odoo as on a manual invoice."""

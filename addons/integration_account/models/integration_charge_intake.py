@@ -54,13 +54,15 @@ class IntegrationChargeIntake(models.AbstractModel):
         incoming = []
         encounters = self._encounters(batch)
         for handled in batch:
-            moment = (handled.event.occurred_at or handled.event.received_at).replace(tzinfo=timezone.utc)
-            contents = lines.read_lines(handled.data, moment=moment, parse_time=timestamps.parse)
+            told_at = handled.event.occurred_at or handled.event.received_at
+            contents = lines.read_lines(
+                handled.data, moment=told_at.replace(tzinfo=timezone.utc), parse_time=timestamps.parse
+            )
             names = self._names(handled.data)
             encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
             terms = contents[0].terms if contents else None
             told = self.env["integration.charge"]._payer_values(
-                handled.event.system_id, handled.event.company_id, terms, handled.event.received_at
+                handled.event.system_id, handled.event.company_id, terms, told_at
             )
             incoming += [
                 Incoming(handled.event, name, encounter, content, told)

@@ -37,7 +37,7 @@ class IntegrationGuarantor(models.Model):
             values = record._billing_values(guarantor)
             partner = self.env["res.partner"].with_context(tracking_disable=True).create(values)
             record.write({"partner_id": partner.id, "told_at": told_at})
-        elif (guarantor.name or guarantor.address) and (not record.told_at or record.told_at < told_at):
+        elif (guarantor.name or guarantor.address) and (not record.told_at or record.told_at <= told_at):
             record._update_partner(guarantor)
             record.told_at = told_at
         return record

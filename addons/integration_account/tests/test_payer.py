@@ -74,6 +74,12 @@ class TestPayer(BillingCase):
         partner = self.charges("P-10").partner_id
         self.assertEqual((partner.name, partner.street, partner.zip), ("A. Person", "New street 2", "12345"))
 
+    def test_an_older_address_does_not_undo_a_newer_one(self):
+        new, old = {"id": "G-4", "name": "B. Person", "address": "New 2"}, {"id": "G-4", "address": "Old 1"}
+        self.finalize("P-17", self.line(1), guarantor=new, time="2026-11-20T10:00:00Z")
+        self.finalize("P-18", self.line(1), guarantor=old, time="2026-11-19T10:00:00Z")
+        self.assertEqual(self.charges("P-18").partner_id.street, "New 2")
+
     def test_a_guarantor_nobody_named_parks(self):
         self.finalize("P-12", self.line(1), guarantor={"id": "G-9"})
         charge = self.charges("P-12")
