@@ -30,6 +30,8 @@ _MODULES: Final = ("integration_suite", "integration_demo")
 _STEPS: Final = setup.STEPS + 2
 _AT_ONCE: Final = 2
 _NOTHING_COLLECTED: Final = 5
+_INTERRUPTED: Final = 130
+"""Exit code of a program that Ctrl-C ended (128 + SIGINT)."""
 _SHOWN_LINES: Final = 400
 _NOT_OURS: Final = "missing-readme,consider-merging-classes-inherited"
 """OCA's robot makes README.rst from ``readme/``; a big model is told in several files, each with one concern."""
@@ -350,6 +352,9 @@ def main(words: Sequence[str]) -> int:
     except Refusal as refusal:
         print(f"\n{refusal.what}\n\n{refusal.remedy}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return _INTERRUPTED
     return report(outcomes, progress.seconds, narrowed=bool(words))
 
 

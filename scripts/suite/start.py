@@ -27,6 +27,8 @@ from suite.server import Running
 _SUITE: Final = ("integration_suite",)
 _DEMO: Final = ("integration_suite", "integration_demo")
 _STEPS: Final = setup.STEPS + 3
+_INTERRUPTED: Final = 130
+"""Exit code of a program that Ctrl-C ended (128 + SIGINT)."""
 
 
 @dataclass(frozen=True)
@@ -276,6 +278,9 @@ def main(words: Sequence[str]) -> int:
     except Refusal as refusal:
         print(f"\n{refusal.what}\n\n{refusal.remedy}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return _INTERRUPTED
     farewell(options, running)
     return 0 if options.detach else serve(options, running)
 
