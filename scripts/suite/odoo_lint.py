@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,11 +21,19 @@ def _is_ours(path: str) -> bool:
     return Path(path).is_relative_to(ADDONS)
 
 
+class _PathOutsideDomain(type(Path())):  # type: ignore[misc]
+    """A path that does not find the domain tests, which pytest runs without Odoo and Odoo is not to import."""
+
+    def rglob(self, pattern: str) -> Iterator[Path]:
+        """Find files below this folder."""
+        return (file for file in Path(self).rglob(pattern) if file.parent.name != "domain")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def only_this_repository(load_registry: None) -> Iterator[None]:
     """Narrow what Odoo's lint tests find; after the registry is loaded, which needs all of it."""
     import odoo.modules.module as module
-    from odoo.addons.test_lint.tests import test_eslint, test_pofile
+    from odoo.addons.test_lint.tests import test_eslint, test_pofile, test_test_holes
     from odoo.tools import config
 
     every = module.Manifest.all_addon_manifests
@@ -36,6 +45,7 @@ def only_this_repository(load_registry: None) -> Iterator[None]:
         patch.setattr(module.Manifest, "all_addon_manifests", staticmethod(ours))
         for lint in (test_eslint, test_pofile):
             patch.setattr(lint, "get_modules", lambda: [manifest.name for manifest in ours()])
+        patch.setattr(test_test_holes, "pathlib", SimpleNamespace(Path=_PathOutsideDomain))
         # pytest puts the folder of Odoo's addons on the path, and pylint would import Odoo's calendar as Python's.
         patch.setattr(sys, "path", [folder for folder in sys.path if Path(folder).parts[-2:] != ("odoo", "addons")])
         # pylint's test lints Odoo's root, whatever the addons: here, one of ours instead.
