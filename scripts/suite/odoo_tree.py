@@ -35,8 +35,6 @@ _LINKED: Final = (
     "libjs-jquery-form",
     "libjs-underscore",
 )
-# What Debian leaves out because it has no source; Odoo's asset bundles report an error for what is not there.
-_LEFT_OUT: Final = ("odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js",)
 _PYTHON_FOLDER: Final = Path("usr/lib/python3/dist-packages")
 # Debian leaves this file out, for want of its source; only blurring one's background in a video call needs it. The web
 # client reports a missing file of a bundle as an error, and browser tests fail on errors: an empty file stands in.
@@ -195,10 +193,6 @@ def _from_debian(home: Path, log: Path, note: Callable[[str], None]) -> OdooTree
             failing=f"{file.name} could not be unpacked",
             remedy="Please see whether there are 2 GB of free space.",
         )
-    stand_in = partial / _PYTHON_FOLDER / _LEFT_OUT
-    if not stand_in.exists():
-        stand_in.parent.mkdir(parents=True, exist_ok=True)
-        stand_in.write_text("// Not part of Debian's package.\n", encoding="utf-8")
     _stand_in(partial)
     (partial / ".complete").touch()
     shutil.rmtree(root, ignore_errors=True)
@@ -208,12 +202,10 @@ def _from_debian(home: Path, log: Path, note: Callable[[str], None]) -> OdooTree
 
 
 def _stand_in(root: Path) -> None:
-    """Put empty files where Debian's package lacks one that Odoo names; the features behind them stay away."""
-    for name in _LEFT_OUT:
-        file = root / _PYTHON_FOLDER / name
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("// Not part of Debian's package.\n", encoding="utf-8")
+    file = root / _PYTHON_FOLDER / _LEFT_OUT
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("// Not part of Debian's package.\n", encoding="utf-8")
 
 
 def _from_git(home: Path, log: Path, note: Callable[[str], None]) -> OdooTree:
