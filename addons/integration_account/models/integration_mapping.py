@@ -78,7 +78,9 @@ class IntegrationMappingTask(models.Model):
                   FROM integration_mapping_task t
                   JOIN integration_charge c
                     ON c.system_id = t.system_id AND c.state = 'parked' AND c.mode = 'live'
-                   AND c.park_reason IN %(reasons)s AND %(column)s = t.code
+                   AND c.company_id = t.company_id AND c.park_reason IN %(reasons)s AND %(column)s = t.code
+                   AND (t.kind <> 'service' OR c.code_system = t.code_system
+                        OR c.code_system IS NULL AND t.id IN %(declared)s)
                   JOIN res_company co ON co.id = t.company_id
                   JOIN res_currency company ON company.id = co.currency_id
                  WHERE t.id IN %(ids)s
@@ -86,6 +88,8 @@ class IntegrationMappingTask(models.Model):
                 """,
                 reasons=tuple(reasons),
                 column=column,
+                # A line that names no code system uses the one its system declared.
+                declared=tuple(t.id for t in self if t.code_system == t.system_id._code_system(t.kind)) or (0,),
                 ids=tuple(self.ids),
             )
         )

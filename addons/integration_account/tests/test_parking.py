@@ -35,6 +35,12 @@ class TestParking(BillingCase):
         self.resumed(charge)
         self.assertEqual((charge.product_id, charge.amount), (self.scan, 240.0))
 
+    def test_a_task_counts_its_own_code_system_alone(self):
+        self.finalize("K-21", self.line(1, service="NEW"), self.line(2, service="NEW", code_system="other"))
+        tasks = self.env["integration.mapping.task"].search([("code", "=", "NEW")], order="code_system")
+        self.assertEqual(tasks.mapped("code_system"), [self.system.code, "other"])
+        self.assertEqual(tasks.mapped("waiting_lines"), [1, 1])
+
     def test_parking_and_resuming_are_told_once(self):
         charge = self.parked("K-2", "service_unmapped", self.line(1, service="NEW"))
         charge.action_try_again()
