@@ -260,6 +260,25 @@ def test_nothing_is_paid_out_by_the_suite(server, posted):
     assert server.sql("SELECT count(*) FROM account_payment") == [(0,)]
 
 
+def test_paying_tells_the_receiver(server, receiver, posted, wait_until):
+    invoice = server.sql("SELECT min(id) FROM account_move WHERE move_type = 'out_invoice' AND amount_total > 0")[0][0]
+    about = {"active_model": "account.move", "active_ids": [invoice]}
+    wizard = server.rpc(REVIEWER, "account.payment.register", "create", [{}], context=about)
+    server.rpc(REVIEWER, "account.payment.register", "action_create_payments", wizard, context=about)
+
+    def told(kind: str) -> list[dict]:
+        return [event["data"] for event in receiver.events() if event["type"] == kind]
+
+    wait_until(lambda: told("finance.payment.posted.v1"), what="news of the payment")
+    (payment,) = told("finance.payment.posted.v1")
+    assert payment["direction"] == "in"
+    wait_until(lambda: told("finance.invoice.payment_changed.v1"), what="news of the invoice's new state")
+    changed = told("finance.invoice.payment_changed.v1")[-1]
+    # Enterprise accounting, or an outstanding account, says in_payment until the bank statement is reconciled.
+    assert changed["payment_state"] in ("paid", "in_payment")
+    assert changed["id"] == str(invoice)
+
+
 def leaks(dump: bytes, needles: list[bytes]) -> set[tuple[str, bytes]]:
     """Give each table of a dump in clear whose rows contain one of the needles, with the needle."""
     found, table = set(), "(outside any table)"

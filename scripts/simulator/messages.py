@@ -61,7 +61,7 @@ class Message:
         """The units of this message, in its own order."""
         lines = self.data.get("lines")
         if not isinstance(lines, list):
-            return (Unit(self.message_id, None, None, priced=False),)
+            return (Unit(self.message_id, None, None, priced=self.type == FINALIZED),)
         return tuple(_line_unit(line, priced=self.type == FINALIZED) for line in lines)
 
 
