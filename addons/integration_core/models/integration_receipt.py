@@ -29,9 +29,12 @@ class IntegrationReceipt(models.Model):
     )
     reason = fields.Char(readonly=True)
     amount = fields.Float(
-        readonly=True, digits=(30, 10), help="Quantity × unit price as sent; empty when no price was sent."
+        readonly=True,
+        digits=(30, 10),
+        groups="integration_core.group_finance_viewer",  # money is not the operators' business
+        help="Quantity × unit price as sent; empty when no price was sent.",
     )
-    currency = fields.Char(readonly=True, help="ISO 4217")
+    currency = fields.Char(readonly=True, groups="integration_core.group_finance_viewer", help="ISO 4217")
     price_unknown = fields.Boolean(readonly=True)
     department = fields.Char("Department (as sent)", readonly=True)
     cost_center = fields.Char("Cost center (as sent)", readonly=True)

@@ -77,6 +77,15 @@ class TestAccept(IntegrationCase):
         look = self.env["integration.audit"].search([("action", "=", "payload.read")])
         self.assertEqual((look.user_id, look.reason, look.res_id), (cleared.id, "ticket 4711", event.id))
 
+    def test_operators_see_receipts_without_their_money(self):
+        self.post(ADMITTED, DATA, webhook_id="m1")
+        operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
+        receipt = self.env["integration.receipt"].with_user(operator).search([("webhook_id", "=", "m1")])
+        self.assertEqual(receipt.read(["outcome"])[0]["outcome"], "accepted")
+        for field in ("amount", "currency"):
+            with self.assertRaises(AccessError):
+                receipt.read([field])
+
     def test_the_trail_is_append_only(self):
         row = self.env["integration.audit"]._record("test.done")
         with self.assertRaises(AccessError):
