@@ -53,6 +53,6 @@ def test_refused(changes, segment, code):
 
 def test_places_of_schema_violations():
     data = catalogue.example(TYPE)["data"]
-    line = {"line": "1", "service": "99213"}
+    line = {"line": "1", "service": "ED-MID"}
     assert accept(data={**data, "lines": [line]}).errors == (Violation("/data/lines/0/quantity", "is required"),)
     assert accept(type="nonsense").errors[0].pointer == "/type"
