@@ -18,6 +18,7 @@ class IntegrationEncounter(models.Model):
     admitted_at = fields.Datetime("Admitted", readonly=True)
     discharged_at = fields.Datetime("Discharged", readonly=True)
     told_at = fields.Datetime(readonly=True, help="Time of the newest admission told.")
+    discharge_told_at = fields.Datetime(readonly=True, help="Time of the newest discharge told.")
     patient_ref = fields.Char("Patient (hashed)", readonly=True)
     state = fields.Selection(
         [("open", "Open"), ("discharged", "Discharged")], compute="_compute_state", store=True, readonly=True

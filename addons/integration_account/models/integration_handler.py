@@ -74,8 +74,16 @@ class EncounterDischargedHandler(models.AbstractModel):
         touched = self.env["integration.encounter"]
         for handled in batch:
             encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
-            discharged = timestamps.parse(handled.data["discharged_at"])
-            encounter.discharged_at = self.env["integration.charge.resolver"]._naive(discharged)
+            told_at = handled.event.occurred_at or handled.event.received_at
+            # As with admissions: an older discharge that arrives late does not undo a corrected one.
+            if not encounter.discharge_told_at or encounter.discharge_told_at <= told_at:
+                discharged = timestamps.parse(handled.data["discharged_at"])
+                encounter.write(
+                    {
+                        "discharged_at": self.env["integration.charge.resolver"]._naive(discharged),
+                        "discharge_told_at": told_at,
+                    }
+                )
+                touched |= encounter
             handled.event._record_effects([("", "applied", None, encounter)])
-            touched |= encounter
         touched._recheck_charges()

@@ -156,9 +156,9 @@ class BillingCase(IntegrationCase):
             self.drain()
         return event
 
-    def discharge(self, encounter, *, at="2026-11-21T08:00:00Z"):
+    def discharge(self, encounter, *, at="2026-11-21T08:00:00Z", time=None):
         message = {"encounter": encounter, "patient": {"id": f"MRN-{encounter}"}, "discharged_at": at}
-        _accepted, event = self.post("clinical.encounter.discharged.v1", message)
+        _accepted, event = self.post("clinical.encounter.discharged.v1", message, time=time)
         self.drain()
         return event
 

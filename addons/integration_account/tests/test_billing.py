@@ -41,6 +41,14 @@ class TestBilling(BillingCase):
         self.finalize("B-3", self.line(1))
         self.assertEqual(self.charges("B-3").state, "ready")
 
+    def test_an_older_discharge_does_not_undo_a_corrected_one(self):
+        self.discharge("B-6", at="2026-11-21T08:00:00Z", time="2026-11-21T09:00:00Z")
+        self.discharge("B-6", at="2026-11-20T08:00:00Z", time="2026-11-20T09:00:00Z")
+        encounter = self.env["integration.encounter"].search([("name", "=", "B-6")])
+        self.assertEqual(fields.Datetime.to_string(encounter.discharged_at), "2026-11-21 08:00:00")
+        self.discharge("B-6", at="2026-11-22T08:00:00Z", time="2026-11-22T09:00:00Z")
+        self.assertEqual(fields.Datetime.to_string(encounter.discharged_at), "2026-11-22 08:00:00")
+
     def test_outpatients_need_no_discharge(self):
         self.assertEqual(self.ready("B-4").state, "ready")
 
