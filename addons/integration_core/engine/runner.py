@@ -313,16 +313,13 @@ class Runner:
             with self.registry.cursor() as cr:
                 return api.Environment(cr, SUPERUSER_ID, {})[model]._prepare(claimed)
         except KeyringError:
-            held = [
-                Result(c, "waiting", "retry", now_utc(), delay=HELD_DELAY, error_code="no_master_key", spent=False)
-                for c in claimed
-            ]
+            kept = {"delay": HELD_DELAY, "error_code": "no_master_key", "spent": False}
+            return [(one, Result(one, "waiting", "retry", now_utc(), **kept)) for one in claimed]
         except Exception as error:
             _logger.exception("deliveries %s could not be prepared", [one.id for one in claimed])
             if len(claimed) > 1:
                 return [pair for one in claimed for pair in self._prepare(model, [one])]
-            held = [self._failure(one, error) for one in claimed]
-        return list(zip(claimed, held, strict=True))
+            return [(one, self._failure(one, error)) for one in claimed]
 
     @staticmethod
     def _guarded(one: Claimed, job: Callable[[], Result]) -> Result:
