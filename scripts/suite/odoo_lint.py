@@ -32,7 +32,8 @@ class _PathOutsideDomain(type(Path())):  # type: ignore[misc]
 
 def _models_of_ours(registry: Any) -> dict[str, Any]:
     """Return the models that this repository introduces."""
-    return {name: model for name, model in registry.items() if (model._original_module or "").startswith("integration_")}
+    ours = "integration_"
+    return {name: model for name, model in registry.items() if (model._original_module or "").startswith(ours)}
 
 
 def _unless_nothing(check: Callable[..., None]) -> Callable[..., None]:
