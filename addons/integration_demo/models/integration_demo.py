@@ -79,6 +79,7 @@ class IntegrationDemo(models.AbstractModel):
                         "company_id": company.id,
                         "company_ids": company.ids,
                         "tz": self._hospital()["timezone"],
+                        "action_id": self.env.ref("integration_monitor.action_overview").id,
                         "group_ids": [self.env.ref(xmlid).id for xmlid in ["base.group_user", *groups]],
                     }
                 )
