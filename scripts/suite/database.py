@@ -164,5 +164,6 @@ def suite_template(databases: Databases, modules: Iterable[str]) -> str:
     def build(name: str) -> None:
         databases.copy(base, name)
         databases.odoo.install(name, wanted)
+        databases.odoo.call(name, "assets", "pregenerate")
 
     return databases.template("suite", "\n".join([base, digest_of_addons(), *wanted]), build)

@@ -90,14 +90,15 @@ class Odoo:
             remedy="This is a fault of the suite or of its environment; please report it with the output.",
         )
 
-    def call(self, database: str, module: str, function: str, *, master_key: Path, **paths: Path) -> None:
+    def call(self, database: str, module: str, function: str, *, master_key: Path | None = None, **paths: Path) -> None:
         """Call ``function(env, **paths)`` of a module under ``suite.in_odoo`` in a shell of Odoo's."""
         passed = "".join(f", {name}=Path({str(path)!r})" for name, path in paths.items())
+        key = {"INTEGRATION_MASTER_KEY_FILE": str(master_key)} if master_key else {}
         script = f"from pathlib import Path\nfrom suite.in_odoo import {module}\n{module}.{function}(env{passed})\n"
         processes.run(
             self.command("shell", f"--config={self.conf}", f"--database={database}", "--no-http", "--log-level=warn"),
             log=self.log,
-            env=self.environment({"INTEGRATION_MASTER_KEY_FILE": str(master_key)}),
+            env=self.environment(key),
             stdin=script,
             failing=f"Odoo could not carry out {module}.{function} in {database}",
             remedy="This is a fault of the suite; please report it with the output.",
