@@ -152,9 +152,7 @@ def need() -> packages.Need:
 
 def programs() -> Path | None:
     """Return the folder with PostgreSQL's server programs, of the newest version there is, or None."""
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]), reverse=True
-    )
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]), reverse=True)
     if debian:
         return debian[0].parent
     found = shutil.which("initdb")
