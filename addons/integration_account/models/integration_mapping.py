@@ -89,7 +89,7 @@ class IntegrationMappingTask(models.Model):
                 reasons=tuple(reasons),
                 column=column,
                 # A line that names no code system uses the one its system declared.
-                declared=tuple(t.id for t in self if t.code_system == t.system_id._code_system(t.kind)) or (0,),
+                declared=tuple(t._origin.id for t in self if t.code_system == t.system_id._code_system(t.kind)) or (0,),
                 ids=tuple(self.ids),
             )
         )

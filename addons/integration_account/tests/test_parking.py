@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .common import BillingCase
 
@@ -40,6 +40,14 @@ class TestParking(BillingCase):
         tasks = self.env["integration.mapping.task"].search([("code", "=", "NEW")], order="code_system")
         self.assertEqual(tasks.mapped("code_system"), [self.system.code, "other"])
         self.assertEqual(tasks.mapped("waiting_lines"), [1, 1])
+
+    def test_the_form_that_maps_a_code_says_what_waits_for_it(self):
+        self.parked("K-21", "service_unmapped", self.line(1, service="NEW", quantity="2"))
+        task = self.env["integration.mapping.task"].search([("code", "=", "NEW")])
+        with Form(self.env["integration.map.codes"].with_context(default_task_ids=task.ids)) as form:
+            self.assertIn("1 line", form.waiting)
+            self.assertIn("240", form.waiting)
+            form.product_id = self.env["product.product"].create({"name": "New", "type": "service"})
 
     def test_parking_and_resuming_are_told_once(self):
         charge = self.parked("K-2", "service_unmapped", self.line(1, service="NEW"))
