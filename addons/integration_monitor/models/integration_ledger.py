@@ -28,7 +28,7 @@ _DELIVERY_BUCKET = SQL(
     (SELECT CASE
                 WHEN count(*) = 0 THEN 'parked'
                 WHEN bool_or(d.state IN ('waiting', 'leased', 'dead')) THEN 'waiting'
-                WHEN bool_or(d.state = 'skipped') THEN 'parked'
+                WHEN bool_or(d.state = 'skipped') THEN 'rejected'
                 WHEN bool_and(d.consumer <> 'handler') THEN 'applied'
             END
        FROM integration_delivery d WHERE d.event_id = r.event_id)

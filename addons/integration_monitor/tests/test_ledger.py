@@ -18,12 +18,12 @@ class TestLedger(MonitorCase):
         self.finalize("E-1", self.line(1), drain=False)
         self.assertEqual(self.figures(), {"received": (1, Decimal(120), 0), "waiting": (1, Decimal(120), 0)})
 
-    def test_a_dead_letter_waits_and_a_skipped_one_is_parked(self):
+    def test_a_dead_letter_waits_and_a_skipped_one_is_rejected(self):
         event = self.finalize("E-1", self.line(1), drain=False)
         self.env.cr.execute("UPDATE integration_delivery SET state = 'dead' WHERE event_id = %s", (event.id,))
         self.assertEqual(self.figures()["waiting"], (1, Decimal(120), 0))
         self.env.cr.execute("UPDATE integration_delivery SET state = 'skipped' WHERE event_id = %s", (event.id,))
-        self.assertEqual(self.figures()["parked"], (1, Decimal(120), 0))
+        self.assertEqual(self.figures()["rejected"], (1, Decimal(120), 0))
 
     def test_an_unmapped_code_is_parked_with_its_money(self):
         self.finalize("E-1", self.line(1), self.line(2, service="NEW", price="80.00"))
