@@ -88,6 +88,26 @@ class IntegrationChargeIntake(models.AbstractModel):
             result.update({(system, mode, name): encounter for name, encounter in found.items()})
         return result
 
+    @api.model
+    def _tell(self, batch, told_field, values_of):
+        """Write what messages tell of their encounters; one that is older than what is known changes nothing.
+
+        Messages may overtake each other: an older admission or discharge does not undo a newer one.
+
+        :param str told_field: the encounter's field that keeps the time of the newest such message
+        :param values_of: called with the message and its time (naive UTC), returns the encounter's values
+        """
+        encounters = self._encounters(batch)
+        touched = self.env["integration.encounter"]
+        for handled in batch:
+            encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
+            told_at = handled.event.occurred_at or handled.event.received_at
+            if not encounter[told_field] or encounter[told_field] <= told_at:
+                encounter.write({told_field: told_at, **values_of(handled, told_at)})
+                touched |= encounter
+            handled.event._record_effects([("", "applied", None, encounter)])
+        touched._recheck_charges()
+
     def _take_wave(self, wave):
         known = self._known(wave)
         values, revisions = [], []

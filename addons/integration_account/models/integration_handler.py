@@ -32,23 +32,12 @@ class EncounterAdmittedHandler(models.AbstractModel):
     _handles = ("clinical.encounter.admitted.v1",)
 
     def _handle(self, batch):
-        encounters = self.env["integration.charge.intake"]._encounters(batch)
-        touched = self.env["integration.encounter"]
-        for handled in batch:
-            encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
-            told_at = handled.event.occurred_at or handled.event.received_at
-            # Messages may overtake each other: an older admission does not undo a newer one.
-            if not encounter.told_at or encounter.told_at <= told_at:
-                encounter.write(self._values(handled, told_at))
-                touched |= encounter
-            handled.event._record_effects([("", "applied", None, encounter)])
-        touched._recheck_charges()
+        self.env["integration.charge.intake"]._tell(batch, "told_at", self._values)
 
     def _values(self, handled, told_at):
         system = handled.event.system_id
         admitted = timestamps.parse(handled.data["admitted_at"])
         values = {
-            "told_at": told_at,
             "admitted_at": self.env["integration.charge.resolver"]._naive(admitted),
             "patient_ref": self._patient_ref(system, handled.data),
         }
@@ -70,20 +59,8 @@ class EncounterDischargedHandler(models.AbstractModel):
     _handles = ("clinical.encounter.discharged.v1",)
 
     def _handle(self, batch):
-        encounters = self.env["integration.charge.intake"]._encounters(batch)
-        touched = self.env["integration.encounter"]
-        for handled in batch:
-            encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
-            told_at = handled.event.occurred_at or handled.event.received_at
-            # As with admissions: an older discharge that arrives late does not undo a corrected one.
-            if not encounter.discharge_told_at or encounter.discharge_told_at <= told_at:
-                discharged = timestamps.parse(handled.data["discharged_at"])
-                encounter.write(
-                    {
-                        "discharged_at": self.env["integration.charge.resolver"]._naive(discharged),
-                        "discharge_told_at": told_at,
-                    }
-                )
-                touched |= encounter
-            handled.event._record_effects([("", "applied", None, encounter)])
-        touched._recheck_charges()
+        self.env["integration.charge.intake"]._tell(batch, "discharge_told_at", self._values)
+
+    def _values(self, handled, _told_at):
+        discharged = timestamps.parse(handled.data["discharged_at"])
+        return {"discharged_at": self.env["integration.charge.resolver"]._naive(discharged)}
