@@ -226,6 +226,12 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
 
     # -- reacting ----------------------------------------------------------------------------------------------------
 
+    @classmethod
+    def _calls_for_reaction(cls, dbname, results, watched):
+        return super()._calls_for_reaction(dbname, results, watched) or any(
+            isinstance(result.extra, Sent) and result.extra.endpoint_id in watched for result in results
+        )
+
     def _after(self, results):
         """Disable an endpoint whose receiver is gone, or that failed three times in a row for its configuration."""
         by_endpoint = defaultdict(list)
