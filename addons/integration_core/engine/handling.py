@@ -45,7 +45,10 @@ class HandlerLoop(Loop):
             return self._behind.is_held_up() and self._carry_out_batch()
         busy = self._reclaim.due() and bool(self._reclaim.run(self._reclaim_lost))
         busy |= self._carry_out_batch()
-        return busy | (self._chores.due() and bool(self._chores.run(self._do_chores)))
+        if self._chores.due() and self._chores.run(self._do_chores):
+            self._chores.again()  # there is more of the same
+            busy = True
+        return busy
 
     @property
     def is_reserve(self) -> bool:
@@ -190,8 +193,6 @@ class HandlerLoop(Loop):
         left = False
         for model, method in chores:
             left |= self._chore(model, method)
-        if left:
-            self._chores.again()
         return left
 
     def _chore(self, model: str, method: str) -> bool:
