@@ -127,6 +127,12 @@ def place_of(url: str) -> tuple[str, int]:
     return _place(_match(url))
 
 
+def origin_of(url: str) -> str:
+    """Return ``scheme://host:port``, which endpoints on one server have in common; :class:`EgressError` ``bad_url``."""
+    key, target, _unlisted = _reading(url)
+    return f"{target.scheme}://{key}"
+
+
 @lru_cache(maxsize=4096)
 def classify(address: str) -> Kind:
     """Return what an IP address is for; ValueError when the text is no address.

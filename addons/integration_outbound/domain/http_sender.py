@@ -81,6 +81,7 @@ class Result:
 
     Either ``status`` (the HTTP status) or ``error`` (a transport error code) is set. ``detail`` is a sentence without
     URL, header or body. ``excerpt`` is the start of the answer's body; ``elapsed`` and ``timings`` are seconds.
+    ``step`` is where a try without an answer ended: a key of ``timings``, or ``""``.
     """
 
     status: int | None
@@ -90,6 +91,7 @@ class Result:
     detail: str = ""
     elapsed: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
+    step: str = ""
 
 
 class _Failure(Exception):
@@ -291,9 +293,17 @@ class Sender:
             target = egress.parse_url(url, allowed=allowed)
             return self._exchange(target, _request(target, headers, body), clock)
         except (_Failure, EgressError, OSError, ValueError) as error:
-            failure = _failure(error, clock.step)
+            step = clock.step
+            failure = _failure(error, step)
         clock.enter("")
-        return Result(None, error=failure.error, detail=failure.detail, elapsed=clock.elapsed(), timings=clock.timings)
+        return Result(
+            None,
+            error=failure.error,
+            detail=failure.detail,
+            elapsed=clock.elapsed(),
+            timings=clock.timings,
+            step=step,
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
