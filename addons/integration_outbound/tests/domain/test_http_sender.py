@@ -3,11 +3,10 @@
 import datetime
 import gzip
 import socket
-import struct
 import threading
 
 import pytest
-from receivers import answering
+from receivers import answering, dripping, flooding, hanging_after, resetting_after
 
 from integration_outbound.domain import http_sender
 from integration_outbound.domain.http_sender import Sender
@@ -72,6 +71,34 @@ class TestAnswers:
         head = b"Content-Length: 100000\r\n"
         assert self.excerpt(sender, receive, head, b"x" * 100_000) == b"x" * 16384
 
+    @pytest.mark.parametrize("head", [b"", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 99999999999999999\r\n"])
+    def test_an_endless_body_is_left_where_it_is(self, sender, receive, head):
+        left = threading.Event()
+        piece = b"3e8\r\n" + b"x" * 1000 + b"\r\n" if b"chunked" in head else b"x" * 1000
+
+        def script(receiver, connection):
+            try:
+                flooding(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", piece)(receiver, connection)
+            except ConnectionError:
+                left.set()
+                raise
+
+        result = post(sender, receive(script))
+        assert (result.status, result.excerpt) == (200, b"x" * 16384)
+        assert left.wait(10)
+
+    @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+    def test_no_body_is_waited_for_where_there_can_be_none(self, sender, receive, status):
+        receiver = receive(hanging_after(b"HTTP/1.1 " + status + b"\r\nContent-Length: 10\r\n\r\n"))
+        result = post(sender, receiver)
+        assert (result.status, result.excerpt) == (int(status[:3]), b"")
+
+    def test_interim_answers_are_passed_over(self, sender, receive):
+        interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\nRetry-After: 9\r\n\r\n"
+        receiver = receive(answering(interim, b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok"))
+        result = post(sender, receiver)
+        assert (result.status, result.excerpt, result.headers) == (202, b"ok", {})
+
     def test_chunked(self, sender, receive):
         head = b"Transfer-Encoding: chunked\r\n"
         assert self.excerpt(sender, receive, head, b"2\r\nab\r\n", b"1;x=y\r\nc\r\n0\r\n\r\n") == b"abc"
@@ -86,21 +113,6 @@ class TestAnswers:
         assert self.excerpt(sender, receive, b"Content-Encoding: " + encoding + b"\r\n", b"garbage") == b""
 
 
-def stall(receiver, connection):
-    receiver.read_request(connection)
-    receiver.release.wait(30)
-
-
-def drip(*, start):
-    def script(receiver, connection):
-        receiver.read_request(connection)
-        connection.sendall(start)
-        while not receiver.release.wait(0.05):
-            connection.sendall(b"x")
-
-    return script
-
-
 def deaf(receiver, _connection):
     receiver.release.wait(30)
 
@@ -111,10 +123,17 @@ class TestDeadline:
     @pytest.mark.parametrize(
         ("script", "step"),
         [
-            (stall, "waiting"),
-            (drip(start=b"HTTP/1.1 200 OK\r\nX-Slow: "), "waiting"),
-            (drip(start=b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), "reading"),
-            (drip(start=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n"), "reading"),
+            (hanging_after(), "waiting"),
+            (dripping(b"HTTP/1.1 200 OK\r\nX-Slow: "), "waiting"),
+            (hanging_after(b"HTTP/1.1 200 OK\r\nX-Half: "), "waiting"),
+            (dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), "waiting"),
+            (dripping(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), "waiting"),
+            (hanging_after(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), "reading"),
+            (hanging_after(b"HTTP/1.1 200 OK\r\n\r\nwithout an end"), "reading"),
+            (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), "reading"),
+            (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), "reading"),
+            (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"T: t\r\n"), "reading"),
+            (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n"), "reading"),
         ],
     )
     def test_slow_receivers(self, sender, receive, script, step):
@@ -151,9 +170,18 @@ class TestDeadline:
         assert post(sender, receive(answering(OK)), deadline=0).error == "timeout"
 
 
-def reset(receiver, connection):
-    receiver.read_request(connection)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
+
+
+def hanging_early(receiver, connection):
+    connection.recv(100)
+    connection.sendall(TOO_LARGE)
+    receiver.release.wait(30)
+
+
+def closing_early(_receiver, connection):
+    connection.recv(100)
+    connection.sendall(TOO_LARGE)
 
 
 class TestFailures:
@@ -168,11 +196,24 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("script", "error"),
         [
-            (reset, "connection_reset"),
+            (resetting_after(), "connection_reset"),
             (answering(), "connection_reset"),
             (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), "connection_reset"),
             (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf"), "connection_reset"),
+            (resetting_after(b"HTTP/1.1 200 OK\r\nX: "), "connection_reset"),
+            (resetting_after(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + b"x" * 4000), "connection_reset"),
+            (answering(b"HTTP/1.1 200 OK\r\nX: y"), "connection_reset"),
             (answering(b"SSH-2.0-OpenSSH\r\n"), "bad_response"),
+            (hanging_after(b"SSH-2.0-OpenSSH\r\n"), "bad_response"),
+            (hanging_after(b"<html>HTTP/0.9 has no head</html>"), "bad_response"),
+            (hanging_after(b"HTTP/0.9 200 OK\r\n\r\n"), "bad_response"),
+            (hanging_after(b"HTTP/2 200\r\n\r\n"), "bad_response"),
+            (hanging_after(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"), "bad_response"),
+            (flooding(b"HTTP/1.1 200 OK\r\n", b"X-Flood: " + b"y" * 999 + b"\r\n"), "bad_response"),
+            (flooding(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 9999), "bad_response"),
+            (flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "bad_response"),
+            (flooding(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x" * 999), "bad_response"),
+            (flooding(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"T: t\r\n"), "bad_response"),
             (answering(b"HTTP/1.1 nonsense\r\n\r\n"), "bad_response"),
             (answering(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"), "bad_response"),
             (answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"), "bad_response"),
@@ -183,6 +224,25 @@ class TestFailures:
         result = post(sender, receive(script))
         assert (result.status, result.error) == (None, error)
         assert result.detail
+        assert result.step in ("answer", "body")
+        assert "flood" not in result.detail.lower()
+
+    def test_header_names_and_values_of_any_bytes_are_passed_over(self, sender, receive):
+        head = b"HTTP/1.1 200 \xc3\x96K\r\nX-N\xe4me: \xff\x80\r\nContent-Type: t\xe9xt\r\nConnection: close\r\n\r\n"
+        result = post(sender, receive(answering(head)))
+        assert (result.status, result.headers) == (200, {"content-type": "t\xe9xt"})
+
+    @pytest.mark.parametrize("tls", [False, True])
+    @pytest.mark.parametrize("script", [hanging_early, closing_early])
+    def test_an_answer_instead_of_reading_on(self, authority, receive, script, tls):
+        """The message is far larger than what the receiver, or the network between, ever takes."""
+        context = authority.server_context("receiver.example") if tls else None
+        receiver = receive(script, context)
+        sender = Sender(resolver=lambda _host, _port: ["127.0.0.1"], ssl_context=authority.client_context())
+        scheme = "https" if tls else "http"
+        result = post(sender, receiver, host="receiver.example", scheme=scheme, body=b"x" * 20_000_000)
+        assert (result.status, result.error) == (413, None)
+        assert not sender._pool._idle
 
     def test_an_answer_before_the_whole_message_was_read(self, sender, receive):
         def script(receiver, connection):
@@ -268,6 +328,82 @@ class TestReuse:
         for _number in range(3):
             assert post(sender, receiver).status == 200
         assert receiver.connections == 3
+
+    def test_what_has_begun_to_answer_is_not_asked_twice(self, sender, receive):
+        def script(receiver, connection):
+            receiver.read_request(connection)
+            connection.sendall(KEEP)
+            resetting_after(b"HTTP/1.1 2")(receiver, connection)
+
+        receiver = receive(script)
+        assert post(sender, receiver).status == 200
+        assert post(sender, receiver).error == "connection_reset"
+        assert (receiver.connections, len(receiver.requests)) == (1, 2)
+
+    def test_a_silence_is_not_asked_twice(self, sender, receive):
+        def script(receiver, connection):
+            receiver.read_request(connection)
+            connection.sendall(KEEP)
+            hanging_after()(receiver, connection)
+
+        receiver = receive(script)
+        assert post(sender, receiver).status == 200
+        assert post(sender, receiver, deadline=0.3).error == "timeout"
+        assert receiver.connections == 1
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            KEEP + b"HTTP/1.1 500 Smuggled\r\n\r\n",
+            b"HTTP/1.1 204 No Content\r\n\r\nunexpected",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        ],
+    )
+    def test_the_rest_of_one_answer_is_never_taken_for_the_next(self, sender, receive, answer):
+        def script(receiver, connection):
+            while receiver.read_request(connection):
+                connection.sendall(answer)
+
+        receiver = receive(script)
+        for _number in range(2):
+            assert post(sender, receiver).status in (200, 204)
+        assert receiver.connections == 2
+
+    def test_bytes_that_come_while_nobody_asks_end_the_connection(self, sender, receive):
+        said = threading.Event()
+
+        def script(receiver, connection):
+            receiver.read_request(connection)
+            connection.sendall(KEEP)
+            receiver.release.wait(30) if said.is_set() else None
+            connection.sendall(b"HTTP/1.1 500 Smuggled\r\nContent-Length: 0\r\n\r\n")
+            said.set()
+            receiver.release.wait(30)
+
+        receiver = receive(script)
+        assert post(sender, receiver).status == 200
+        assert said.wait(10)
+        assert post(sender, receiver).status == 200
+        assert receiver.connections == 2
+
+    def test_empty_and_chunked_answers_keep_the_connection(self, sender, receive):
+        answers = iter(
+            [
+                b"HTTP/1.1 204 No Content\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nT: t\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 16384\r\n\r\n" + b"x" * 16384,
+                KEEP,
+            ]
+        )
+
+        def script(receiver, connection):
+            while receiver.read_request(connection):
+                connection.sendall(next(answers))
+
+        receiver = receive(script)
+        assert [post(sender, receiver).status for _number in range(4)] == [204, 200, 200, 200]
+        assert receiver.connections == 1
 
     def test_a_connection_lost_at_the_moment_of_reuse(self, sender, receive, monkeypatch):
         receiver = receive(one_each)
@@ -371,12 +507,14 @@ class TestTls:
         context = authority.server_context(addresses=["127.0.0.1"])
         assert self.send(authority, receive, context, host="127.0.0.1")[0].status == 200
 
-    def test_untrusted_and_expired(self, authority, receive):
+    def test_untrusted_expired_and_self_signed(self, authority, receive):
         context = authority.server_context("receiver.example")
         assert self.send(authority, receive, context, trusted=False)[0].error == "tls_trust"
         yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
         expired = authority.server_context("receiver.example", end=yesterday)
         assert self.send(authority, receive, expired)[0].error == "tls_trust"
+        alone = authority.server_context("receiver.example", alone=True)
+        assert self.send(authority, receive, alone)[0].error == "tls_trust"
 
     def test_no_common_protocol(self, authority, receive):
         result, _receiver, _sender = self.send(authority, receive, None, script=not_tls)
