@@ -8,6 +8,7 @@ import threading
 import pytest
 from receivers import answering, dripping, flooding, hanging_after, resetting_after
 
+from integration_core.domain import backoff, outcome
 from integration_outbound.domain import http_sender
 from integration_outbound.domain.http_sender import Sender
 
@@ -269,12 +270,95 @@ class TestFailures:
         assert result.error == "bad_response"
 
     @pytest.mark.parametrize(
-        "headers", [{"x": "a\r\nInjected: y"}, {"x": "é"}, {"bad name": "y"}, {"x": "a\0"}, {"": "y"}]
+        "headers",
+        [
+            {"x": "a\r\nInjected: y"},
+            {"x": "a\n b"},
+            {"x": "é"},
+            {"x": "\x7f"},
+            {"bad name": "y"},
+            {"x:y": "z"},
+            {"x": "a\0"},
+            {"": "y"},
+            {"Host": "other.example"},
+            {"Content-Length": "0"},
+            {"Transfer-Encoding": "chunked"},
+        ],
     )
     def test_headers_cannot_be_injected(self, sender, receive, headers):
         receiver = receive(answering(OK))
         assert post(sender, receiver, headers=headers).error == "bad_url"
         assert receiver.connections == 0
+
+
+    def test_a_header_may_be_empty_and_hold_a_tab(self, sender, receive):
+        receiver = receive(answering(OK))
+        assert post(sender, receiver, headers={"X-Tab": "a\tb", "X-Empty": ""}).status == 200
+        headers = receiver.requests[0][1]
+        assert (headers["x-tab"], headers["x-empty"]) == ("a\tb", "")
+
+
+class TestFromTheAnswerToTheNextTry:
+    """The contract's table, from bytes on a socket to what follows and when."""
+
+    NOW = datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.timezone.utc)
+
+    def judge(self, sender, receive, status, head=b""):
+        answer = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n" % (status, head)
+        result = post(sender, receive(answering(answer)))
+        return result, outcome.judge(status=result.status, error=result.error)
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            (200, "delivered"),
+            (204, "delivered"),
+            (301, "configuration"),
+            (307, "configuration"),
+            (400, "rejected"),
+            (401, "configuration"),
+            (404, "configuration"),
+            (408, "retry"),
+            (409, "rejected"),
+            (410, "gone"),
+            (413, "rejected"),
+            (422, "rejected"),
+            (425, "retry"),
+            (429, "retry"),
+            (500, "retry"),
+            (503, "retry"),
+            (599, "retry"),
+        ],
+    )
+    def test_statuses(self, sender, receive, status, expected):
+        location = b"Location: http://127.0.0.1:1/\r\n"
+        _result, verdict = self.judge(sender, receive, status, location)
+        assert verdict.outcome.value == expected
+
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize(
+        ("value", "wait"),
+        [
+            (b"60", 60),
+            (b"2", 5),  # the step is longer
+            (b"Fri, 20 Nov 2026 12:02:00 GMT", 120),
+            (b"Fri, 20 Nov 2026 11:00:00 GMT", 5),
+            (b"-60", 5),
+            (b"1.5", 5),
+            (b"soon", 5),
+            (b"\xff\xfe", 5),
+            (b"", 5),
+            (b"99999999999999999999", backoff.DEFAULT_SCHEDULE.total),
+            (b"9" * 30_000, backoff.DEFAULT_SCHEDULE.total),
+            (b"60\r\nRetry-After: 9999", 60),
+        ],
+        ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else "",
+    )
+    def test_what_a_receiver_asks_for(self, sender, receive, status, value, wait):
+        result, verdict = self.judge(sender, receive, status, b"Retry-After: " + value + b"\r\n")
+        assert verdict.honours_retry_after
+        hint = backoff.parse_retry_after(result.headers.get("retry-after"), now=self.NOW)
+        assert backoff.next_delay(backoff.DEFAULT_SCHEDULE, 1, retry_after=hint, rand=lambda: 0.0) == wait
 
 
 class TestGuard:
@@ -284,6 +368,89 @@ class TestGuard:
             assert sender.send(url, headers={}, body=b"").error == "egress_refused"
         assert sender.send("https://user@example.org/", headers={}, body=b"").error == "bad_url"
         assert receiver.connections == 0
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "127.0.0.1",
+            "127.255.255.254",
+            "0.0.0.0",  # noqa: S104 (nothing listens; the system would connect to itself)
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "169.254.0.1",
+            "168.63.129.16",
+            "100.100.100.200",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:a9fe:a9fe]",
+            "[::127.0.0.1]",
+            "[64:ff9b::127.0.0.1]",
+            "[64:ff9b:1::10.0.0.1]",
+            "[2002:7f00:1::]",
+            "[2002:a9fe:a9fe::1]",
+            "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+            "[fd12:3456::1]",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+            "[ff02::1]",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "user@127.0.0.1",
+            "localhost",
+            "inner.example",
+            "inner.example.",
+            "bücher.example",
+        ],
+    )
+    def test_no_way_inside(self, monkeypatch, host):
+        """Whatever the host is called, no socket is made; a name is looked up once at most."""
+        asked = []
+
+        def resolver(name, _port):
+            asked.append(name)
+            return ["8.8.8.8", "::1"]
+
+        def no_socket(*_arguments, **_options):
+            raise AssertionError("a socket was made")
+
+        monkeypatch.setattr(http_sender.socket, "socket", no_socket)
+        result = Sender(resolver=resolver).send(f"https://{host}/", headers={}, body=b"")
+        assert result.status is None
+        assert result.error in ("egress_refused", "bad_url")
+        assert len(asked) == (host in ("localhost", "inner.example"))
+
+    def test_the_other_end_must_be_the_vetted_address(self, sender, receive, monkeypatch):
+        """As if something between rewrote where the connection goes."""
+        receiver = receive(keep_alive)
+        connect = socket.socket.connect
+
+        class Diverted(socket.socket):
+            def connect(self, address):
+                connect(self, ("127.0.0.1", address[1]))
+
+        monkeypatch.setattr(http_sender.socket, "socket", Diverted)
+        allowed = {f"127.0.0.2:{receiver.port}"}
+        result = sender.send(f"http://127.0.0.2:{receiver.port}/", headers={}, body=b"", allowed=allowed)
+        assert result.error == "egress_refused"
+        assert "vetted" in result.detail
+        assert receiver.requests == []
+
+    def test_a_resolver_is_asked_once_for_a_connection_and_not_again_while_it_is_kept(self, receive):
+        receiver = receive(keep_alive)
+        answers = [["127.0.0.1"], ["10.0.0.1"]]
+        sender = Sender(resolver=lambda _host, _port: answers.pop(0))
+        for _number in range(3):
+            assert post(sender, receiver, host="receiver.example").status == 200
+        assert answers == [["10.0.0.1"]]
 
     def test_a_name_that_leads_inside(self, receive):
         receiver = receive(answering(OK))
@@ -561,6 +728,5 @@ def test_the_shared_sender(receive):
 
 
 def test_error_codes_are_those_that_outcomes_are_judged_by():
-    outcome = pytest.importorskip("integration_core.domain.outcome")
     known = {error.value for error in outcome.TransportError}
     assert known == http_sender.ERRORS
