@@ -29,11 +29,13 @@ STATES = {
 class Sent:
     """What a result says beside its outcome: which endpoint was tried, and whether with a test event.
 
-    ``for_endpoint`` and ``for_origin`` are what the try means to the circuit breakers of its endpoint and its origin.
+    ``for_endpoint`` and ``for_origin`` are what the try means to the circuit breakers of its endpoint and its origin;
+    ``origin`` names the latter's.
     """
 
     endpoint_id: int
     is_test: bool
+    origin: str | None = None
     for_endpoint: breaker.Count = breaker.Count.NOTHING
     for_origin: breaker.Count = breaker.Count.NOTHING
 
@@ -96,6 +98,7 @@ class Job:
         return Sent(
             self.sent.endpoint_id,
             self.sent.is_test,
+            self.sent.origin,
             breaker.count_for_endpoint(answer.status, failed=verdict.counts_for_breaker),
             breaker.count_for_origin(answer.error, answer.step),
         )

@@ -62,7 +62,7 @@ class IntegrationWorker(Command):
         while not stopping.is_set():
             try:
                 registry = Registry(database)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (whatever keeps it from opening may pass)
                 _logger.warning("the database %s cannot be opened (%s); trying again", database, type(error).__name__)
                 stopping.wait(_RECONNECT_SECONDS)
                 continue

@@ -113,8 +113,8 @@ _CLAIM = """
     -- A lease that a crash of PostgreSQL forgets is no loss: the delivery is simply free again.
     SET LOCAL synchronous_commit = off;
     WITH place AS (
-        SELECT * FROM unnest(%(subscriptions)s::int[], %(channels)s::int[], %(lanes)s::smallint[], %(tiers)s::smallint[],
-                             %(free)s::int[], %(since)s::timestamp[])
+        SELECT * FROM unnest(%(subscriptions)s::int[], %(channels)s::int[], %(lanes)s::smallint[],
+                             %(tiers)s::smallint[], %(free)s::int[], %(since)s::timestamp[])
                    AS p (subscription_id, channel, lane, tier, free, since)),
     found AS MATERIALIZED (
         SELECT c.id, p.lane, p.tier, p.free, c.due_at, c.urgency,
@@ -129,13 +129,14 @@ _CLAIM = """
              ORDER BY d.due_at, d.id LIMIT p.free * 2) c),
     mine AS (
         SELECT d.id FROM found f JOIN integration_due d ON d.id = f.id
-         WHERE f.turn <= f.free * 2 AND d.lease_until IS NULL AND d.tier = f.tier
+         WHERE f.turn <= CASE WHEN f.free > 1 THEN f.free * 2 ELSE 1 END AND d.lease_until IS NULL AND d.tier = f.tier
          ORDER BY f.lane, f.urgency, f.due_at, f.id LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED)
     UPDATE integration_due d
        SET token = d.token + 1, lease_owner = %(owner)s,
            lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s)
       FROM mine WHERE d.id = mine.id
-    RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes, d.due_at
+    RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes,
+              d.due_at
 """
 
 
@@ -163,7 +164,7 @@ def claim(
             "lanes": [place.lane for place in places],
             "tiers": [place.tier for place in places],
             "free": [place.free for place in places],
-            "since": [place.since or datetime.min for place in places],  # noqa: DTZ901 (naive, as Odoo stores)
+            "since": [place.since or datetime.min for place in places],
             "held": list(held_systems),
             "retries_first": retries_first,
             "limit": limit,
@@ -313,7 +314,10 @@ _COMPLETE = """
     SELECT id, subscription_id, freed FROM ours
 """
 _ROW = "(%s::int, %s::int, %s, %s::float8, %s, %s, %s::bool, %s, %s::timestamp, %s::int, %s::int, %s)"
-LATENCY_SLOTS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000, 3600000, 86400000)
+LATENCY_SLOTS_MS = (
+    *(1, 2, 5, 10, 20, 50, 100, 200, 500),
+    *(1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000, 86_400_000),
+)
 """Upper bounds (ms) of the latency slots that completions are counted in; slot 0 is below the first."""
 
 

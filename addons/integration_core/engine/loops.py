@@ -88,7 +88,7 @@ class Loop:
             try:
                 self._step()
                 trouble = 0
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (reported; a loop never ends for an error)
                 trouble += 1
                 self._report(error, trouble)
                 self.shared.stopping.wait(min(5.0, 0.1 * 2 ** min(trouble, 6)))

@@ -133,8 +133,8 @@ def release(cr: BaseCursor, freed: Collection[tuple[int, str]]) -> int:
         return 0
     keys = sorted(freed)
     cr.execute(
-        _NEXT.format(keys="unnest(%(subscriptions)s::int[], %(order_keys)s::varchar[]) AS f (subscription_id, order_key)"),
-        {**_TIERS, "subscriptions": [key[0] for key in keys], "order_keys": [key[1] for key in keys]},
+        _NEXT.format(keys="unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS f (subscription_id, order_key)"),
+        {**_TIERS, "subscriptions": [key[0] for key in keys], "keys": [key[1] for key in keys]},
     )
     return cr.rowcount
 

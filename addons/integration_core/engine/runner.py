@@ -47,7 +47,9 @@ class Runner:
         inline: bool = False,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """:param kind: ``cron`` or ``worker``, as the heartbeat shows it
+        """Make an engine that has yet to begin.
+
+        :param kind: ``cron`` or ``worker``, as the heartbeat shows it
         :param inline: everything happens in the calling thread and nothing listens (tests, scripts)
         :param stopping: asked again and again; once it is true, the engine finishes what it has begun
         """
@@ -95,7 +97,8 @@ class Runner:
         """Carry out everything that is due now in the calling thread, then return."""
         for _ in range(rounds):
             self._main.everything_is_due()
-            if not any([loop.turn() for loop in self._loops]):
+            turns = [loop.turn() for loop in self._loops]
+            if not any(turns):
                 return
 
     def _listen(self, threads: list[threading.Thread], until: float, *, may_sleep: bool) -> None:

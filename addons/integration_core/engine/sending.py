@@ -11,10 +11,11 @@ from collections.abc import Callable
 from odoo import SUPERUSER_ID, api
 
 from ..domain import failpoints
+from ..domain.dispatcher import Dispatcher, Try
 from ..domain.keyring import KeyringError
+from ..domain.throttle import TokenBucket
 from . import claims, order
 from .claims import Claimed, Result
-from .dispatcher import Dispatcher, Try
 from .handling import HELD_DELAY, failure, held
 from .loops import Every, Loop, Shared, is_connection_error, now_utc
 from .plan import Line, Plan
@@ -38,10 +39,11 @@ class SendLoop(Loop):
         super().__init__(shared, lanes=lanes)
         self.consumer, self._model = consumer, model
         self._concurrency = concurrency
-        self._dispatcher = Dispatcher(concurrency, self._try, self._woken.set)
+        self._dispatcher = Dispatcher(concurrency, self._try, reached=self._reached, poke=self._woken.set)
         self._inline_results: list[Result] = []
         self._unstored: list[Result] = []
         self._alone: set[int] = set()
+        self._buckets: dict[int, TokenBucket] = {}
         self._mend = Every(10.0)
         self._turns = 0
 
@@ -103,15 +105,39 @@ class SendLoop(Loop):
         claimed = self._take(places, CLAIM, retries_first=self._turns % RETRIES_EVERY == 0) if places else []
         claimed += self._fetch_alone(plan, free)
         if claimed:
+            self._spend(claimed, plan)
             self._prepare(claimed, plan)
         return bool(claimed)
 
     def _free(self, plan: Plan) -> dict[int, int]:
-        """Return how many more deliveries each channel may hold in this process, a few waiting for a thread included."""
-        held_now = self._dispatcher.held_by_channel()
+        """Return how many more deliveries each channel may hold in this process, those that wait included."""
+        held_now, moment = self._dispatcher.held_by_channel(), time.monotonic()
         return {
-            line.channel: (1 if line.probing else CLAIM) - held_now.get(line.channel, 0) for line in plan.lines
+            line.channel: min(
+                (1 if line.probing else CLAIM) - held_now.get(line.channel, 0), self._allowance(line, moment)
+            )
+            for line in plan.lines
         }
+
+    def _allowance(self, line: Line, moment: float) -> int:
+        """Return how many deliveries the channel's rate allows this process at this moment."""
+        if line.rate is None:
+            self._buckets.pop(line.channel, None)
+            return CLAIM
+        share = 1 / self.shared.peers
+        bucket = self._buckets.get(line.channel)
+        if bucket is None:
+            bucket = self._buckets[line.channel] = TokenBucket(line.rate, share=share, now=moment)
+        bucket.change(line.rate, share=share, now=moment)
+        return bucket.available(moment)
+
+    def _spend(self, claimed: list[Claimed], plan: Plan) -> None:
+        """Take the tokens of rated channels for what was claimed."""
+        lines = plan.by_subscription()
+        for one in claimed:
+            bucket = self._buckets.get(lines[one.subscription_id].channel)
+            if bucket is not None:
+                bucket.take(1, time.monotonic())
 
     def _fetch_alone(self, plan: Plan, free: dict[int, int]) -> list[Claimed]:
         """Claim one delivery whose process died: at most one of those is under way in a process at any time."""
@@ -129,9 +155,9 @@ class SendLoop(Loop):
             if isinstance(job, Result):
                 self._unstored.append(job)
             elif self.shared.inline:
-                self._unstored.append(self._try(Try(one, 0, job, moment)))
+                self._unstored.append(self._try(Try(one, 0, one.lane, job, moment)))
             else:
-                tries.append(Try(one, channels[one.subscription_id].channel, job, moment))
+                tries.append(Try(one, channels[one.subscription_id].channel, one.lane, job, moment))
         self._dispatcher.put(tries)
 
     def _jobs(self, claimed: list[Claimed]) -> list[tuple[Claimed, Result | Callable[[], Result]]]:
@@ -155,10 +181,14 @@ class SendLoop(Loop):
         try:
             result = one.job()
         except Exception as error:
-            _logger.exception("delivery %s: its try failed", one.claimed.id)
-            return failure(one.claimed, "job_failed", error)
+            _logger.exception("delivery %s: its try failed", one.item.id)
+            return failure(one.item, "job_failed", error)
         failpoints.hit("engine.after_send")
         return result
+
+    @staticmethod
+    def _reached(result: Result) -> bool:
+        return result.outcome != "retry" or result.status_code is not None
 
     # -- storing
 
@@ -202,7 +232,7 @@ class SendLoop(Loop):
         self._return(
             self._dispatcher.take_back(
                 lambda one: one.ready_at < oldest
-                or one.claimed.lane in lanes
+                or one.lane in lanes
                 or (allowed is not None and one.channel not in allowed)
             )
         )

@@ -10,7 +10,10 @@ from odoo.addons.integration_core.engine.claims import Result
 from odoo.modules.module import get_manifest
 from odoo.tools import SQL
 
+from ..breakers import book_of
+from ..domain import breaker
 from ..transport import Job, Sent
+from .integration_breaker import endpoint_key, origin_key
 
 HELD_DELAY_S = 60.0
 """Until a delivery that cannot be tried for want of a key is looked at again; a new key releases it at once."""
@@ -26,6 +29,7 @@ class Place:
     for_tests: bool
     open: bool
     url: str
+    origin: str | None
     deadline: float
     schedule: backoff.Schedule
     keys: tuple
@@ -95,8 +99,16 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         rows = self.env.cr.fetchall()
         keys = self._signing_keys({row[1] for row in rows}, now)
         return {
-            row[0]: Place(*row[1:6], row[6], float(row[7]), parse_schedule(row[8] or ""), keys.get(row[1], ()))
-            for row in rows
+            subscription: Place(
+                endpoint,
+                *whose,
+                url,
+                origin_key(url),
+                float(deadline),
+                parse_schedule(schedule or ""),
+                keys.get(endpoint, ()),
+            )
+            for subscription, endpoint, *whose, url, deadline, schedule in rows
         }
 
     def _signing_keys(self, endpoint_ids, now):
@@ -187,7 +199,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             headers["traceparent"] = message.traceparent
         return Job(
             claimed,
-            sent=Sent(place.endpoint_id, place.for_tests),
+            sent=Sent(place.endpoint_id, place.for_tests, place.origin),
             url=place.url,
             allowed=allowed,
             message_id=message.message_id,
@@ -228,15 +240,50 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
 
     @classmethod
     def _calls_for_reaction(cls, dbname, results, watched):
-        return super()._calls_for_reaction(dbname, results, watched) or any(
-            isinstance(result.extra, Sent) and result.extra.endpoint_id in watched for result in results
-        )
+        """Count successes in memory; what failed, ended badly or is being watched needs the database."""
+        book = book_of(dbname)
+        needed = False
+        for result in results:
+            sent = result.extra
+            if not isinstance(sent, Sent):
+                continue
+            if not sent.is_test:
+                book.count(endpoint_key(sent.endpoint_id), sent.for_endpoint)
+                if sent.origin:
+                    book.count(sent.origin, sent.for_origin)
+            needed |= result.outcome != "delivered" or sent.endpoint_id in watched
+        return needed
 
     def _after(self, results):
-        """Disable an endpoint whose receiver is gone, or that failed three times in a row for its configuration."""
+        """Open and close breakers, hold an endpoint whose receiver is gone or that needs a change, tell its owner."""
         by_endpoint = defaultdict(list)
         for result in results:
             if result.spent and isinstance(result.extra, Sent):
                 by_endpoint[result.extra.endpoint_id].append(result)
-        for endpoint in self.env["integration.endpoint"].browse(sorted(by_endpoint)).exists():
+        if not by_endpoint:
+            return
+        self._end_probes(by_endpoint)
+        opened = self._tell_breakers(results)
+        endpoints = self.env["integration.endpoint"]
+        for endpoint in endpoints.browse(sorted(by_endpoint)).exists():
             endpoint._note_results(by_endpoint[endpoint.id])
+        endpoints._begin_trouble_of(opened)
+        endpoints.browse(sorted(by_endpoint)).exists().filtered(
+            lambda endpoint: endpoint.trouble in ("breaker", "origin")
+        )._end_trouble()
+
+    def _end_probes(self, by_endpoint):
+        book = book_of(self.env.cr.dbname)
+        for endpoint_id, results in by_endpoint.items():
+            sent = results[0].extra
+            counts = {endpoint_key(endpoint_id): sent.for_endpoint, sent.origin: sent.for_origin}
+            for name, number in book.probes.pop(endpoint_id, {}).items():
+                self.env["integration.breaker"]._end_probe(name, number, counts.get(name, breaker.Count.NOTHING))
+
+    def _tell_breakers(self, results):
+        """Append what this process saw of the receivers of ``results``; return the names of breakers that opened."""
+        names = set()
+        for result in results:
+            if isinstance(result.extra, Sent) and not result.extra.is_test:
+                names |= {endpoint_key(result.extra.endpoint_id), result.extra.origin} - {None}
+        return self.env["integration.breaker"]._note(book_of(self.env.cr.dbname).take(sorted(names)))

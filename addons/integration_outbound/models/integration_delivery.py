@@ -1,8 +1,13 @@
-import json
+from dataclasses import replace
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.engine.plan import Line
+from odoo.addons.integration_core.tools import utc_now
 from odoo.tools import SQL
+
+from ..breakers import book_of
+from ..domain import breaker
+from .integration_breaker import endpoint_key, origin_key
 
 
 class IntegrationDelivery(models.Model):
@@ -47,20 +52,98 @@ class IntegrationDelivery(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT s.id, p.id, p.concurrency, p.rate_per_minute, p.configuration_streak > 0
+                SELECT s.id, p.id, p.url, p.concurrency, p.rate_per_minute,
+                       p.configuration_streak > 0 OR p.trouble IN ('breaker', 'origin')
+                       OR EXISTS (SELECT 1 FROM integration_breaker_sample b
+                                   WHERE b.name = 'endpoint:' || p.id AND b.at > %s - interval '5 minutes')
                   FROM integration_subscription s
                   JOIN integration_endpoint p ON p.id = s.endpoint_id
                   JOIN integration_system y ON y.id = p.system_id
                  WHERE s.consumer = 'endpoint' AND s.state = 'active' AND (%s)
                  ORDER BY s.id
                 """,
+                utc_now(),
                 self._endpoint_condition(),
             )
         )
+        return self._behind_breakers(
+            [
+                (Line(subscription, endpoint, cap=cap, rate=rate or None, watched=bool(watched)), url)
+                for subscription, endpoint, url, cap, rate, watched in self.env.cr.fetchall()
+            ]
+        )
+
+    @api.model
+    def _behind_breakers(self, lines):
+        """Leave out what stands behind an open breaker, but for the one probe when it is due.
+
+        :param lines: list of (Line, URL of its endpoint)
+        """
+        names = {line.channel: {endpoint_key(line.channel), origin_key(url)} - {None} for line, url in lines}
+        breakers = self.env["integration.breaker"]
+        known = breakers._read(set().union(*names.values()) if names else ())
+        shut = {name for name, one in known.items() if one.state is not breaker.State.CLOSED}
+        if not shut:
+            return [line for line, _url in lines]
+        now, probing = breakers._now(), {}
+        for channel, own in names.items():
+            closed = sorted(own & shut)
+            if closed and all(breaker.probe_due(known[name], now) for name in closed):
+                own_lines = [line for line, _url in lines if line.channel == channel]
+                probing[channel] = self._probe(channel, own_lines, closed)
         return [
-            Line(subscription, endpoint, cap=concurrency, rate=rate or None, watched=bool(watched))
-            for subscription, endpoint, concurrency, rate, watched in self.env.cr.fetchall()
+            replace(line, probing=bool(names[line.channel] & shut))
+            for line, _url in lines
+            if not names[line.channel] & shut or probing.get(line.channel)
         ]
+
+    def _probe(self, channel, lines, names):
+        """Begin the one probe of an endpoint that has something to send; return whether this process may send it."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT 1 FROM integration_due WHERE subscription_id = ANY (%s) AND tier IN (0, 1, 5) AND due_at <= %s
+                   AND lease_until IS NULL LIMIT 1
+                """,
+                [line.subscription_id for line in lines],
+                utc_now(),
+            )
+        )
+        numbers = self.env.cr.fetchone() and self.env["integration.breaker"]._begin_probe(names)
+        if numbers:
+            book_of(self.env.cr.dbname).probes[channel] = numbers
+        return bool(numbers)
+
+    def _hold_codes(self, rows):
+        codes = super()._hold_codes(rows)
+        endpoints = self.subscription_id.endpoint_id
+        names = {endpoint: {endpoint_key(endpoint.id), origin_key(endpoint.url)} - {None} for endpoint in endpoints}
+        # sudo: whoever sees a delivery may know that its receiver is not asked at present
+        breakers = self.env["integration.breaker"].sudo()
+        known = breakers._read(set().union(*names.values()) if names else ())
+        for delivery in self.filtered("endpoint_id"):
+            if delivery.endpoint_id.state != "active":
+                codes[delivery.id] = "endpoint_held"
+            elif delivery.id not in codes:
+                shut = [name for name in names[delivery.endpoint_id] if name in known and known[name].state != "closed"]
+                if shut:
+                    own = endpoint_key(delivery.endpoint_id.id) in shut
+                    codes[delivery.id] = "breaker_open" if own else "origin_unreachable"
+        return codes
+
+    # -- what people do ----------------------------------------------------------------------------------------------
+
+    def _retry(self, reason):
+        result = super()._retry(reason)
+        # sudo: the endpoint's owner is told that it is over, whoever settled it
+        self.subscription_id.endpoint_id.sudo()._end_trouble()
+        return result
+
+    def _skip(self, reason):
+        result = super()._skip(reason)
+        # sudo: as in _retry
+        self.subscription_id.endpoint_id.sudo()._end_trouble()
+        return result
 
     # -- test events -------------------------------------------------------------------------------------------------
 

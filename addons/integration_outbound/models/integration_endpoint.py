@@ -5,6 +5,7 @@ from odoo.addons.integration_core.domain import backoff, keyring
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..domain import egress
+from .integration_breaker import endpoint_key, origin_key
 
 TESTED = "integration.endpoint.tested.v1"
 DISABLED = "integration.endpoint.disabled.v1"
@@ -17,6 +18,15 @@ ASK_AFTER = timedelta(days=14)
 """How long work may be held before the endpoint's owner is asked (wire contract §2)."""
 
 ALERT = "mail.mail_activity_data_warning"
+
+TROUBLES = [
+    ("breaker", "The receiver does not answer as it should"),
+    ("origin", "The receiver's host cannot be reached"),
+    ("gone", "The receiver says that it is gone for good"),
+    ("configuration", "Three failures in a row that need a change"),
+    ("dead_letters", "It has dead letters"),
+]
+"""Why an endpoint does not receive as it should. Its owner is told once when that begins and once when it is over."""
 
 
 class IntegrationEndpoint(models.Model):
@@ -37,7 +47,15 @@ class IntegrationEndpoint(models.Model):
     _check_company_auto = True
 
     _approval_guarded = ("url", "system_id", "company_id")
-    _approval_protected = ("state", "approved_mode", "disabled_reason", "disabled_at", "configuration_streak")
+    _approval_protected = (
+        "state",
+        "approved_mode",
+        "disabled_reason",
+        "disabled_at",
+        "configuration_streak",
+        "trouble",
+        "trouble_since",
+    )
 
     name = fields.Char(required=True, tracking=True)
     company_id = fields.Many2one(
@@ -101,6 +119,12 @@ class IntegrationEndpoint(models.Model):
     configuration_streak = fields.Integer(
         copy=False, readonly=True, help="Failures in a row that only a change of configuration mends."
     )
+    trouble_since = fields.Datetime(
+        copy=False, readonly=True, help="Since when it has not received as it should; its owner was told then."
+    )
+    trouble = fields.Selection(TROUBLES, copy=False, readonly=True)
+    breaker_ids = fields.Many2many("integration.breaker", compute="_compute_breakers", string="Circuit breakers")
+    breaker_open = fields.Boolean(compute="_compute_breakers", help="It is not asked at present, but for probes.")
     active_key_count = fields.Integer(compute="_compute_active_key_count")
     egress_problem = fields.Char(compute="_compute_egress", help="Why the egress guard would refuse the address.")
     can_allow = fields.Boolean(compute="_compute_egress")
@@ -125,6 +149,15 @@ class IntegrationEndpoint(models.Model):
         now = fields.Datetime.now()
         for endpoint in self:
             endpoint.active_key_count = sum(key._is_valid_at(now) for key in endpoint.credential_ids)
+
+    @api.depends("url", "state")
+    def _compute_breakers(self):
+        names = {endpoint: [endpoint_key(endpoint.id), origin_key(endpoint.url)] for endpoint in self}
+        wanted = [name for own in names.values() for name in own]
+        found = self.env["integration.breaker"].search([("name", "in", wanted)])
+        for endpoint in self:
+            endpoint.breaker_ids = found.filtered(lambda b, own=names[endpoint]: b.name in own)
+            endpoint.breaker_open = any(breaker.state != "closed" for breaker in endpoint.breaker_ids)
 
     @api.depends("url")
     def _compute_egress(self):
@@ -280,8 +313,8 @@ class IntegrationEndpoint(models.Model):
             resumed._activate()
             self.env["integration.audit"]._record("endpoint.resume", endpoint)
             if was_disabled:
-                resumed.activity_unlink([ALERT])
                 endpoint._emit_event(RECOVERED)
+            resumed._end_trouble()
         return True
 
     def _activate(self):
@@ -296,7 +329,7 @@ class IntegrationEndpoint(models.Model):
                 {"state": "disabled", "disabled_reason": reason, "disabled_at": fields.Datetime.now()}
             )
             self.env["integration.audit"]._record("endpoint.disable", endpoint, reason=reason)
-            endpoint._alert(reason)
+            endpoint._begin_trouble(reason)
             endpoint._emit_event(DISABLED)
 
     def _note_results(self, results):
@@ -313,6 +346,9 @@ class IntegrationEndpoint(models.Model):
         real = [result for result in results if not result.extra.is_test]
         if self.configuration_streak or any(result.outcome == "configuration" for result in real):
             self._count_configuration_failures(real)
+        dead = next((result for result in real if result.state == "dead"), None)
+        if dead:
+            self._begin_trouble("dead_letters")
 
     def _count_configuration_failures(self, results):
         # FOR UPDATE: processes that count the same endpoint at once take turns
@@ -332,24 +368,102 @@ class IntegrationEndpoint(models.Model):
         """Return the endpoint such that the events it emits name the event whose delivery led to them."""
         return self.with_context(integration_cause_event_id=result.claimed.event_id)
 
-    def _alert(self, reason):
-        label = dict(self._fields["disabled_reason"]._description_selection(self.env))[reason]
-        self._ask_owner(
-            self.env._("%s no longer receives", self.name),
-            self.env._(
-                "%s. Its events wait and nothing is lost. Look at the last attempts, mend the cause with the receiver, "
-                "then press Resume.",
-                label,
-            ),
-        )
+    # -- trouble: one word when it begins, one when it is over ---------------------------------------------------------
+
+    @api.model
+    def _begin_trouble_of(self, breaker_names):
+        """Tell the owners of the active endpoints that stand behind breakers which have just opened."""
+        if not breaker_names:
+            return
+        opened = set(breaker_names)
+        for endpoint in self.search([("state", "=", "active")]):
+            if endpoint_key(endpoint.id) in opened:
+                endpoint._begin_trouble("breaker")
+            elif origin_key(endpoint.url) in opened:
+                endpoint._begin_trouble("origin")
+
+    def _begin_trouble(self, code):
+        """Note that something is wrong from now on; the owner is told once, however much follows from it.
+
+        What only a person can mend is said again when it comes on top of what might have passed by itself.
+        """
+        for endpoint in self:
+            endpoint._lock_row()
+            known = endpoint.trouble
+            worse = known in ("breaker", "origin", "dead_letters") and code in ("gone", "configuration")
+            if known and not worse:
+                continue
+            endpoint._approving().write(
+                {"trouble": code, "trouble_since": endpoint.trouble_since or fields.Datetime.now()}
+            )
+            endpoint.activity_unlink([ALERT])
+            endpoint._ask_owner(*endpoint._trouble_words(code))
+
+    def _trouble_words(self, code):
+        label = dict(self._fields["trouble"]._description_selection(self.env))[code]
+        match code:
+            case "gone" | "configuration":
+                advice = self.env._(
+                    "Its events wait and nothing is lost. Look at the last attempts, mend the cause with the receiver, "
+                    "then press Resume."
+                )
+            case "dead_letters":
+                advice = self.env._("Look at the dead letters, settle them with the receiver, then retry or skip them.")
+            case _:
+                advice = self.env._(
+                    "Its events wait and nothing is lost. A probe goes out every now and then, and what waits follows "
+                    "as soon as one is answered. Ask the receiver's operators when that takes long."
+                )
+        return self.env._("%s no longer receives as it should", self.name), f"{label}. {advice}"
+
+    def _end_trouble(self):
+        """Tell the owner that it is over, if it is."""
+        for endpoint in self.filtered("trouble_since"):
+            endpoint._lock_row()
+            if not endpoint.trouble_since or endpoint.state != "active" or endpoint.breaker_open:
+                continue
+            if endpoint._has_dead_letters():
+                # What is left of it needs a person, who has been told.
+                endpoint._approving().trouble = "dead_letters"
+                continue
+            since = endpoint.trouble_since
+            endpoint._approving().write({"trouble": False, "trouble_since": False})
+            endpoint.activity_unlink([ALERT])
+            endpoint.message_notify(
+                partner_ids=endpoint._owner().partner_id.ids,
+                subject=self.env._("%s receives again", endpoint.name),
+                body=self.env._("The trouble that began at %s UTC is over. Nobody need do anything.", since),
+            )
+
+    def _has_dead_letters(self):
+        dead = [("subscription_id", "in", self.subscription_ids.ids), ("dead_since", "!=", False)]
+        return bool(self.env["integration.delivery"].search_count(dead, limit=1))
+
+    def _lock_row(self):
+        # FOR UPDATE: of several processes that notice the same, one tells
+        self.env.cr.execute("SELECT 1 FROM integration_endpoint WHERE id = %s FOR UPDATE", (self.id,))
+        self.invalidate_recordset(["trouble", "trouble_since", "breaker_ids", "breaker_open"])
+
+    def action_probe(self):
+        """Ask the receiver again now, instead of when the breaker would: one delivery shows whether it is back."""
+        for endpoint in self:
+            endpoint._as_operator()
+            # sudo: a breaker is the engine's; this method has checked the operator's right
+            endpoint.breaker_ids.sudo()._hasten()
+            self.env["integration.audit"]._record("endpoint.probe", endpoint)
+        return True
 
     def _ask_owner(self, summary, note):
         """Put one activity on the desk of the owner, or of an administrator when the owner can no longer see it."""
         self.ensure_one()
+        self.activity_schedule(ALERT, user_id=self._owner().id, summary=summary, note=note)
+
+    def _owner(self):
+        """Return the owner, or an administrator when the owner can no longer see this endpoint."""
         owner = self.owner_id
-        if not (owner.active and self.with_user(owner).has_access("read")):
-            owner = self.env["res.users"].browse(sorted(self._approval_approvers())[:1])
-        self.activity_schedule(ALERT, user_id=owner.id, summary=summary, note=note)
+        if owner.active and self.with_user(owner).has_access("read"):
+            return owner
+        return self.env["res.users"].browse(sorted(self._approval_approvers())[:1])
 
     @api.autovacuum
     def _ask_about_held_work(self):

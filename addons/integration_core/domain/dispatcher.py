@@ -4,41 +4,60 @@ The engine's loop puts tries here in batches; each thread takes the next one tha
 for the loop. Within a lane the channels take turns. Nothing here knows Odoo or a database.
 """
 
+from __future__ import annotations
+
 import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
-from ..domain.capacity import LANES, Occupancy
-from .claims import Claimed, Result
+from .capacity import LANES, Occupancy
 
-IDLE_THREAD = 30.0
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+IDLE_THREAD_S: Final = 30.0
 """Seconds after which a thread that found nothing to do ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """A claimed delivery with all that is needed to try it once."""
+@dataclass(frozen=True)
+class Try(Generic[Item, Result]):
+    """One try that is ready: what it is about, where it belongs, and the job that carries it out.
 
-    claimed: Claimed
+    ``ready_at`` is when it was queued (seconds of the monotonic clock).
+    """
+
+    item: Item
     channel: int
+    lane: int
     job: Callable[[], Result]
     ready_at: float
 
 
-class Dispatcher:
-    """Hands prepared tries to threads, within what :class:`~..domain.capacity.Occupancy` allows."""
+class Dispatcher(Generic[Item, Result]):
+    """Hands prepared tries to threads, within what :class:`.capacity.Occupancy` allows."""
 
-    def __init__(self, concurrency: int, run: Callable[[Try], Result], poke: Callable[[], None]) -> None:
-        """Take how many threads there may be, what a thread does with a try, and whom to poke when one ended."""
+    def __init__(
+        self,
+        concurrency: int,
+        run: Callable[[Try[Item, Result]], Result],
+        *,
+        reached: Callable[[Result], bool],
+        poke: Callable[[], None],
+    ) -> None:
+        """Take how many threads there may be and what a thread does with a try; ``run`` must not raise.
+
+        ``reached`` tells from a result whether the other side answered; ``poke`` is called when there are new results.
+        """
         self._occupancy = Occupancy(concurrency)
-        self._run, self._poke = run, poke
+        self._run, self._reached, self._poke = run, reached, poke
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._lanes: list[dict[int, deque[Try]]] = [{} for _ in range(LANES)]
-        self._results: list[tuple[Try, Result]] = []
+        self._lanes: list[dict[int, deque[Try[Item, Result]]]] = [{} for _ in range(LANES)]
+        self._results: list[Result] = []
         self._tickets = itertools.count(1)
         self._queued = self._threads = self._idle = 0
         self._closed = False
@@ -70,24 +89,24 @@ class Dispatcher:
                     counts[channel] = counts.get(channel, 0) + len(tries)
             return counts
 
-    def put(self, tries: Iterable[Try]) -> None:
+    def put(self, tries: Iterable[Try[Item, Result]]) -> None:
         """Queue tries; threads begin with them at once."""
         with self._lock:
             for one in tries:
-                self._lanes[one.claimed.lane].setdefault(one.channel, deque()).append(one)
+                self._lanes[one.lane].setdefault(one.channel, deque()).append(one)
                 self._queued += 1
             self._hire()
 
-    def take_back(self, unwanted: Callable[[Try], bool]) -> list[Claimed]:
-        """Remove the queued tries that are ``unwanted`` and return their deliveries."""
-        removed: list[Claimed] = []
+    def take_back(self, unwanted: Callable[[Try[Item, Result]], bool]) -> list[Item]:
+        """Remove the queued tries that are ``unwanted`` and return what they are about."""
+        removed: list[Item] = []
         with self._lock:
             for lane in self._lanes:
                 for channel, tries in list(lane.items()):
-                    gone = [one for one in tries if unwanted(one)]
-                    if gone:
-                        removed += [one.claimed for one in gone]
-                        left = deque(one for one in tries if one not in gone)
+                    left = deque(one for one in tries if not unwanted(one))
+                    if len(left) < len(tries):
+                        kept = {id(one) for one in left}
+                        removed += [one.item for one in tries if id(one) not in kept]
                         lane[channel] = left
                         if not left:
                             del lane[channel]
@@ -98,7 +117,7 @@ class Dispatcher:
         """Return what ended since this was last asked."""
         with self._lock:
             done, self._results = self._results, []
-        return [result for _one, result in done]
+        return done
 
     def close(self) -> None:
         """Let every thread end after what it is doing."""
@@ -130,19 +149,18 @@ class Dispatcher:
         while (one := self._next()) is not None:
             self._carry_out(*one)
 
-    def _carry_out(self, one: Try, ticket: int) -> None:
+    def _carry_out(self, one: Try[Item, Result], ticket: int) -> None:
         result = self._run(one)
         with self._lock:
-            reached = result.outcome != "retry" or result.status_code is not None
-            self._occupancy.end(one.channel, one.claimed.lane, ticket, reached=reached)
-            self._results.append((one, result))
+            self._occupancy.end(one.channel, one.lane, ticket, reached=self._reached(result))
+            self._results.append(result)
             first = len(self._results) == 1
             if self._queued and self._idle and self._occupancy.channel(one.channel).free() > 1:
                 self._work.notify()  # this thread takes one itself; the channel has just earned another
         if first:
             self._poke()
 
-    def _next(self) -> tuple[Try, int] | None:
+    def _next(self) -> tuple[Try[Item, Result], int] | None:
         with self._lock:
             while True:
                 found = self._pick(time.monotonic())
@@ -155,11 +173,11 @@ class Dispatcher:
     def _wait(self) -> bool:
         self._idle += 1
         try:
-            return self._work.wait(IDLE_THREAD)
+            return self._work.wait(IDLE_THREAD_S)
         finally:
             self._idle -= 1
 
-    def _pick(self, now: float) -> tuple[Try, int] | None:
+    def _pick(self, now: float) -> tuple[Try[Item, Result], int] | None:
         for rank, lane in enumerate(self._lanes):
             if not lane or not self._occupancy.lane_is_open(rank):
                 continue
@@ -169,8 +187,13 @@ class Dispatcher:
         return None
 
     def _begin(
-        self, lane: dict[int, deque[Try]], channel: int, tries: deque[Try], rank: int, now: float
-    ) -> tuple[Try, int]:
+        self,
+        lane: dict[int, deque[Try[Item, Result]]],
+        channel: int,
+        tries: deque[Try[Item, Result]],
+        rank: int,
+        now: float,
+    ) -> tuple[Try[Item, Result], int]:
         one = tries.popleft()
         # The channel goes to the end of its lane: the others come first now.
         del lane[channel]

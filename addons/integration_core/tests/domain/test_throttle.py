@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration_outbound.domain.throttle import TokenBucket
+from integration_core.domain.throttle import TokenBucket
 
 RATES = st.floats(0.5, 60_000)
 SHARES = st.integers(1, 40).map(lambda processes: 1 / processes)

@@ -1,0 +1,83 @@
+"""Shares of an engine process: lanes keep their reserve, channels their cap, and what hangs costs others nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integration_core.domain.capacity import FIRST_WINDOW, SLOW_AFTER_S, Channel, Occupancy, lane_limits
+
+
+def begin_all(occupancy: Occupancy, wishes: list[tuple[int, int]], now: float = 0.0) -> list[tuple[int, int, int]]:
+    """Begin whatever may begin; return (channel, lane, ticket) of those that did."""
+    begun = []
+    for ticket, (channel, lane) in enumerate(wishes):
+        if occupancy.may_begin(channel, lane, now):
+            occupancy.begin(channel, lane, ticket, now)
+            begun.append((channel, lane, ticket))
+    return begun
+
+
+def test_less_critical_lanes_leave_a_reserve():
+    occupancy = Occupancy(10)
+    occupancy.set_caps(dict.fromkeys(range(100), 1))
+    assert len(begin_all(occupancy, [(channel, 2) for channel in range(20)])) == 5
+    assert len(begin_all(occupancy, [(channel, 1) for channel in range(20, 40)])) == 3
+    assert len(begin_all(occupancy, [(channel, 0) for channel in range(40, 60)])) == 2
+
+
+def test_a_process_of_one_serves_every_lane():
+    assert lane_limits(1) == (1, 1, 1)
+    with pytest.raises(ValueError, match="at a time"):
+        lane_limits(0)
+
+
+def test_a_channel_earns_its_cap():
+    channel = Channel(cap=8)
+    assert channel.free() == FIRST_WINDOW
+    for _success in range(20):
+        channel.note(reached=True)
+    assert channel.free() == 8
+    channel.note(reached=False)
+    assert channel.free() == FIRST_WINDOW
+
+
+def test_channels_that_hang_leave_half_of_the_process():
+    occupancy = Occupancy(10)
+    occupancy.set_caps(dict.fromkeys(range(50), 2))
+    hanging = begin_all(occupancy, [(channel, 0) for channel in range(5)])
+    assert len(hanging) == 5
+    later = SLOW_AFTER_S + 0.1
+    assert not occupancy.may_begin(0, 0, later)
+    assert occupancy.may_begin(9, 0, later)
+
+
+@given(
+    st.integers(1, 40),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.booleans(), st.booleans()), max_size=120),
+)
+def test_neither_caps_nor_lanes_are_ever_exceeded(concurrency, steps):
+    occupancy, caps = Occupancy(concurrency), {channel: channel + 1 for channel in range(6)}
+    occupancy.set_caps(caps)
+    limits, under_way = lane_limits(concurrency), []
+    for ticket, (channel, lane, ends, reached) in enumerate(steps):
+        if ends and under_way:
+            occupancy.end(*under_way.pop(0), reached=reached)
+        elif occupancy.may_begin(channel, lane, float(ticket)):
+            occupancy.begin(channel, lane, ticket, float(ticket))
+            under_way.append((channel, lane, ticket))
+        for low in range(3):
+            assert sum(one[1] >= low for one in under_way) <= limits[low]
+        for key, cap in caps.items():
+            assert sum(one[0] == key for one in under_way) <= cap
+        assert occupancy.total == len(under_way)
+
+
+@given(st.integers(1, 30))
+def test_whatever_ended_leaves_room_again(concurrency):
+    occupancy = Occupancy(concurrency)
+    occupancy.set_caps({1: 64})
+    begun = begin_all(occupancy, [(1, 0)] * 64)
+    for one in begun:
+        occupancy.end(*one, reached=True)
+    assert occupancy.total == 0
+    assert occupancy.may_begin(1, 2, 0.0)
