@@ -22,7 +22,8 @@ def begin_read_committed(cr: BaseCursor) -> None:
     if not is_real(cr):
         return  # a test cursor shares one long transaction, whose isolation can no longer change
     cr.rollback()
-    cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    # Compiling a statement takes longer than any statement of these transactions may.
+    cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off")
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from datetime import datetime
 from odoo.sql_db import BaseCursor
 from odoo.tools import SQL
 
-from ..tools import utc_now
+from ..tools import is_real, utc_now
 
 POISON_CRASHES = 3
 """Three dead processes on one delivery make it poison."""
@@ -106,12 +106,14 @@ class Stored:
     freed: frozenset[tuple[int, str]]
 
 
-_CLAIM = """
+_SETTINGS = """
     -- Statistics of a table that was empty a moment ago would choose to read all of it; the indexes are always right.
     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     -- A lease that a crash of PostgreSQL forgets is no loss: the delivery is simply free again.
     SET LOCAL synchronous_commit = off;
+"""
+_CLAIM = """
     WITH place AS (
         SELECT * FROM unnest(%(subscriptions)s::int[], %(channels)s::int[], %(lanes)s::smallint[],
                              %(tiers)s::smallint[], %(free)s::int[], %(since)s::timestamp[])
@@ -157,7 +159,8 @@ def claim(
     if not places or limit <= 0:
         return []
     cr.execute(
-        _CLAIM,
+        # A test's cursor shares one long transaction, for whose other statements these settings are not meant.
+        (_SETTINGS if is_real(cr) else "") + _CLAIM,
         {
             "subscriptions": [place.subscription_id for place in places],
             "channels": [place.channel for place in places],
