@@ -37,7 +37,11 @@ class TestOrder(IntegrationCase):
 
     def _accepted(self, encounter, key):
         event = self.post(ADMITTED, {**DATA, "encounter": encounter})[1]
-        self.env.cr.execute("UPDATE integration_due SET order_key = %s WHERE event_id = %s", (key, event.id))
+        if key:
+            self.env.cr.execute(
+                "UPDATE integration_due SET order_key = %s, tier = %s WHERE event_id = %s",
+                (key, claims.UNPOSITIONED, event.id),
+            )
         return event
 
     def tiers(self, deliveries):

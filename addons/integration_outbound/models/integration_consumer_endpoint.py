@@ -268,9 +268,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         for endpoint in endpoints.browse(sorted(by_endpoint)).exists():
             endpoint._note_results(by_endpoint[endpoint.id])
         endpoints._begin_trouble_of(opened)
-        endpoints.browse(sorted(by_endpoint)).exists().filtered(
-            lambda endpoint: endpoint.trouble in ("breaker", "origin")
-        )._end_trouble()
+        endpoints.browse(sorted(by_endpoint)).exists()._end_trouble()
 
     def _end_probes(self, by_endpoint):
         book = book_of(self.env.cr.dbname)

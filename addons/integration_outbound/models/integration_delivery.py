@@ -53,7 +53,7 @@ class IntegrationDelivery(models.Model):
             SQL(
                 """
                 SELECT s.id, p.id, p.url, p.concurrency, p.rate_per_minute,
-                       p.configuration_streak > 0 OR p.trouble IN ('breaker', 'origin')
+                       p.configuration_streak > 0 OR p.trouble_since IS NOT NULL
                        OR EXISTS (SELECT 1 FROM integration_breaker_sample b
                                    WHERE b.name = 'endpoint:' || p.id AND b.at > %s - interval '5 minutes')
                   FROM integration_subscription s
@@ -130,20 +130,6 @@ class IntegrationDelivery(models.Model):
                     own = endpoint_key(delivery.endpoint_id.id) in shut
                     codes[delivery.id] = "breaker_open" if own else "origin_unreachable"
         return codes
-
-    # -- what people do ----------------------------------------------------------------------------------------------
-
-    def _retry(self, reason):
-        result = super()._retry(reason)
-        # sudo: the endpoint's owner is told that it is over, whoever settled it
-        self.subscription_id.endpoint_id.sudo()._end_trouble()
-        return result
-
-    def _skip(self, reason):
-        result = super()._skip(reason)
-        # sudo: as in _retry
-        self.subscription_id.endpoint_id.sudo()._end_trouble()
-        return result
 
     # -- test events -------------------------------------------------------------------------------------------------
 

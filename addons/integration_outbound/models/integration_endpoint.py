@@ -24,7 +24,6 @@ TROUBLES = [
     ("origin", "The receiver's host cannot be reached"),
     ("gone", "The receiver says that it is gone for good"),
     ("configuration", "Three failures in a row that need a change"),
-    ("dead_letters", "It has dead letters"),
 ]
 """Why an endpoint does not receive as it should. Its owner is told once when that begins and once when it is over."""
 
@@ -346,9 +345,6 @@ class IntegrationEndpoint(models.Model):
         real = [result for result in results if not result.extra.is_test]
         if self.configuration_streak or any(result.outcome == "configuration" for result in real):
             self._count_configuration_failures(real)
-        dead = next((result for result in real if result.state == "dead"), None)
-        if dead:
-            self._begin_trouble("dead_letters")
 
     def _count_configuration_failures(self, results):
         # FOR UPDATE: processes that count the same endpoint at once take turns
@@ -390,7 +386,7 @@ class IntegrationEndpoint(models.Model):
         for endpoint in self:
             endpoint._lock_row()
             known = endpoint.trouble
-            worse = known in ("breaker", "origin", "dead_letters") and code in ("gone", "configuration")
+            worse = known in ("breaker", "origin") and code in ("gone", "configuration")
             if known and not worse:
                 continue
             endpoint._approving().write(
@@ -407,8 +403,6 @@ class IntegrationEndpoint(models.Model):
                     "Its events wait and nothing is lost. Look at the last attempts, mend the cause with the receiver, "
                     "then press Resume."
                 )
-            case "dead_letters":
-                advice = self.env._("Look at the dead letters, settle them with the receiver, then retry or skip them.")
             case _:
                 advice = self.env._(
                     "Its events wait and nothing is lost. A probe goes out every now and then, and what waits follows "
@@ -422,10 +416,6 @@ class IntegrationEndpoint(models.Model):
             endpoint._lock_row()
             if not endpoint.trouble_since or endpoint.state != "active" or endpoint.breaker_open:
                 continue
-            if endpoint._has_dead_letters():
-                # What is left of it needs a person, who has been told.
-                endpoint._approving().trouble = "dead_letters"
-                continue
             since = endpoint.trouble_since
             endpoint._approving().write({"trouble": False, "trouble_since": False})
             endpoint.activity_unlink([ALERT])
@@ -434,10 +424,6 @@ class IntegrationEndpoint(models.Model):
                 subject=self.env._("%s receives again", endpoint.name),
                 body=self.env._("The trouble that began at %s UTC is over. Nobody need do anything.", since),
             )
-
-    def _has_dead_letters(self):
-        dead = [("subscription_id", "in", self.subscription_ids.ids), ("dead_since", "!=", False)]
-        return bool(self.env["integration.delivery"].search_count(dead, limit=1))
 
     def _lock_row(self):
         # FOR UPDATE: of several processes that notice the same, one tells

@@ -29,7 +29,12 @@ class TestBreaker(OutboundCase):
 
     def told(self):
         return self.env["mail.message"].search(
-            [("model", "=", self.endpoint._name), ("res_id", "=", self.endpoint.id), ("subject", "!=", False)]
+            [
+                ("model", "=", self.endpoint._name),
+                ("res_id", "=", self.endpoint.id),
+                ("message_type", "=", "user_notification"),
+                ("subject", "=", f"{self.endpoint.name} receives again"),
+            ]
         )
 
     def test_ten_failures_open_it_and_what_follows_waits_without_an_attempt(self):

@@ -25,6 +25,10 @@ class TestOutcomes(OutboundCase):
 
         self.patch(consumer, "_after", recorded)
 
+    def forget_failures(self):
+        """What failed before shall not open a breaker: this is about one answer at a time."""
+        self.env.cr.execute("DELETE FROM integration_breaker_sample")
+
     def assert_wait(self, low, high):
         """The last event's result asked for a next try within these seconds."""
         last = max(self.results, key=lambda result: result.claimed.event_id)
@@ -47,6 +51,7 @@ class TestOutcomes(OutboundCase):
     def test_temporary_failures_are_retried_on_the_schedule(self):
         for status in (408, 425, 429, 500, 502, 503, 504):
             with self.subTest(status=status):
+                self.forget_failures()
                 delivery = self.assert_outcome(Answer(status), "waiting", "retry", f"http_{status}")
                 self.assert_wait(60, 66)
                 self.assertGreater(delivery.due_at, delivery.attempt_ids.started_at + timedelta(seconds=60))
@@ -98,6 +103,7 @@ class TestOutcomes(OutboundCase):
             ("-5", 60, 66),
         ):
             with self.subTest(hint=hint):
+                self.forget_failures()
                 self.assert_outcome(Answer(503, {"Retry-After": hint}), "waiting", "retry", "http_503")
                 self.assert_wait(low, high)
 
