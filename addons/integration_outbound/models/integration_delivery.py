@@ -1,6 +1,7 @@
 import json
 
 from odoo import api, fields, models
+from odoo.addons.integration_core.domain import errors
 from odoo.tools import SQL
 
 
@@ -91,4 +92,5 @@ class IntegrationDelivery(models.Model):
             )
         if not attempt:
             return self.error_detail or self.env._("It leaves within seconds.")
-        return f"{self.error_detail or ''} ({self.error_code})".strip()
+        row = errors.explain(self.error_code)
+        return f"{self._in_words(row.happened)} {self._in_words(row.action)} ({self.error_code})"
