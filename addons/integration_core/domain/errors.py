@@ -285,7 +285,7 @@ _NEVER_SENT: Final = (
     Explanation(
         "neutralized",
         _("This is a copy of the database"),
-        _("This database is a copy and sends nothing: what waited for endpoints was given up. The original delivers it."),
+        _("A copy of a database sends nothing: what waited for endpoints was given up here. The original delivers it."),
         Turn.NOBODY,
         GIVEN_UP,
     ),
@@ -572,11 +572,15 @@ Each delivery that does not get through carries one of these codes, and its form
 what happened, what is affected (how many, since when, and how much money for those who may see it), whose turn it is,
 and the button.
 
-The last column says what happens while the delivery waits. *Tried again*: the engine repeats it on its schedule, and
-until that is used up it is nobody's turn ("{TRIED_AGAIN}").
-*Held*: it spends no attempts and the row holds as long as it waits. *No*: it is a dead letter at once. A dead letter that
-was skipped is nobody's turn ("{GIVEN_UP}"). Codes are stable: filter and
-count by them.
+The last column says what holds while the delivery waits:
+
+- *tried again*: the engine repeats it on its schedule, and the form says
+  "{TRIED_AGAIN}"
+- *held*: it spends no attempts, and the row holds as long as it waits;
+- *no*: it does not wait, it is a dead letter at once.
+
+A dead letter that was skipped says "{GIVEN_UP}"
+Codes are stable: filter and count by them.
 
 This page is made from the table in the code; a test compares the two:
 

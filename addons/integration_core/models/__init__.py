@@ -17,7 +17,9 @@ from . import integration_emitter_mixin
 from . import integration_replay
 from . import integration_delivery
 from . import integration_attempt
+from . import integration_delivery_explained
 from . import integration_heartbeat
+from . import integration_heartbeat_freshness
 from . import integration_handler
 from . import integration_consumer
 from . import integration_engine

@@ -2,6 +2,7 @@ import json
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import errors
+from odoo.addons.integration_core.tools import in_words
 from odoo.tools import SQL
 
 
@@ -93,4 +94,4 @@ class IntegrationDelivery(models.Model):
         if not attempt:
             return self.error_detail or self.env._("It leaves within seconds.")
         row = errors.explain(self.error_code)
-        return f"{self._in_words(row.happened)} {self._in_words(row.action)} ({self.error_code})"
+        return f"{in_words(self.env, row.happened)} {in_words(self.env, row.action)} ({self.error_code})"

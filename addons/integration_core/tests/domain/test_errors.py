@@ -1,5 +1,6 @@
 """The table of error codes: complete, in whole sentences, each said once, and the same as the page in the docs."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_what_was_given_up_is_nobodys_turn(row):
     gone = row.given_up()
     assert (gone.turn, gone.button, gone.action) == (Turn.NOBODY, Button.NONE, errors.GIVEN_UP)
     assert (gone.code, gone.title, gone.happened) == (row.code, row.title, row.happened)
+
+
+def test_every_text_is_marked_for_the_translators():
+    tree = ast.parse(Path(errors.__file__).read_text(encoding="utf-8"))
+    marked = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_"
+    }
+    texts = {errors.TRIED_AGAIN, errors.GIVEN_UP, *(turn.label for turn in Turn)}
+    texts |= {text for row in CATALOGUE.values() for text in (row.title, row.happened, row.action)}
+    assert texts - marked == set()
 
 
 def test_titles_tell_the_rows_apart():
