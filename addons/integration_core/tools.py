@@ -76,7 +76,7 @@ def age_in_words(env: Environment, moment: datetime | None) -> str:
 
 
 def money_in_words(env: Environment, amounts: Mapping[str | None, Decimal]) -> list[str]:
-    """Return {currency code: amount} as texts in the user's language, one per code; amounts without one are left out."""
+    """Return {currency code: amount} as texts in the user's language, one per code; what has no code is left out."""
     known = env["res.currency"].with_context(active_test=False).search([])
     currencies = {currency.name: currency for currency in known}
     return [
