@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-
-# pylint: disable=prefer-env-translation  (there is no env here: what is marked is looked up on the screen's side)
+# pylint: disable=prefer-env-translation; there is no env here, the screens look the marked texts up
 
 
 def _(text: str) -> str:
