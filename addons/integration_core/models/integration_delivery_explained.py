@@ -110,7 +110,7 @@ class IntegrationDelivery(models.Model):
             "%(what)s of “%(subscription)s”, the oldest since %(since)s (%(age)s)",
             what=", ".join(self._counts_in_words(counts)),
             subscription=self.subscription_id.name,
-            since=format_datetime(self.env, min(since)),
+            since=format_datetime(self.env, min(since), dt_format="short"),
             age=tools.age_in_words(self.env, min(since)),
         )
 
