@@ -24,6 +24,7 @@ class IntegrationDelivery(models.Model):
     whose_turn = fields.Char(compute="_compute_explanation")
     next_action = fields.Char(compute="_compute_explanation")
     next_button = fields.Char(compute="_compute_explanation")
+    is_held = fields.Boolean(compute="_compute_explanation", help="It waits without being tried.")
     affected = fields.Char("What is affected", compute="_compute_affected")
     affected_amount = fields.Char(
         "Money at risk", compute="_compute_affected_amount", groups="integration_core.group_finance_viewer"
@@ -62,7 +63,7 @@ class IntegrationDelivery(models.Model):
         """Return who has the role here, where there is one: a dead letter has an owner of its own beside it."""
         self.ensure_one()
         known = turn is not Turn.NOBODY and self.state != "dead"
-        return self.subscription_id.owner_id if known else self.env["res.users"]
+        return self.subscription_id.owner_id.filtered("active") if known else self.env["res.users"]
 
     @api.depends("state", "error_code", "subscription_id.state", "subscription_id.owner_id")
     def _compute_explanation(self):
@@ -74,6 +75,7 @@ class IntegrationDelivery(models.Model):
             delivery.whose_turn = row and delivery._turn_in_words(row.turn)
             delivery.next_action = row and tools.in_words(self.env, row.action)
             delivery.next_button = row and row.button.value
+            delivery.is_held = bool(row) and row.held
 
     # -- what is affected
     # --------------------------------------------------------------------------------------------------------------
@@ -106,13 +108,15 @@ class IntegrationDelivery(models.Model):
             since += [oldest] if oldest else []
         if not since:
             return False
-        return self.env._(
-            "%(what)s of “%(subscription)s”, the oldest since %(since)s (%(age)s)",
-            what=", ".join(self._counts_in_words(counts)),
-            subscription=self.subscription_id.name,
-            since=format_datetime(self.env, min(since), dt_format="short"),
-            age=tools.age_in_words(self.env, min(since)),
-        )
+        words = {
+            "what": ", ".join(self._counts_in_words(counts)),
+            "subscription": self.subscription_id.name,
+            "since": format_datetime(self.env, min(since), dt_format="short"),
+            "age": tools.age_in_words(self.env, min(since)),
+        }
+        if sum(counts.values()) == 1:
+            return self.env._("%(what)s of “%(subscription)s”, since %(since)s (%(age)s)", **words)
+        return self.env._("%(what)s of “%(subscription)s”, the oldest since %(since)s (%(age)s)", **words)
 
     def _counts_in_words(self, counts):
         dead, waiting = counts.get("dead"), counts.get("waiting")
