@@ -4,6 +4,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools.safe_eval import safe_eval
 from odoo.tools.translate import code_translations
 
 from ..domain.errors import CATALOGUE, GIVEN_UP, TRIED_AGAIN, explain
@@ -123,7 +124,7 @@ class TestExplained(HandledCase):
         theirs = self.one("dead", "handler_failed")
         self.env.cr.execute("UPDATE integration_delivery SET company_id = %s WHERE id = %s", (other.id, theirs.id))
         self.env.invalidate_all()
-        self.assertIn("1 dead letter of", delivery.affected)
+        self.assertIn("1 dead letter of “Handled”, since ", delivery.affected)
 
     # -- money --------------------------------------------------------------------------------------------------------
 
@@ -168,6 +169,23 @@ class TestExplained(HandledCase):
         self.subscription.action_pause()
         self.assertEqual(self.one("waiting", None).whose_turn, "Integration operator (Ann Swers)")
         self.assertEqual(self.one("dead", "handler_failed").whose_turn, "Integration administrator")
+
+    def test_the_systems_own_user_answers_to_nobody(self):
+        self.subscription.owner_id = self.env.ref("base.user_root")
+        self.subscription.action_pause()
+        self.assertEqual(self.one("waiting", None).whose_turn, "Integration operator")
+        installed = self.env["integration.subscription"].create(
+            {"name": "Shipped", "handler": RecordingHandler._name, "event_type_ids": self.subscription.event_type_ids.ids}
+        )
+        self.assertFalse(installed.owner_id)
+
+    def test_a_next_attempt_is_promised_only_where_there_is_one(self):
+        arch, _values = self.form_of(self.one("waiting", "no_master_key"), self.operator)
+        [promise] = arch.xpath("//div[@name='explained']//field[@name='due_at']/..")
+        for code, hidden in (("no_master_key", True), ("handler_failed", False)):
+            delivery = self.one("waiting", code)
+            known = {"state": delivery.state, "is_held": delivery.is_held}
+            self.assertEqual(safe_eval(promise.get("invisible"), known), hidden)
 
     def test_a_dead_letter_is_taken_over_and_the_trail_says_so(self):
         delivery = self.one("dead", "handler_failed", owner=self.owner)
