@@ -77,8 +77,13 @@ class TestExplained(HandledCase):
         delivery = self.one("waiting", "handler_failed")
         self.subscription.action_pause()
         self.assert_says(delivery, self.boss, explain("paused"))
-        delivery.with_user(self.boss).action_resume()
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        with self.assertRaises(AccessError):
+            delivery.with_user(viewer).action_resume()
+        delivery.with_user(self.operator).action_resume()
         self.assertEqual((self.subscription.state, delivery.reason_code), ("active", "handler_failed"))
+        trail = self.env["integration.audit"].search([("action", "=", "subscription.resume")])
+        self.assertEqual(trail.user_id, self.operator.id)
 
     def test_the_attempts_say_it_in_words(self):
         delivery = self.one("dead", "handler_failed")
