@@ -19,6 +19,7 @@
         "wizards/integration_reason_wizard_views.xml",
         "wizards/integration_payload_wizard_views.xml",
         "wizards/integration_key_wizard_views.xml",
+        "wizards/integration_assign_wizard_views.xml",
         "views/integration_event_views.xml",
         "views/integration_delivery_views.xml",
         "views/integration_subscription_views.xml",
@@ -27,10 +28,12 @@
         "views/integration_event_type_views.xml",
         "views/integration_approval_views.xml",
         "views/integration_audit_views.xml",
+        "views/integration_heartbeat_views.xml",
         "views/integration_menus.xml",
     ],
     "assets": {
         "web.assets_backend": ["integration_core/static/src/**/*"],
+        "web.assets_tests": ["integration_core/static/tests/tours/**/*"],
     },
     "application": True,
 }

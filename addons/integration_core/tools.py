@@ -1,10 +1,15 @@
-"""Small database helpers that the engine and the gate share."""
+"""Small helpers that the addons share: of the database, and of words on screens."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
 
+from odoo import fields
+from odoo.api import Environment
 from odoo.sql_db import BaseCursor, Cursor
 from odoo.tools import SQL
+from odoo.tools.translate import get_translation
 
 
 def is_real(cr: BaseCursor) -> bool:
@@ -50,3 +55,32 @@ def set_xact_id_column(cr: BaseCursor, table: str) -> None:
             SQL.identifier(table),
         )
     )
+
+
+def in_words(env: Environment, text: str) -> str:
+    """Return a text that a ``domain`` package of integration_core marks for translation, in the user's language."""
+    return get_translation("integration_core", env.lang or "en_US", text, ())
+
+
+def age_in_words(env: Environment, moment: datetime | None) -> str:
+    """Return how long ago ``moment`` (naive UTC) was, in words; an empty string for none."""
+    if not moment:
+        return ""
+    seconds = max(0, int((fields.Datetime.now() - moment).total_seconds()))
+    if seconds < 60:
+        return env._("%s s", seconds)
+    if seconds < 3600:
+        return env._("%s min", seconds // 60)
+    if seconds < 2 * 86400:
+        return env._("%s h", seconds // 3600)
+    return env._("%s days", seconds // 86400)
+
+
+def money_in_words(env: Environment, amounts: Mapping[str | None, Decimal]) -> list[str]:
+    """Return {currency code: amount} as texts in the user's language, one per code; what has no code is left out."""
+    known = env["res.currency"].with_context(active_test=False).search([])
+    currencies = {currency.name: currency for currency in known}
+    return [
+        currencies[code].format(float(amount)) if code in currencies else f"{amount:f} {code}"
+        for code, amount in sorted((code, amount) for code, amount in amounts.items() if code)
+    ]

@@ -88,7 +88,7 @@ class Job:
             duration_ms=round(answer.elapsed * 1000),
             delay=delay or 0.0,
             error_code=None if delivered else verdict.code,
-            error_detail=None if delivered else _detail(answer, verdict),
+            error_detail=_detail(answer),
             status_code=answer.status,
             excerpt=_excerpt(answer.excerpt),
             extra=self._sent(answer, verdict),
@@ -120,9 +120,9 @@ class Job:
         return backoff.next_delay(self.schedule, self.claimed.attempts + 1, retry_after=hint)
 
 
-def _detail(answer: http_sender.Result, verdict: Verdict) -> str:
-    """What happened and what a person can do about it; never the receiver's text."""
-    return " ".join(filter(None, (answer.detail, verdict.remedy))).rstrip(".")[:500]
+def _detail(answer: http_sender.Result) -> str | None:
+    """What the code does not say already about a try without an answer; never the receiver's text."""
+    return answer.detail[:500] if answer.error else None
 
 
 def _excerpt(raw: bytes) -> str | None:

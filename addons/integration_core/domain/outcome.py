@@ -1,11 +1,10 @@
 """What one try of a delivery means: the contract's table of receivers' answers as one function.
 
-Codes (``http_503``, ``timeout``) are stable: operators filter by them, and metrics carry them as labels.
+Codes (``http_503``, ``timeout``) are stable; what a person reads about each is in :mod:`.errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -44,7 +43,7 @@ class TransportError(str, Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a try, why, and what a person can do about it.
+    """The outcome of a try, and why.
 
     ``counts_for_breaker``: whether it is a failure that a later try might not meet. A refusal of this message or this
     sender is an answer, and has rules of its own (the third *configuration* in a row holds the endpoint).
@@ -52,7 +51,6 @@ class Verdict:
 
     outcome: Outcome
     code: str
-    remedy: str
     counts_for_breaker: bool
     honours_retry_after: bool
 
@@ -63,27 +61,6 @@ _RETRY_AFTER_STATUSES: Final = frozenset({429, 503})
 _CONFIGURATION_ERRORS: Final = frozenset(
     {TransportError.TLS_TRUST, TransportError.TLS_NAME, TransportError.EGRESS_REFUSED, TransportError.BAD_URL}
 )
-
-_OUTCOME_REMEDIES: Final[Mapping[Outcome, str]] = {
-    Outcome.DELIVERED: "",
-    Outcome.RETRY: "It is tried again by itself; if it goes on, ask the receiver's operators.",
-    Outcome.CONFIGURATION: "Check the endpoint's address and key with the receiver, then retry.",
-    Outcome.REJECTED: "The receiver refuses this message; settle it with them, then retry or skip it with a reason.",
-    Outcome.GONE: "The receiver says that this address is gone for good; get the new one, then resume the endpoint.",
-}
-_ERROR_REMEDIES: Final[Mapping[TransportError, str]] = {
-    TransportError.TLS_TRUST: "The receiver's certificate is not trusted here; have it renewed or add its authority.",
-    TransportError.TLS_NAME: "The receiver's certificate is for another name; correct the address or the certificate.",
-    TransportError.EGRESS_REFUSED: "The address is not allowed; an administrator can allow its exact host and port.",
-    TransportError.BAD_URL: "The endpoint's address cannot be used; correct it.",
-}
-_STATUS_REMEDIES: Final[Mapping[int, str]] = {
-    401: "The receiver does not accept the signature; exchange the key again, then retry.",
-    403: "The receiver does not allow this sender; settle it with them, then retry.",
-    404: "There is nothing at the endpoint's address; correct it, then retry.",
-    405: "The endpoint's address does not take POST; correct it, then retry.",
-    413: "The message is too large for the receiver; settle it with them, then retry or skip it with a reason.",
-}
 
 
 def judge(*, status: int | None = None, error: str | None = None) -> Verdict:
@@ -96,19 +73,14 @@ def judge(*, status: int | None = None, error: str | None = None) -> Verdict:
     known = error if error in TransportError._value2member_map_ else TransportError.NETWORK.value
     failure = TransportError(known)
     outcome = Outcome.CONFIGURATION if failure in _CONFIGURATION_ERRORS else Outcome.RETRY
-    return _verdict(outcome, failure.value, _ERROR_REMEDIES.get(failure))
+    return _verdict(outcome, failure.value)
 
 
 @lru_cache(maxsize=1024)
 def _judge_status(status: int) -> Verdict:
     if not 200 <= status <= 599:
         return _verdict(Outcome.RETRY, TransportError.BAD_RESPONSE.value)
-    return _verdict(
-        _status_outcome(status),
-        f"http_{status}",
-        _STATUS_REMEDIES.get(status),
-        honours_retry_after=status in _RETRY_AFTER_STATUSES,
-    )
+    return _verdict(_status_outcome(status), f"http_{status}", honours_retry_after=status in _RETRY_AFTER_STATUSES)
 
 
 def _status_outcome(status: int) -> Outcome:
@@ -123,11 +95,10 @@ def _status_outcome(status: int) -> Outcome:
     return Outcome.REJECTED
 
 
-def _verdict(outcome: Outcome, code: str, remedy: str | None = None, *, honours_retry_after: bool = False) -> Verdict:
+def _verdict(outcome: Outcome, code: str, *, honours_retry_after: bool = False) -> Verdict:
     return Verdict(
         outcome=outcome,
         code=code,
-        remedy=_OUTCOME_REMEDIES[outcome] if remedy is None else remedy,
         counts_for_breaker=outcome is Outcome.RETRY,
         honours_retry_after=honours_retry_after,
     )

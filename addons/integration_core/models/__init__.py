@@ -20,6 +20,7 @@ from . import integration_due
 from . import integration_attempt
 from . import integration_delivery_count
 from . import integration_hold
+from . import integration_delivery_explained
 from . import integration_heartbeat
 from . import integration_handler
 from . import integration_consumer

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .. import tools
@@ -47,6 +48,9 @@ class IntegrationDelivery(models.Model):
     lease_owner = fields.Char("In progress at", compute="_compute_queue", help="The engine process that tries it.")
     lease_until = fields.Datetime(compute="_compute_queue")
     hold_code = fields.Char("Held because", compute="_compute_queue", help="Why it is not tried now; empty: it is.")
+    is_open = fields.Boolean(
+        "Open", compute="_compute_queue", search="_search_is_open", help="Waits, or holds what comes after it."
+    )
     error_code = fields.Char("Reason", readonly=True)
     error_detail = fields.Char("Detail", readonly=True)
     dead_since = fields.Datetime(readonly=True)
@@ -89,7 +93,15 @@ class IntegrationDelivery(models.Model):
             row = rows.get(delivery.id)
             delivery.lease_owner = row.lease_owner if row else False
             delivery.lease_until = row.lease_until if row else False
+            delivery.is_open = bool(row)
             delivery.hold_code = reasons.get(delivery.id, False)
+
+    def _search_is_open(self, operator, value):
+        # Through the engine's own small table, however long the history of deliveries is.
+        if operator != "in":
+            return NotImplemented
+        # sudo: the list says where a delivery stands; which of them the user sees is the delivery's own rule
+        return Domain("id", "in" if True in value else "not in", self.env["integration.due"].sudo()._search([]))
 
     def _hold_codes(self, rows):
         """Return {delivery id: error code} of those that are held back now, by a person or by an earlier delivery.

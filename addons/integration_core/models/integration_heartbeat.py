@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -5,6 +7,8 @@ from .. import tools
 from .integration_event_type import LANES
 
 FRESH_SECONDS = 5
+SILENT_AFTER = timedelta(seconds=30)
+"""A process that is awake beats each second; after this long without a beat it has died or hangs."""
 
 
 class IntegrationHeartbeat(models.Model):
@@ -25,6 +29,13 @@ class IntegrationHeartbeat(models.Model):
     )
     started_at = fields.Datetime("Since", required=True, readonly=True)
     last_beat = fields.Datetime(required=True, readonly=True)
+
+    freshness = fields.Selection(
+        [("running", "Running"), ("resting", "Resting until there is work"), ("silent", "No sign of life")],
+        "How it is",
+        compute="_compute_freshness",
+    )
+    age = fields.Char("Since its last beat", compute="_compute_freshness")
 
     _name_uniq = models.UniqueIndex("(name)", "A process has one heartbeat.")
 
@@ -81,3 +92,19 @@ class IntegrationHeartbeat(models.Model):
         return frozenset(
             ranks[lane] for kind, lanes, _state in self._fresh() if kind == "worker" for lane in lanes.split(",")
         )
+
+    # -- for people
+
+    @api.depends("state", "last_beat")
+    def _compute_freshness(self):
+        now = fields.Datetime.now()
+        for beat in self:
+            beat.freshness = beat._freshness(now)
+            beat.age = tools.age_in_words(self.env, beat.last_beat)
+
+    def _freshness(self, now):
+        """Return the word for this process: who said that it sleeps may be silent, who is awake may not."""
+        self.ensure_one()
+        if self.state == "asleep":
+            return "resting"
+        return "running" if now - self.last_beat < SILENT_AFTER else "silent"

@@ -30,7 +30,11 @@ class IntegrationSubscription(models.Model):
     consumer = fields.Selection([("handler", "Handler inside Odoo")], required=True, default="handler")
     handler = fields.Selection(selection="_selection_handler")
     owner_id = fields.Many2one(
-        "res.users", default=lambda self: self.env.user, tracking=True, help="Its dead letters are this person's."
+        "res.users",
+        # What a release installs is nobody's until somebody takes it: the system's own user answers to nobody.
+        default=lambda self: self.env.user.filtered("active"),
+        tracking=True,
+        help="Its dead letters are this person's.",
     )
     state = fields.Selection(
         [("active", "Active"), ("paused", "Paused")], default="active", required=True, tracking=True

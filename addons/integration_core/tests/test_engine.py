@@ -54,6 +54,7 @@ class TestEngine(IntegrationCase):
                 "company_id": False,
                 "event_type_ids": cls.env["integration.event.type"]._named(ADMITTED).ids,
                 "handler": "integration.handler.recording",
+                "owner_id": cls.env.ref("base.user_admin").id,
             }
         )
 

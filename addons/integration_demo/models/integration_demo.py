@@ -29,6 +29,7 @@ class IntegrationDemo(models.AbstractModel):
         secrets = demo._systems(hospital, company)
         demo._receiver(hospital, company, listen_port)
         demo._users(company)
+        demo._owners()
         return secrets
 
     @api.model
@@ -84,3 +85,9 @@ class IntegrationDemo(models.AbstractModel):
                     }
                 )
                 self._name_it(f"user_{login.replace('.', '_')}", user)
+
+    @api.model
+    def _owners(self):
+        """Give every subscription that nobody answers for to the operator."""
+        unowned = self.env["integration.subscription"].search([("owner_id", "=", False)])
+        unowned.owner_id = self._made("user_integration_operator")

@@ -78,9 +78,9 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
         if not roles["operator"]:
             return None
         deliveries = self.env["integration.delivery"]
-        open_ones = Domain("state", "=", "waiting")
-        failing = Domain("state", "=", "waiting") & Domain("attempts", ">", 0)
-        dead = Domain("state", "=", "dead")
+        open_ones = Domain("is_open", "=", True) & Domain("state", "=", "waiting")
+        failing = open_ones & Domain("attempts", ">", 0)
+        dead = Domain("dead_since", "!=", False) & Domain("state", "=", "dead")
         [(waiting, oldest)] = deliveries._read_group(open_ones, [], ["__count", "created_at:min"])
         rows = {}
         for kind, domain, since in (("failing", failing, "created_at:min"), ("dead", dead, "dead_since:min")):

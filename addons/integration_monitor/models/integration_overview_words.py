@@ -1,4 +1,5 @@
-from odoo import api, fields, models
+from odoo import api, models
+from odoo.addons.integration_core import tools
 
 
 class IntegrationOverviewWords(models.AbstractModel):
@@ -10,28 +11,12 @@ class IntegrationOverviewWords(models.AbstractModel):
     @api.model
     def _age(self, moment):
         """Return how long ago ``moment`` (naive UTC) was, in words; an empty string for none."""
-        if not moment:
-            return ""
-        seconds = max(0, int((fields.Datetime.now() - moment).total_seconds()))
-        if seconds < 60:
-            return self.env._("%s s", seconds)
-        if seconds < 3600:
-            return self.env._("%s min", seconds // 60)
-        if seconds < 2 * 86400:
-            return self.env._("%s h", seconds // 3600)
-        return self.env._("%s days", seconds // 86400)
+        return tools.age_in_words(self.env, moment)
 
     @api.model
     def _money(self, amounts):
         """Return {currency code: Decimal} as a list of texts in the user's language; zero amounts stay."""
-        currencies = {
-            currency.name: currency for currency in self.env["res.currency"].with_context(active_test=False).search([])
-        }
-        return [
-            currencies[code].format(float(amount)) if code in currencies else f"{amount:f} {code}"
-            for code, amount in sorted(amounts.items())
-            if code
-        ]
+        return tools.money_in_words(self.env, amounts)
 
     @api.model
     def _open(self, name, model, domain, *, views=("list", "form"), context=None):

@@ -181,6 +181,11 @@ class Breaker:
     due_at: float = math.inf
     probe: int = 0
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether it keeps things waiting, a probe aside."""
+        return self.state is not State.CLOSED
+
 
 def open_(breaker: Breaker, now: float) -> Breaker:
     """Open a closed breaker; one that is open or has a probe out stays as it is, however many workers ask."""

@@ -6,4 +6,5 @@ from . import integration_subscription
 from . import integration_event
 from . import integration_delivery
 from . import integration_engine
+from . import integration_delivery_explained
 from . import integration_consumer_endpoint

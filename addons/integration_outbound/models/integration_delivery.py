@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from odoo import api, fields, models
+from odoo.addons.integration_core.domain import errors
 from odoo.addons.integration_core.engine.plan import Line
-from odoo.addons.integration_core.tools import utc_now
+from odoo.addons.integration_core.tools import in_words, utc_now
 from odoo.tools import SQL
 
 from ..breakers import book_of
@@ -82,7 +83,7 @@ class IntegrationDelivery(models.Model):
         names = {line.channel: {endpoint_key(line.channel), origin_key(url)} - {None} for line, url in lines}
         breakers = self.env["integration.breaker"]
         known = breakers._read(set().union(*names.values()) if names else ())
-        shut = {name for name, one in known.items() if one.state is not breaker.State.CLOSED}
+        shut = {name for name, one in known.items() if one.is_shut}
         if not shut:
             return [line for line, _url in lines]
         now, probing = breakers._now(), {}
@@ -122,14 +123,22 @@ class IntegrationDelivery(models.Model):
         breakers = self.env["integration.breaker"].sudo()
         known = breakers._read(set().union(*names.values()) if names else ())
         for delivery in self.filtered("endpoint_id"):
-            if delivery.endpoint_id.state != "active":
-                codes[delivery.id] = "endpoint_held"
-            elif delivery.id not in codes:
-                shut = [name for name in names[delivery.endpoint_id] if name in known and known[name].state != "closed"]
-                if shut:
-                    own = endpoint_key(delivery.endpoint_id.id) in shut
-                    codes[delivery.id] = "breaker_open" if own else "origin_unreachable"
+            code = delivery._endpoint_hold() or codes.get(delivery.id)
+            if not code:
+                shut = {name for name in names[delivery.endpoint_id] if name in known and known[name].is_shut}
+                own = endpoint_key(delivery.endpoint_id.id) in shut
+                code = ("breaker_open" if own else "origin_unreachable") if shut else None
+            if code and delivery.error_code != "http_410":
+                codes[delivery.id] = code
         return codes
+
+    def _endpoint_hold(self):
+        """Return the code of why its endpoint is sent nothing, or None."""
+        subscription, endpoint = self.subscription_id, self.endpoint_id
+        if endpoint.state == "paused":
+            return "paused"
+        live = endpoint.approved_mode == "live" and endpoint.system_id.mode == "live"
+        return None if endpoint.state == "active" and (live or subscription.for_tests) else "endpoint_held"
 
     # -- test events -------------------------------------------------------------------------------------------------
 
@@ -151,4 +160,5 @@ class IntegrationDelivery(models.Model):
             )
         if not attempt:
             return self.error_detail or self.env._("It leaves within seconds.")
-        return f"{self.error_detail or ''} ({self.error_code})".strip()
+        row = errors.explain(self.error_code)
+        return f"{in_words(self.env, row.happened)} {in_words(self.env, row.action)} ({self.error_code})"

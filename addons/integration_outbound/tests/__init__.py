@@ -2,6 +2,7 @@ from . import test_access
 from . import test_breaker
 from . import test_delivery
 from . import test_endpoint
+from . import test_explained
 from . import test_egress_allow
 from . import test_outcomes
 from . import test_tour
