@@ -126,5 +126,7 @@ def _detail(answer: http_sender.Result) -> str | None:
 
 
 def _excerpt(raw: bytes) -> str | None:
-    """At most 16 KiB of the receiver's answer as text."""
-    return raw[:EXCERPT_BYTES].decode("utf-8", errors="replace") or None
+    """At most 16 KiB of the receiver's answer as text that PostgreSQL can keep."""
+    text = raw[:EXCERPT_BYTES].decode("utf-8", errors="replace").replace("\0", "")
+    # What stands for an unreadable byte takes three.
+    return text.encode()[:EXCERPT_BYTES].decode("utf-8", errors="ignore") or None

@@ -19,7 +19,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import groupby
 from typing import Final
 
 WINDOW_S: Final = 300.0
@@ -142,19 +141,16 @@ def _run(samples: Iterable[Sample]) -> int:
     What several workers saw within one second has no order. The last success of that second is one of theirs, and after
     it came at least its own worker's trailing failures: so the smallest such number is certain, and no more is.
     """
+    seconds: dict[int, list[Sample]] = {}
+    for sample in samples:
+        seconds.setdefault(math.floor(sample.at), []).append(sample)
     run = 0
-    newest_first = sorted(samples, key=_second, reverse=True)
-    for _at, together in groupby(newest_first, key=_second):
-        group = list(together)
-        after_success = [sample.trailing_failures for sample in group if sample.had_success]
+    for second in sorted(seconds, reverse=True):
+        after_success = [sample.trailing_failures for sample in seconds[second] if sample.had_success]
         if after_success:
             return run + min(after_success)
-        run += sum(sample.failures for sample in group)
+        run += sum(sample.failures for sample in seconds[second])
     return run
-
-
-def _second(sample: Sample) -> int:
-    return math.floor(sample.at)
 
 
 class State(str, Enum):

@@ -14,6 +14,7 @@ them hands Python's one lock to another thread.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import select
 import socket
@@ -362,6 +363,10 @@ class Sender:
 @lru_cache(maxsize=1)
 def _default_sender() -> Sender:
     return Sender()
+
+
+if hasattr(os, "register_at_fork"):  # a child must never write into its parent's connections
+    os.register_at_fork(after_in_child=_default_sender.cache_clear)
 
 
 def send(

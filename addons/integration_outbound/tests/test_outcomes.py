@@ -193,6 +193,15 @@ class TestOutcomes(OutboundCase):
         self.assertLessEqual(len(attempt.excerpt.encode()), 16 * 1024)
         self.assertEqual(attempt._fields["excerpt"].groups, "integration_core.group_operator")
 
+    def test_an_answer_that_is_no_text_is_kept_as_what_can_be_read_of_it(self):
+        self.receiver.answers = [Answer(500, body=b"\xff\0x" * 5_000), Answer(200, body=b"\0" * 10)]
+        delivery = self.send(times=2)
+        first, second = delivery.attempt_ids.sorted("number")
+        self.assertTrue(first.excerpt.startswith("\N{REPLACEMENT CHARACTER}x" * 2))
+        self.assertLessEqual(len(first.excerpt.encode()), 16 * 1024)
+        self.assertFalse(second.excerpt)
+        self.assertEqual(delivery.state, "done")
+
     def test_the_receivers_text_never_reaches_the_lists(self):
         self.receiver.answers = [Answer(400, body=b"patient Jane Doe is unknown")]
         delivery = self.send()

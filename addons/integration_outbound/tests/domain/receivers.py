@@ -36,6 +36,8 @@ class Receiver:
                 connection, _address = self.socket.accept()
             except OSError:
                 return
+            # What was sent is on its way when the script ends, also where a reset follows.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 

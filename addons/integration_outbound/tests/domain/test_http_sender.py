@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import os
 import socket
 import threading
 
@@ -152,6 +153,16 @@ class TestDeadline:
         result = post(sender, receive(deaf), scheme="https", deadline=0.4)
         assert result.error == "timeout"
         assert "encryption" in result.detail
+
+    def test_tls_that_drips(self, sender, receive):
+        def script(receiver, connection):
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # a long handshake record, of which little comes
+            while not receiver.release.wait(0.05):
+                connection.sendall(b"\x02")
+
+        result = post(sender, receive(script), scheme="https", deadline=0.4)
+        assert (result.error, result.step) == ("timeout", "tls")
+        assert result.elapsed < 10
 
     def test_a_resolver_that_hangs(self, receive):
         release = threading.Event()
@@ -725,6 +736,17 @@ def test_the_shared_sender(receive):
         f"http://127.0.0.1:{receiver.port}/", headers={}, body=b"", allowed={f"127.0.0.1:{receiver.port}"}
     )
     assert result.status == 200
+
+
+def test_a_child_process_does_not_inherit_connections(receive):
+    receiver = receive(keep_alive)
+    allowed = {f"127.0.0.1:{receiver.port}"}
+    assert http_sender.send(f"http://127.0.0.1:{receiver.port}/", headers={}, body=b"", allowed=allowed).status == 200
+    assert http_sender._default_sender()._pool._idle
+    child = os.fork()
+    if not child:
+        os._exit(1 if http_sender._default_sender()._pool._idle else 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_error_codes_are_those_that_outcomes_are_judged_by():
