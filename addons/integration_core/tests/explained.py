@@ -18,11 +18,11 @@ class ExplainedCase(IntegrationCase):
             """
             INSERT INTO integration_delivery
                 (event_id, subscription_id, company_id, consumer, lane, state, error_code, due_at, created_at,
-                 dead_since, attempts, crashes, token, owner_id)
+                 dead_since, attempts, crashes, owner_id)
             VALUES (%(event)s, %(subscription)s, %(company)s, %(consumer)s, 1, %(state)s, %(code)s,
                     now() AT TIME ZONE 'UTC' + interval '1 hour', now() AT TIME ZONE 'UTC' - %(age)s::interval,
                     CASE WHEN %(state)s = 'dead' THEN now() AT TIME ZONE 'UTC' - %(age)s::interval END,
-                    3, 0, 0, %(owner)s)
+                    3, 0, %(owner)s)
             RETURNING id
             """,
             {
@@ -36,8 +36,11 @@ class ExplainedCase(IntegrationCase):
                 "owner": owner and owner.id,
             },
         )
+        delivery = self.env["integration.delivery"].browse(self.env.cr.fetchone()[0])
+        if state == "waiting":
+            delivery._queue_again()
         self.env.invalidate_all()
-        return self.env["integration.delivery"].browse(self.env.cr.fetchone()[0])
+        return delivery
 
     def service(self, encounter, *lines, **data):
         """Journal a message of finalized lines, each a dict over the catalogue's example; return its event."""

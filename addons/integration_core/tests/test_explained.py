@@ -248,7 +248,14 @@ class TestExplained(HandledCase):
         }
         for (state, seconds), word in told.items():
             beat = self.env["integration.heartbeat"].create(
-                {"name": f"{state}{seconds}", "state": state, "last_beat": now - timedelta(seconds=seconds)}
+                {
+                    "name": f"{state}{seconds}",
+                    "kind": "cron",
+                    "lanes": "critical,normal,bulk",
+                    "state": state,
+                    "started_at": now,
+                    "last_beat": now - timedelta(seconds=seconds),
+                }
             )
             self.assertEqual(beat._freshness(now), word)
         self.assertEqual(beat.with_user(self.operator).freshness, "resting")
