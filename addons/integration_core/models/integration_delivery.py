@@ -83,7 +83,7 @@ class IntegrationDelivery(models.Model):
             event = delivery.event_id
             delivery.record_name = event.subject or event.webhook_id or event.uuid
 
-    @api.depends("state")
+    @api.depends("state", "subscription_id.state")
     def _compute_queue(self):
         waiting = self.filtered(lambda d: d.state == "waiting")
         # sudo: whoever sees a delivery sees where it stands
@@ -218,11 +218,7 @@ class IntegrationDelivery(models.Model):
         # Written in SQL: deliveries are nobody's to write; this method has checked the operator's right.
         self._move(
             "dead",
-            SQL(
-                "state = 'waiting', due_at = %s, attempts = 0, crashes = 0, dead_since = NULL, error_code = NULL,"
-                " error_detail = NULL",
-                tools.utc_now(),
-            ),
+            SQL("state = 'waiting', due_at = %s, attempts = 0, crashes = 0, dead_since = NULL", tools.utc_now()),
         )
         self._queue_again()
         self.env["integration.audit"]._record("delivery.retry", self, reason=reason)

@@ -115,6 +115,10 @@ class IntegrationDelivery(models.Model):
             book_of(self.env.cr.dbname).probes[channel] = numbers
         return bool(numbers)
 
+    @api.depends("endpoint_id.state", "endpoint_id.approved_mode", "endpoint_id.system_id.mode")
+    def _compute_queue(self):
+        return super()._compute_queue()
+
     def _hold_codes(self, rows):
         codes = super()._hold_codes(rows)
         endpoints = self.subscription_id.endpoint_id
