@@ -3,3 +3,4 @@ from . import test_engine
 from . import test_journal
 from . import test_system
 from . import test_wizards
+from . import test_loops

@@ -256,4 +256,3 @@ def test_an_issuer_refuses_what_receivers_could(changes):
 def test_an_issuer_refuses_a_body_that_receivers_could(changes):
     with pytest.raises(EnvelopeError):
         issuer().body(**{"id": "1", "subject": "s", "data": {}, **changes})
-
