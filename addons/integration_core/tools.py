@@ -4,12 +4,15 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
 
 from odoo import fields
 from odoo.api import Environment
 from odoo.sql_db import BaseCursor, Cursor
 from odoo.tools import SQL
 from odoo.tools.translate import get_translation
+
+_TRANSACTION: Final = "integration_core.transaction"
 
 
 def is_real(cr: BaseCursor) -> bool:
@@ -37,6 +40,15 @@ def engine_cursor(registry) -> Iterator[BaseCursor]:
     with registry.cursor() as cr:
         begin_read_committed(cr)
         yield cr
+
+
+def transaction_data(cr: BaseCursor) -> dict[str, Any]:
+    """Return what this transaction remembers until it ends, by name.
+
+    Unlike ``cr.cache`` it outlives the rollback of a savepoint. ``serial`` tells apart what tests take for transactions
+    within the one they run in.
+    """
+    return cr.postcommit.data.setdefault(_TRANSACTION, {"serial": 0})
 
 
 def utc_now() -> SQL:

@@ -1,6 +1,7 @@
 from . import res_company
 from . import res_config_settings
 from . import integration_system
+from . import integration_subscription
 from . import integration_billing_rule
 from . import integration_guarantor
 from . import integration_payer_mixin

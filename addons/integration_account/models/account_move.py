@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.addons.integration_core.models.integration_event import SERIAL
+from odoo.addons.integration_core.tools import transaction_data
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
@@ -84,31 +84,26 @@ class AccountMove(models.Model):
         """Emit what the change from ``before`` to the database's present state means."""
         baseline = self._integration_baseline()
         after = self.browse(before)._integration_stored()
-        moved = self.browse()
-        for move in self.browse(before):
-            old, new = before[move.id], after[move.id]
-            baseline.setdefault(move.id, old)
-            if old[0] != new[0]:
-                moved |= move
-                if new[0] == "posted":
-                    move._emit_event(CREDITED if move.move_type == "out_refund" else POSTED)
-                elif new[0] == "cancel":
-                    move._emit_event(CANCELLED)
-            if new[0] == "posted" and old != new:
-                move._emit_event(PAYMENT_CHANGED)
+        told = {POSTED: [], CREDITED: [], CANCELLED: [], PAYMENT_CHANGED: []}
+        moved = self.browse(move_id for move_id, old in before.items() if old[0] != after[move_id][0])
+        for move in moved:
+            if after[move.id][0] == "posted":
+                told[CREDITED if move.move_type == "out_refund" else POSTED].append(move.id)
+            elif after[move.id][0] == "cancel":
+                told[CANCELLED].append(move.id)
+        for move_id, old in before.items():
+            baseline.setdefault(move_id, old)
+            if after[move_id][0] == "posted" and old != after[move_id]:
+                told[PAYMENT_CHANGED].append(move_id)
+        for type_name, ids in told.items():
+            self.browse(ids)._emit_event(type_name)
         if moved:
             self.env["integration.charge.document"]._follow(moved)
             moved._integration_follow_charges(before, after)
 
     def _integration_baseline(self):
         """Return ``{id: stored values}`` as they were when this transaction first changed them."""
-        cr = self.env.cr
-        cr.execute("SELECT pg_current_xact_id()::text")
-        serial = (cr.fetchone()[0], cr.cache.get(SERIAL, 0))
-        kept = cr.cache.get(_BASELINE)
-        if not kept or kept[0] != serial:
-            kept = cr.cache[_BASELINE] = (serial, {})
-        return kept[1]
+        return transaction_data(self.env.cr).setdefault(_BASELINE, {})
 
     def _integration_follow_charges(self, before, after):
         """Let charges follow: off a cancelled document, back on one that is a draft again."""
@@ -132,17 +127,27 @@ class AccountMove(models.Model):
     def _event_cause(self):
         return self._integration_cause() or super()._event_cause()
 
+    def _event_causes(self):
+        causes = self._integration_causes()
+        return {move.id: causes.get(move.id) or super(AccountMove, move)._event_cause() for move in self}
+
     def _integration_cause(self):
-        """Return the clinical message this document goes back to: the void's for a credit note, else the charge's."""
+        """Return the clinical message this document goes back to, or an empty recordset."""
         self.ensure_one()
+        return self._integration_causes().get(self.id, self.env["integration.event"])
+
+    def _integration_causes(self):
+        """Return {id: clinical message} of those that go back to one: a credit note's void's, else the charge's."""
         # sudo: the chain of causes is bookkeeping, not data shown to the user
-        voids = self.env["integration.charge.void"].sudo()
-        if self.move_type == "out_refund":
-            credited = voids.search([("credit_line_id.move_id", "=", self.id)], order="id", limit=1)
-            if credited.event_id:
-                return credited.event_id
-        charges = self.env["integration.charge"].sudo()
-        return charges.search([("invoice_id", "=", self.id)], order="id", limit=1).event_id
+        voids, charges = self.env["integration.charge.void"].sudo(), self.env["integration.charge"].sudo()
+        refunds = self.filtered(lambda move: move.move_type == "out_refund")
+        causes = {}
+        for charge in charges.search([("invoice_id", "in", self.ids), ("event_id", "!=", False)], order="id desc"):
+            causes[charge.invoice_id.id] = charge.event_id
+        for void in refunds and voids.search([("credit_line_id.move_id", "in", refunds.ids)], order="id desc"):
+            if void.event_id:
+                causes[void.credit_line_id.move_id.id] = void.event_id
+        return causes
 
     def _event_data(self, type_name):
         self.ensure_one()
@@ -164,6 +169,13 @@ class AccountMove(models.Model):
             "encounter": charges[:1].encounter or None,
             "reverses": str(self.reversed_entry_id.id) if self.reversed_entry_id else None,
             "lines": self._integration_lines(charges),
+        }
+
+    def _event_facets(self, type_name):
+        return {
+            "journal": self.journal_id.code,
+            "document_type": self.move_type,
+            "facility": self._integration_charges()._facilities(),
         }
 
     def _integration_payment_changed(self):

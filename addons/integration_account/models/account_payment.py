@@ -82,6 +82,14 @@ class AccountPayment(models.Model):
             "allocations": self._integration_allocations(),
         }
 
+    def _event_facets(self, type_name):
+        invoices = self.invoice_ids | self.reconciled_invoice_ids
+        return {
+            "journal": self.journal_id.code,
+            "document_type": "payment_in" if self.payment_type == "inbound" else "payment_out",
+            "facility": invoices._integration_charges()._facilities(),
+        }
+
     def _integration_amount(self, amount):
         return f"{self.currency_id.round(amount) + 0.0:.{self.currency_id.decimal_places}f}"
 

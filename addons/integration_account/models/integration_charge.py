@@ -187,6 +187,17 @@ class IntegrationCharge(models.Model):
             "reason": self.park_reason or "error",
         }
 
+    def _event_facets(self, type_name):
+        return {"document_type": "charge", "facility": self._facilities()}
+
+    def _facilities(self):
+        """Return the codes of the facilities where these charges arose.
+
+        Empty when that of any is not known: whoever asks for one facility is told of nothing doubtful.
+        """
+        codes = set(self.mapped("facility"))
+        return sorted(codes) if all(codes) else []
+
     # -- working out and resuming -------------------------------------------------------------------------------------
 
     def _evaluate(self):

@@ -38,6 +38,11 @@ def child(parent: Chain, event_id: str) -> Chain:
     return Chain(event_id, parent.correlation_id, parent.event_id, parent.length + 1)
 
 
+def is_too_long(depth: int) -> bool:
+    """Tell whether an event that ``depth`` others led to must park: with itself, the chain has one more."""
+    return depth + 1 > MAX_LENGTH
+
+
 def may_cause(parent_type: str, child_type: str) -> bool:
     """Tell whether an event of one type may lead to one of another.
 

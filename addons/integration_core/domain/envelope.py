@@ -187,6 +187,37 @@ def build(
     return parse(event)
 
 
+class Issuer:
+    """Writes the events of one source, type and moment: what they share is checked once, as :func:`build` would.
+
+    Its bodies are byte for byte those of :func:`build`, for a fraction of the work; for events that Odoo itself makes.
+    """
+
+    def __init__(self, *, source: str, type: str, time: datetime, dataschema: str) -> None:  # noqa: A002
+        """Check what is shared; raise :class:`EnvelopeError` as :func:`build`. ``time`` must be aware."""
+        shared = build(id="-", source=source, type=type, time=time, data=None, dataschema=dataschema).to_dict()
+        self.time_text = timestamps.format_utc(time)
+        self._shared: JSONObject = {name: value for name, value in shared.items() if name != "id"}
+
+    def body(self, *, id: str, data: JSON, subject: str, **optional: str | None) -> bytes:  # noqa: A002
+        """Return the canonical body of one event, ordered by its subject.
+
+        ``optional`` are ``correlationid``, ``causationid`` and ``traceparent``, left out where None. Raises
+        :class:`EnvelopeError` for what a receiver could refuse.
+        """
+        event: JSONObject = dict(self._shared)
+        event["id"] = _text("id", id, MAX_ID_CHARS)
+        event["subject"] = event["partitionkey"] = _text("subject", subject, MAX_ID_CHARS)
+        for name, value in optional.items():
+            if value is not None:
+                event[name] = _text(name, value, _MAX_CHARS[name])
+        if not is_traceparent(optional.get("traceparent") or ""):
+            event.pop("traceparent", None)
+        if data is not None:
+            event["data"] = data
+        return strict_json.dumps(event)
+
+
 def inbound_source(system_code: str) -> str:
     """Return the ``source`` of events that a system sends."""
     return f"/systems/{system_code}"

@@ -24,7 +24,7 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -126,6 +126,15 @@ class DataKey:
     def encrypt(self, plaintext: bytes, *, aad: str) -> Sealed:
         """Encrypt bytes for the place that ``aad`` names; ``key_id`` of the result is this key's id."""
         return _encrypt(self._key, self.id, plaintext, aad)
+
+    def encrypt_all(self, rows: Iterable[tuple[bytes, str]]) -> list[bytes]:
+        """Encrypt many, each row a plaintext and its ``aad``; return nonce, ciphertext and tag of each, in order."""
+        cipher = AESGCM(self._key)
+        sealed = []
+        for plaintext, aad in rows:
+            nonce = secrets.token_bytes(_NONCE_BYTES)
+            sealed.append(nonce + cipher.encrypt(nonce, plaintext, aad.encode("utf-8")))
+        return sealed
 
     def decrypt(self, sealed: Sealed, *, aad: str) -> bytes:
         """Return the plaintext; :class:`KeyringError` when it is another key's, another place's, or altered."""

@@ -30,6 +30,8 @@ MAX_INTEGER: Final = 2**53
 
 _MAX_POINTER_CHARS: Final = 200
 _MAX_INTEGER_DIGITS: Final = 17  # sign and the 16 digits of 2**53; longer texts need no conversion
+# Made once: the standard library's own shortcut makes an encoder per call.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _BOM: Final = b"\xef\xbb\xbf"
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _SUSPECT_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -116,8 +118,7 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH) -> JSON:
 
 def dumps(value: JSON) -> bytes:
     """Return one canonical spelling: sorted keys, no spaces, UTF-8. NaN and Infinity raise ValueError."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return text.encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def escape_token(token: str) -> str:

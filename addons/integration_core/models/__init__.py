@@ -6,8 +6,10 @@ from . import integration_data_key
 from . import integration_event_type
 from . import integration_system
 from . import integration_credential
+from . import integration_document_type
 from . import integration_subscription
 from . import integration_event
+from . import integration_event_emission
 from . import integration_payload
 from . import integration_event_key
 from . import integration_receipt

@@ -1,7 +1,7 @@
 import base64
 import uuid
 
-from odoo import api, fields, models
+from odoo import api, fields, models, tools
 
 from ..domain import keyring
 
@@ -29,10 +29,46 @@ class IntegrationDataKey(models.Model):
         :raises KeyringError: without a usable master key
         """
         # sudo: keys are nobody's to read; only the keyring uses them
-        record = self.sudo().search([("state", "=", "active")], limit=1)
-        if not record:
-            record = self.sudo()._make()
-        return record, record._unwrap()
+        keys = self.sudo()
+        try:
+            record_id, name, *wrapped = keys._kept_active()
+        except LookupError:
+            record = keys.search([("state", "=", "active")], limit=1) or keys._make()
+            return record, record._unwrap()
+        return keys.browse(record_id), keys._unwrapped(name, *wrapped)
+
+    @api.model
+    @tools.ormcache()
+    def _kept_active(self):
+        """Return (id, name, algorithm, master key, wrapped) of the active key, without asking the database again.
+
+        A key that this transaction made may yet be rolled back: it is not kept (now() is the transaction's beginning).
+
+        :raises LookupError: while no key of an earlier transaction is active
+        """
+        self.env.cr.execute(
+            """
+            SELECT id, name, algorithm, master_key, wrapped FROM integration_data_key
+             WHERE state = 'active' AND create_date < now() AT TIME ZONE 'UTC'
+            """
+        )
+        row = self.env.cr.fetchone()
+        if row is None:
+            raise LookupError
+        return row
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self.env.registry.clear_cache()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self.env.registry.clear_cache()
+        return super().write(vals)
+
+    def unlink(self):
+        self.env.registry.clear_cache()
+        return super().unlink()
 
     @api.model
     def _first(self):
@@ -62,5 +98,9 @@ class IntegrationDataKey(models.Model):
         self.ensure_one()
         # sudo: as in _active
         row = self.sudo()
-        sealed = keyring.Sealed(row.algorithm, row.master_key, base64.b64decode(row.wrapped))
-        return self.env["integration.keyring"]._get().unwrap_data_key(row.name, sealed)
+        return self._unwrapped(row.name, row.algorithm, row.master_key, row.wrapped)
+
+    @api.model
+    def _unwrapped(self, name, algorithm, master_key, wrapped):
+        sealed = keyring.Sealed(algorithm, master_key, base64.b64decode(wrapped))
+        return self.env["integration.keyring"]._get().unwrap_data_key(name, sealed)

@@ -1,6 +1,7 @@
 from odoo import models
 
-from .integration_event import EMITTED
+from .. import tools
+from .integration_event_emission import EMITTED
 
 
 class IntegrationEmitterMixin(models.AbstractModel):
@@ -19,7 +20,8 @@ class IntegrationEmitterMixin(models.AbstractModel):
     def _event_data(self, type_name):
         """Return the event's ``data`` (a dict) from the record's present state, or None when that state is gone.
 
-        Core adds ``changed_at``, ``version`` and the subscriber's ``ids``.
+        Core adds ``changed_at``, ``version`` and the subscriber's ``ids``. It is asked again when the record is written
+        after its emission, or emitted again: whoever changes what the data takes from other records emits again.
         """
         raise NotImplementedError
 
@@ -28,9 +30,24 @@ class IntegrationEmitterMixin(models.AbstractModel):
         self.ensure_one()
         return f"{self._name.replace('.', '_')}/{self.id}"
 
+    def _event_facets(self, type_name):
+        """Return what subscriptions may filter this event by: {name: text or list of texts}.
+
+        The suite knows ``journal``, ``document_type`` and ``facility``, such as ``{"journal": "INV"}``; a name without
+        a value is left out. Names and codes of finance alone; nothing that points to a patient.
+        """
+        return {}
+
     def _event_cause(self):
         """Return the event that led to this change, or an empty recordset."""
         return self.env["integration.event"].browse(self.env.context.get("integration_cause_event_id") or ())
+
+    def _event_causes(self):
+        """Return {record id: event that led to its change} of these records.
+
+        To override where :meth:`_event_cause` has to search: for many records that is done in one go here.
+        """
+        return {record.id: record._event_cause() for record in self}
 
     def _event_company(self):
         """Return the company the event belongs to."""
@@ -39,8 +56,8 @@ class IntegrationEmitterMixin(models.AbstractModel):
 
     def _write_multi(self, vals_list):
         # A record that already emitted in this transaction changes again: its event is completed anew.
-        emitted = self.env.cr.cache.get(EMITTED)
-        if emitted and not emitted.isdisjoint((self._name, record_id) for record_id in self._ids):
+        emitted = tools.transaction_data(self.env.cr).get(EMITTED)
+        if emitted and emitted.touch(self._name, self._ids):
             # sudo: as in _emit
             self.env["integration.event"].sudo()._complete_before_commit()
         return super()._write_multi(vals_list)

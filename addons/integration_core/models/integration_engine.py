@@ -111,12 +111,26 @@ class IntegrationEngine(models.AbstractModel):
         return bool(self.env.cr.fetchone())
 
     @api.model
-    def _wake(self, *, plan=False):
+    def _must_notify(self, *, plan=False):
+        """Tell whether this transaction still owes the engine a NOTIFY: for a caller with a statement of its own."""
+        cr = self.env.cr
+        said = cr.postcommit.data.get(_NOTIFIED, ())
+        news = "plan" if plan else ""
+        return is_real(cr) and not (news in said or "plan" in said) and (plan or not _belief.is_busy(cr.dbname))
+
+    @api.model
+    def _channel(self):
+        """Return the name of the channel that the engine listens on."""
+        return CHANNEL
+
+    @api.model
+    def _wake(self, *, plan=False, notified=False):
         """Wake the engine at this transaction's commit: by NOTIFY, and by the cron when nobody is awake.
 
         A NOTIFY serialises commits; it is left out while an engine is known to be busy, which looks for more by itself.
 
         :param plan: what may be claimed has changed: the engine reads it anew at once
+        :param notified: the caller has sent the NOTIFY, as :meth:`_must_notify` told it to
         """
         cr = self.env.cr
         if not is_real(cr):
@@ -128,7 +142,7 @@ class IntegrationEngine(models.AbstractModel):
         if not said:
             cr.postcommit.add(lambda dbname=cr.dbname: _look_at_engine(dbname))
         said.add(news)
-        if plan or not _belief.is_busy(cr.dbname):
+        if not notified and (plan or not _belief.is_busy(cr.dbname)):
             cr.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
 
 

@@ -2,18 +2,14 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 from .. import tools
-from ..domain import chain, envelope, hashing, timestamps, units
+from ..domain import hashing, units
 from ..engine import claims
 from .integration_event_type import lane_ranks
-
-COMPLETING = "integration_core.complete_emissions"
-EMITTED = "integration_core.emitted"
-SERIAL = "integration_core.transaction_serial"
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,8 @@ class IntegrationEvent(models.Model):
     _rec_name = "uuid"
 
     uuid = fields.Char("Event ID", required=True, readonly=True)
-    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    # No index of its own: '_company_time_idx' begins with it.
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
     system_id = fields.Many2one("integration.system", readonly=True, index="btree_not_null", help="Empty: Odoo itself.")
     origin_system_id = fields.Many2one(
         "integration.system", readonly=True, help="The system whose message began this flow."
@@ -66,11 +63,18 @@ class IntegrationEvent(models.Model):
     body_size = fields.Integer("Bytes", readonly=True)
     request_id = fields.Char(readonly=True, index="btree_not_null")
     held_reason = fields.Char(readonly=True, help="Why it was not fanned out.")
+    facets = fields.Json(readonly=True, help="What subscriptions filter by, such as the journal; never patient data.")
     txn_key = fields.Char(readonly=True, help="Makes an emission unique within its transaction.")
     delivery_ids = fields.One2many("integration.delivery", "event_id")
     effect_ids = fields.One2many("integration.effect", "event_id")
     delivery_state = fields.Selection(
-        [("none", "Nobody subscribed"), ("waiting", "Waiting"), ("dead", "Dead letter"), ("done", "Done")],
+        [
+            ("none", "Nobody subscribed"),
+            ("parked", "Parked"),
+            ("waiting", "Waiting"),
+            ("dead", "Dead letter"),
+            ("done", "Done"),
+        ],
         compute="_compute_delivery_state",
         compute_sudo=True,  # finance follows a charge to its message without a right to the deliveries themselves
         search="_search_delivery_state",
@@ -88,7 +92,7 @@ class IntegrationEvent(models.Model):
     def init(self):
         tools.set_xact_id_column(self.env.cr, self._table)
 
-    @api.depends("delivery_ids.state")
+    @api.depends("delivery_ids.state", "held_reason")
     def _compute_delivery_state(self):
         for event in self:
             states = set(event.delivery_ids.mapped("state"))
@@ -96,15 +100,19 @@ class IntegrationEvent(models.Model):
                 event.delivery_state = "dead"
             elif "waiting" in states:
                 event.delivery_state = "waiting"
+            elif states:
+                event.delivery_state = "done"
             else:
-                event.delivery_state = "done" if states else "none"
+                event.delivery_state = "parked" if event.held_reason else "none"
 
     def _search_delivery_state(self, operator, value):
         if operator != "in":
             return NotImplemented
         parts = []
         if "none" in value:
-            parts.append(fields.Domain("delivery_ids", "=", False))
+            parts.append(fields.Domain("delivery_ids", "=", False) & fields.Domain("held_reason", "=", False))
+        if "parked" in value:
+            parts.append(fields.Domain("delivery_ids", "=", False) & fields.Domain("held_reason", "!=", False))
         if "dead" in value:
             parts.append(fields.Domain("delivery_ids.state", "=", "dead"))
         if "waiting" in value:
@@ -204,195 +212,60 @@ class IntegrationEvent(models.Model):
         row = self.env.cr.fetchone()
         return self.browse((row and row[0]) or ())
 
-    # -- emitting what happens in Odoo
-    # ------------------------------------------------------------------------------------
-
-    @api.model
-    def _emit(self, type_name, records):
-        """Journal that ``records`` changed, once per record, type and transaction.
-
-        The row is inserted now, in the caller's savepoint, and completed from the record's final state before the
-        commit.
-
-        :raises ValueError: for a type that is not in the catalogue
-        """
-        # sudo: whoever posts an invoice need not see the integration app; the journal is written for them
-        journal = self.sudo()
-        event_type = journal.env["integration.event.type"]._named(type_name)
-        if not event_type:
-            raise ValueError(f"unknown event type {type_name}")
-        if event_type._is_retired(fields.Date.today()):
-            return journal.browse()
-        emitted = self.env.cr.cache.setdefault(EMITTED, set())
-        events = journal.browse()
-        for record in records:
-            emitted.add((record._name, record.id))
-            events |= journal._insert_emission(event_type, record)
-        journal._complete_before_commit()
-        return events
-
-    def _insert_emission(self, event_type, record):
-        cause = record._event_cause().sudo()  # sudo: the chain of causes is bookkeeping, not data shown to the user
-        if cause and not chain.may_cause(cause.type_name, event_type.name):
-            return self.browse()
-        company = record._event_company()
-        event_uuid = str(uuid.uuid4())
-        depth = cause.depth + 1 if cause else 0
-        self.env.cr.execute("SELECT pg_current_xact_id()::text, now() AT TIME ZONE 'UTC'")
-        xact, now = self.env.cr.fetchone()
-        return self._insert(
-            {
-                "uuid": event_uuid,
-                "company_id": company.id,
-                "origin_system_id": cause.origin_system_id.id or None,
-                "event_type_id": event_type.id,
-                "source": envelope.outbound_source(self._database_uuid(), company.id),
-                "source_event_id": event_uuid,
-                "webhook_id": event_uuid,
-                "subject": record._event_subject(event_type.name),
-                "occurred_at": now,
-                "received_at": now,
-                "partition_key": record._event_subject(event_type.name),
-                "correlation_id": cause.correlation_id or event_uuid,
-                "causation_id": cause.uuid or None,
-                "depth": depth,
-                "traceparent": envelope.child_traceparent(cause.traceparent or None),
-                "mode": cause.mode or "live",
-                "res_model": record._name,
-                "res_id": record.id,
-                "held_reason": "chain_too_long" if depth > chain.MAX_LENGTH else None,
-                "txn_key": f"{xact}:{self.env.cr.cache.get(SERIAL, 0)}",
-            }
-        )
-
-    @api.model
-    def _database_uuid(self):
-        # sudo: the database's own identity is part of every event's source
-        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-
-    def _complete_before_commit(self):
-        data = self.env.cr.precommit.data
-        if COMPLETING not in data:
-            data[COMPLETING] = True
-            # su: the data of an event does not depend on what the user who caused it may read
-            self.env.cr.precommit.add(self.env(user=SUPERUSER_ID, su=True)[self._name]._complete_emissions)
-
-    @api.model
-    def _complete_emissions(self):
-        """Seal each event of this transaction from its record's present state; remove it when that state is gone.
-
-        Runs before the commit and before each savepoint that flushes; the last run sees the final state.
-        """
-        self.env.cr.execute(
-            "SELECT id FROM integration_event WHERE txn_key = pg_current_xact_id()::text || ':' || %s ORDER BY id",
-            (str(self.env.cr.cache.get(SERIAL, 0)),),
-        )
-        events = self.browse(row[0] for row in self.env.cr.fetchall())
-        gone = self.browse()
-        for event in events:
-            record = self.env[event.res_model].browse(event.res_id).exists()
-            data = record._event_data(event.type_name) if record else None
-            if data is None:
-                gone |= event
-            else:
-                event._complete(record, data)
-        if gone:
-            self.env.cr.execute("DELETE FROM integration_event WHERE id IN %s", (tuple(gone.ids),))
-            gone.invalidate_recordset()
-        (events - gone)._fan_out()
-
-    def _complete(self, record, data):
-        self.ensure_one()
-        version = self.env["integration.record.version"]._next(record, self.txn_key)
-        body = envelope.build(
-            id=self.uuid,
-            source=self.source,
-            type=self.type_name,
-            data={"ids": {}, **data, "changed_at": self._rfc3339(self.occurred_at), "version": version},
-            time=timestamps.parse(self._rfc3339(self.occurred_at)),
-            subject=self.subject,
-            partitionkey=self.subject,
-            dataschema=envelope.dataschema_url(self._public_base_url(), self.type_name),
-            correlationid=self.correlation_id,
-            causationid=self.causation_id or None,
-            traceparent=self.traceparent or None,
-        ).to_bytes()
-        self.env["integration.payload"]._store(self, body)
-        self.env.cr.execute(
-            "UPDATE integration_event SET body_digest = %s, body_size = %s WHERE id = %s",
-            (hashing.body_digest(body), len(body), self.id),
-        )
-        self.invalidate_recordset(["body_digest", "body_size"])
-
-    @staticmethod
-    def _rfc3339(moment):
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    @api.model
-    def _public_base_url(self):
-        # sudo: the public address of this Odoo is not a secret
-        return self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
-
     # -- fan-out
     # ----------------------------------------------------------------------------------------------------------
 
     def _fan_out(self):
-        """Make one delivery per event and subscription, due at once, in one statement of the caller's transaction.
+        """Make one delivery per event and subscription, due at once, in one statement of the caller's transaction."""
+        if self:
+            self._fan_out_from(
+                SQL("event AS (SELECT * FROM integration_event WHERE id = ANY (%s))", list(self.ids)),
+            )
+
+    @api.model
+    def _fan_out_from(self, source):
+        """Fan out the events that ``source`` yields, in one statement of the caller's transaction; return their ids.
 
         Each event also gets its place in line for a position, which the sequencer gives it after the commit. The
         deliveries of an ordered subscription are claimable from then on.
+
+        :param SQL source: common table expressions, one of them called ``event`` with the events' rows
         """
-        if not self:
-            return
+        engine = self.env["integration.engine"]
+        notify = engine._must_notify()
         self.env.cr.execute(
             SQL(
-                """
-                WITH line AS (
-                    INSERT INTO integration_event_position (event_id)
-                    SELECT id FROM unnest(%(ids)s) AS id ORDER BY id ON CONFLICT DO NOTHING),
-                made AS (
-                    INSERT INTO integration_delivery
-                        (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
-                         attempts, crashes)
-                    SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', n.now, n.now, 0, 0
-                      FROM integration_event e
-                      JOIN integration_event_type t ON t.id = e.event_type_id
-                      JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
-                      JOIN integration_subscription s ON s.id = r.subscription_id AND s.active,
-                           (SELECT %(now)s AS now) n
-                     WHERE e.id = ANY (%(ids)s) AND e.held_reason IS NULL
-                       AND (s.company_id IS NULL OR s.company_id = e.company_id)
-                       AND (%(condition)s)
-                     ORDER BY e.id, s.id
-                    ON CONFLICT DO NOTHING
-                    RETURNING id, event_id, subscription_id, company_id, lane, due_at)
-                INSERT INTO integration_due
-                    (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at, order_key)
-                SELECT m.id, m.event_id, m.subscription_id, m.company_id, e.system_id, m.lane,
-                       CASE WHEN k.order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, m.due_at, k.order_key
-                  FROM made m
-                  JOIN integration_event e ON e.id = m.event_id
-                  JOIN integration_subscription s ON s.id = m.subscription_id
-                 CROSS JOIN LATERAL (SELECT CASE WHEN s.ordered THEN e.partition_key END AS order_key) k
-                """,
+                _FAN_OUT,
+                source=source,
                 lane=lane_ranks(),
                 now=tools.utc_now(),
-                ids=list(self.ids),
                 condition=self._fan_out_condition(),
                 fresh=claims.FRESH,
                 unpositioned=claims.UNPOSITIONED,
+                channel=engine._channel(),
+                notify=notify,
             )
         )
-        if self.env.cr.rowcount:
-            self.env["integration.engine"]._wake()
+        ids, made = self.env.cr.fetchone()[:2]
+        if made:
+            engine._wake(notified=notify)
+        return ids
 
     @api.model
     def _fan_out_condition(self):
         """SQL condition over ``e`` (event), ``t`` (event type) and ``s`` (subscription): what may be delivered.
 
-        Consumers outside Odoo narrow it; test events never leave Odoo.
+        Consumers outside Odoo narrow it; test events never leave Odoo. A facet that a subscription asks for must be
+        there, and all its values among those asked for: what an event does not tell is not taken for granted.
         """
-        return SQL("s.consumer = 'handler' OR e.mode = 'live'")
+        return SQL(
+            """
+            (s.consumer = 'handler' OR e.mode = 'live')
+            AND (s.facet_filter IS NULL OR NOT EXISTS (
+                SELECT 1 FROM jsonb_each(s.facet_filter) AS f (name, wanted)
+                 WHERE NOT COALESCE(f.wanted @> (e.facets -> f.name), false)))
+            """
+        )
 
     # -- payload
     # ----------------------------------------------------------------------------------------------------------
@@ -434,3 +307,36 @@ class IntegrationEvent(models.Model):
         """
         self.ensure_one()
         self.env["integration.effect"]._put([(self.id, *row) for row in rows])
+
+
+_FAN_OUT = """
+    WITH %(source)s,
+    line AS (
+        INSERT INTO integration_event_position (event_id) SELECT id FROM event ORDER BY id ON CONFLICT DO NOTHING),
+    made AS (
+        INSERT INTO integration_delivery
+            (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts, crashes)
+        SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', n.now, n.now, 0, 0
+          FROM event e
+          JOIN integration_event_type t ON t.id = e.event_type_id
+          JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
+          JOIN integration_subscription s ON s.id = r.subscription_id AND s.active,
+               (SELECT %(now)s AS now) n
+         WHERE e.held_reason IS NULL AND (s.company_id IS NULL OR s.company_id = e.company_id) AND (%(condition)s)
+         ORDER BY e.id, s.id
+        ON CONFLICT DO NOTHING
+        RETURNING id, event_id, subscription_id, company_id, lane, due_at),
+    due AS (
+        INSERT INTO integration_due
+            (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at, order_key)
+        SELECT m.id, m.event_id, m.subscription_id, m.company_id, e.system_id, m.lane,
+               CASE WHEN k.order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, m.due_at, k.order_key
+          FROM made m
+          JOIN integration_event e ON e.id = m.event_id
+          JOIN integration_subscription s ON s.id = m.subscription_id
+         CROSS JOIN LATERAL (SELECT CASE WHEN s.ordered THEN e.partition_key END AS order_key) k),
+    counted AS (SELECT count(*) AS made FROM made)
+    SELECT (SELECT COALESCE(array_agg(id), '{}') FROM event), made,
+           CASE WHEN made > 0 AND %(notify)s THEN pg_notify(%(channel)s, '') END
+      FROM counted
+"""

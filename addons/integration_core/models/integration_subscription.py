@@ -46,6 +46,41 @@ class IntegrationSubscription(models.Model):
         "dead letter holds what comes after it, until it is retried or skipped. It applies to events from now on.",
     )
     active = fields.Boolean(default=True)
+    facility_codes = fields.Char(
+        "Only facilities",
+        tracking=True,
+        help="Codes, separated by commas. Only events of these facilities; an event that names no facility, or another "
+        "one besides, is not delivered. Empty: every event.",
+    )
+    document_type_ids = fields.Many2many(
+        "integration.document.type",
+        string="Only document types",
+        help="Only events about such documents; an event about none is not delivered. Empty: every event.",
+    )
+    facet_filter = fields.Json(compute="_compute_facet_filter", store=True, help="What fan-out compares, by facet.")
+
+    @api.depends(lambda self: self._facet_filter_depends())
+    def _compute_facet_filter(self):
+        for subscription in self:
+            chosen = {name: sorted(values) for name, values in subscription._chosen_facets().items() if values}
+            subscription.facet_filter = chosen or False
+
+    @api.model
+    def _facet_filter_depends(self):
+        """Return the fields that :meth:`_chosen_facets` reads."""
+        return ["facility_codes", "document_type_ids.code"]
+
+    def _chosen_facets(self):
+        """Return {facet: texts asked for} of this subscription; no texts means that the facet does not matter.
+
+        Hook for addons that know further facets of their events (``_event_facets``).
+        """
+        self.ensure_one()
+        codes = (code.strip() for code in (self.facility_codes or "").split(","))
+        return {
+            "facility": {code for code in codes if code},
+            "document_type": set(self.document_type_ids.mapped("code")),
+        }
 
     @api.model
     def _selection_handler(self):

@@ -5,3 +5,4 @@ from . import test_journal
 from . import test_order
 from . import test_system
 from . import test_wizards
+from . import test_loops

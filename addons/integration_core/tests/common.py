@@ -13,7 +13,7 @@ from odoo.tests import TransactionCase
 
 from ..domain import envelope, keyring, units
 from ..engine import claims
-from ..models.integration_event import SERIAL
+from ..tools import transaction_data
 
 
 def master_key_environment(env):
@@ -97,7 +97,14 @@ class IntegrationCase(TransactionCase):
         """End what would be a transaction: events are completed, and the next change of the same record emits anew."""
         self.env.flush_all()
         self.env.cr.flush()
-        self.env.cr.cache[SERIAL] = self.env.cr.cache.get(SERIAL, 0) + 1
+        self._begin_anew()
+
+    def _begin_anew(self):
+        """Let what follows be another transaction for the journal."""
+        data = transaction_data(self.env.cr)
+        serial = data["serial"]
+        data.clear()
+        data["serial"] = serial + 1
 
     def make_due(self):
         """Make every waiting delivery due now, however late its next try was planned."""

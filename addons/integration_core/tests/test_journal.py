@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
@@ -118,12 +120,25 @@ class Emitting(models.Model):
     _module = "integration_core"
 
     name = fields.Char()
+    ward = fields.Char()
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
 
     def _event_data(self, type_name):
         return (
             None if self.name == "gone" else {"company": str(self.company_id.id), "id": str(self.id), "name": self.name}
         )
+
+    def _event_facets(self, type_name):
+        return {"facility": self.ward and self.ward.split("+"), "document_type": self.name}
+
+
+class Silent(models.AbstractModel):
+    """A handler that subscriptions of these tests can name; it is never called."""
+
+    _name = "integration.handler.silent"
+    _inherit = ["integration.handler"]
+    _description = "Silent (tests)"
+    _module = "integration_core"
 
 
 @tagged("post_install", "-at_install")
@@ -136,12 +151,38 @@ class TestEmit(IntegrationCase):
         # Odoo offers no other way to a model for one test, and keeps its addons from importing this at their top.
 
         cls.register_model(Emitting)
+        cls.register_model(Silent)
         cls.registry.init_models(cls.env.cr, ["integration.test.emitting"], {"models_to_check": True})
+        cls.env["integration.keyring"]._data_key()
+        # As if an earlier transaction had made the key.
+        cls.env.cr.execute("UPDATE integration_data_key SET create_date = '2000-01-01'")
 
-    def events(self):
+    def events(self, type_name=TYPE):
         return self.env["integration.event"].search(
-            [("type_name", "=", self.TYPE), ("res_model", "=", "integration.test.emitting")]
+            [("type_name", "=", type_name), ("res_model", "=", "integration.test.emitting")]
         )
+
+    def make(self, *names, **values):
+        return self.env["integration.test.emitting"].create([{"name": name, **values} for name in names])
+
+    def subscribe(self, name="S", **values):
+        return self.env["integration.subscription"].create(
+            {
+                "name": name,
+                "company_id": self.company.id,
+                "handler": "integration.handler.silent",
+                "event_type_ids": self.env["integration.event.type"]._named(self.TYPE).ids,
+                **values,
+            }
+        )
+
+    def statements(self, work):
+        """Return how many SQL statements ``work()`` takes, with the end of the transaction."""
+        self.env.flush_all()
+        before = self.env.cr.sql_log_count
+        work()
+        self.commit()
+        return self.env.cr.sql_log_count - before
 
     def body(self, event):
         return strict_json.loads(event._read_payload())
@@ -200,3 +241,215 @@ class TestEmit(IntegrationCase):
         record = self.env["integration.test.emitting"].create({"name": "x"})
         with self.assertRaises(ValueError):
             record._emit_event("finance.invoice.imagined.v1")
+
+    # -- how much work it is -------------------------------------------------------------------------------------------
+
+    def test_one_event_takes_two_statements(self):
+        self.subscribe()
+        record = self.make("x")
+        record._emit_event(self.TYPE)
+        self.commit()
+        self.assertLessEqual(self.statements(lambda: record._emit_event(self.TYPE)), 2)
+        self.assertEqual(len(self.events().delivery_ids), 2)
+
+    def test_many_events_take_no_more_statements_than_one(self):
+        self.subscribe()
+        records = self.make(*(f"r{number}" for number in range(500)))
+        records[0]._emit_event(self.TYPE)
+        self.commit()
+        self.assertLessEqual(self.statements(lambda: records._emit_event(self.TYPE)), 3)
+        events = self.events()
+        self.assertEqual(len(events), 501)
+        self.assertEqual(len(events.delivery_ids), 501)
+        self.assertEqual(
+            {self.body(event)["data"]["name"] for event in events[:3]}, {record.name for record in records[-3:]}
+        )
+
+    def test_causes_are_looked_up_together(self):
+        causes = [self.post(ADMITTED, {**DATA, "encounter": name})[1] for name in ("A", "B")]
+        records = self.make(*(f"r{number}" for number in range(20)))
+        by_record = {record.id: causes[record.id % 2] for record in records}
+        with patch.object(self.registry["integration.test.emitting"], "_event_causes", lambda _records: by_record):
+            self.assertLessEqual(self.statements(lambda: records._emit_event(self.TYPE)), 5)
+        for event in self.events():
+            cause = by_record[event.res_id]
+            self.assertEqual((event.causation_id, event.correlation_id), (cause.uuid, cause.correlation_id))
+
+    def test_what_did_not_change_is_not_completed_again(self):
+        first, second = self.make("first", "second")
+        asked = []
+        told = self.registry["integration.test.emitting"]._event_data
+        with patch.object(
+            self.registry["integration.test.emitting"],
+            "_event_data",
+            lambda record, type_name: asked.append(record.name) or told(record, type_name),
+        ):
+            first._emit_event(self.TYPE)
+            with self.env.cr.savepoint():
+                second._emit_event(self.TYPE)
+            second.name = "changed"
+            self.commit()
+        self.assertEqual(asked, ["first", "second", "changed"])
+
+    # -- savepoints and what comes after -------------------------------------------------------------------------------
+
+    def test_a_rolled_back_change_is_not_told(self):
+        record = self.make("kept")
+        record._emit_event(self.TYPE)
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint():
+            record.name = "undone"
+            self.env.cr.flush()
+            raise ZeroDivisionError
+        self.commit()
+        self.assertEqual(self.body(self.events())["data"]["name"], "kept")
+
+    def test_a_change_after_a_rolled_back_one_is_told(self):
+        record = self.make("kept")
+        record._emit_event(self.TYPE)
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint():
+            record.name = "gone"
+            self.env.cr.flush()
+            raise ZeroDivisionError
+        record.name = "later"
+        self.commit()
+        self.assertEqual(self.body(self.events())["data"]["name"], "later")
+
+    def test_emitting_again_after_a_rolled_back_emission(self):
+        self.subscribe()
+        record = self.make("x")
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint():
+            record._emit_event(self.TYPE)
+            self.env.cr.flush()
+            raise ZeroDivisionError
+        record._emit_event(self.TYPE)
+        self.commit()
+        event = self.events()
+        self.assertEqual(len(event.delivery_ids), 1)
+        self.assertEqual(self.body(event)["data"]["version"], 1)
+
+    def test_what_a_hook_emits_after_the_completion_is_completed_too(self):
+        first, second = self.make("first", "second")
+        first._emit_event(self.TYPE)
+        self.env.cr.precommit.add(lambda: second._emit_event(self.TYPE))
+        self.commit()
+        self.assertEqual(sorted(self.body(event)["data"]["name"] for event in self.events()), ["first", "second"])
+
+    def test_a_deleted_record_leaves_no_event(self):
+        kept, deleted = self.make("kept", "deleted")
+        (kept | deleted)._emit_event(self.TYPE)
+        deleted.mapped("name")
+        self.env.cr.execute("DELETE FROM integration_test_emitting WHERE id = %s", (deleted.id,))
+        self.commit()
+        self.assertEqual(self.events().res_id, kept.id)
+
+    def test_the_same_record_twice_is_one_event(self):
+        record = self.make("x")
+        twice = record.browse([record.id, record.id])
+        self.assertEqual(len(twice._emit_event(self.TYPE)), 1)
+        self.commit()
+        self.assertEqual(len(self.events()), 1)
+
+    def test_a_committed_event_is_never_changed(self):
+        record = self.make("before")
+        event = record._emit_event(self.TYPE)
+        self.commit()
+        record.name = "after"
+        self.commit()
+        self.assertEqual(self.body(event)["data"]["name"], "before")
+
+    def test_a_retired_type_is_not_emitted(self):
+        record = self.make("x")
+        self.env["integration.event.type"]._named(self.TYPE)._approving().write({"state": "retired"})
+        self.assertFalse(record._emit_event(self.TYPE))
+        self.commit()
+        self.assertFalse(self.events())
+
+    def test_an_unknown_type_is_found_out_after_a_known_one(self):
+        record = self.make("x")
+        record._emit_event(self.TYPE)
+        with self.assertRaises(ValueError):
+            record._emit_event("finance.invoice.imagined.v1")
+
+    # -- chains --------------------------------------------------------------------------------------------------------
+
+    def chain(self, length):
+        """Return the events of a chain in which each led to the next."""
+        _accepted, event = self.post(ADMITTED, DATA)
+        events = [event]
+        while len(events) < length:
+            record = self.make("x").with_context(integration_cause_event_id=events[-1].id)
+            events.append(record._emit_event(self.TYPE))
+            self.commit()
+        return events
+
+    def test_a_chain_of_sixteen_goes_on_and_the_next_parks(self):
+        self.subscribe()
+        events = self.chain(17)
+        self.assertEqual([event.depth for event in events], list(range(17)))
+        self.assertEqual(len({event.correlation_id for event in events}), 1)
+        self.assertEqual([event.causation_id for event in events[1:]], [event.uuid for event in events[:-1]])
+        self.assertEqual({len(event.delivery_ids) for event in events[1:16]}, {1})
+        parked = events[16]
+        self.assertFalse(parked.delivery_ids)
+        self.assertEqual((parked.held_reason, parked.delivery_state), ("chain_too_long", "parked"))
+        self.assertIn(parked, parked.search([("delivery_state", "=", "parked")]))
+        self.assertNotIn(parked, parked.search([("delivery_state", "=", "none")]))
+
+    def test_events_of_the_suite_lead_to_no_further_ones(self):
+        first, second = "integration.endpoint.disabled.v1", "integration.endpoint.recovered.v1"
+        cause = self.make("x")._emit_event(first)
+        self.commit()
+        caused = self.make("y").with_context(integration_cause_event_id=cause.id)
+        self.assertFalse(caused._emit_event(second))
+        self.assertTrue(caused._emit_event(self.TYPE))
+
+    # -- facets --------------------------------------------------------------------------------------------------------
+
+    def subscribers(self, **values):
+        """Return the names of the subscriptions that get an event of a record with ``values``."""
+        event = self.make(values.pop("name", "x"), **values)._emit_event(self.TYPE)
+        self.commit()
+        return sorted(event.delivery_ids.mapped("subscription_id.name"))
+
+    def test_filters_compare_facets(self):
+        kinds = self.env["integration.document.type"].create([{"name": code, "code": code} for code in ("k1", "k2")])
+        self.subscribe("any")
+        self.subscribe("F1", facility_codes="F1")
+        self.subscribe("F1 F2", facility_codes=" F1, F2,")
+        self.subscribe("k1", document_type_ids=kinds[0].ids)
+        self.subscribe("F1 k1 k2", facility_codes="F1", document_type_ids=kinds.ids)
+        self.assertEqual(self.subscribers(), ["any"])
+        self.assertEqual(self.subscribers(ward="F1"), ["F1", "F1 F2", "any"])
+        self.assertEqual(self.subscribers(ward="F2"), ["F1 F2", "any"])
+        self.assertEqual(self.subscribers(ward="F1+F2"), ["F1 F2", "any"])
+        self.assertEqual(self.subscribers(ward="f1"), ["any"])
+        self.assertEqual(self.subscribers(name="k1"), ["any", "k1"])
+        self.assertEqual(self.subscribers(name="k1", ward="F1"), ["F1", "F1 F2", "F1 k1 k2", "any", "k1"])
+        self.assertEqual(self.subscribers(name="k2", ward="F1"), ["F1", "F1 F2", "F1 k1 k2", "any"])
+        self.assertEqual(self.subscribers(name="k2", ward="F3"), ["any"])
+
+    def test_no_filter_reaches_into_another_company(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        self.subscribe("F1", facility_codes="F1")
+        self.assertEqual(self.subscribers(ward="F1", company_id=other.id), [])
+
+    def test_a_changed_code_changes_the_filter(self):
+        kind = self.env["integration.document.type"].create({"name": "K", "code": "old"})
+        self.subscribe("kind", document_type_ids=kind.ids)
+        kind.code = "new"
+        self.env.flush_all()
+        self.assertEqual(self.subscribers(name="old"), [])
+        self.assertEqual(self.subscribers(name="new"), ["kind"])
+
+    def test_the_final_facets_decide(self):
+        self.subscribe("F1", facility_codes="F1")
+        self.subscribe("F2", facility_codes="F2")
+        record = self.make("x", ward="F1")
+        event = record._emit_event(self.TYPE)
+        with self.env.cr.savepoint():
+            record.ward = "F2"
+        self.commit()
+        self.assertEqual(event.delivery_ids.subscription_id.name, "F2")
+        self.assertEqual(event.facets, {"facility": ["F2"], "document_type": "x"})
+        self.env.cr.execute("SELECT count(*) FROM integration_due WHERE event_id = %s", (event.id,))
+        self.assertEqual(self.env.cr.fetchone(), (1,))

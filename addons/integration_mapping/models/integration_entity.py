@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.addons.integration_core.tools import transaction_data
 from odoo.exceptions import UserError, ValidationError
 
 KINDS = [
@@ -200,7 +201,7 @@ class IntegrationEntity(models.Model):
 
     def _note_change(self, names):
         """Journal that these approved canonical records changed, with all that changed in this transaction."""
-        noted = self.env.cr.cache.setdefault(CHANGED, {})
+        noted = transaction_data(self.env.cr).setdefault(CHANGED, {})
         for entity in self:
             event_type = CHANGED_EVENTS.get(entity.kind)
             if not event_type:
@@ -220,7 +221,7 @@ class IntegrationEntity(models.Model):
 
     def _event_data(self, type_name):
         target = self._target()
-        changed = self.env.cr.cache.get(CHANGED, {}).get(self.id, ())
+        changed = transaction_data(self.env.cr).get(CHANGED, {}).get(self.id, ())
         return {
             "company": str(self.company_id.id),
             "id": str(self.id),

@@ -25,7 +25,7 @@ class Place:
 
     endpoint_id: int
     system_id: int
-    company_id: int
+    company_id: int | None  # None when endpoint and subscription disagree: nothing is granted then
     for_tests: bool
     open: bool
     url: str
@@ -88,7 +88,8 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT s.id, p.id, p.system_id, p.company_id, s.for_tests IS TRUE, (%s), p.url, p.timeout, p.schedule
+                SELECT s.id, p.id, p.system_id, CASE WHEN s.company_id = p.company_id THEN p.company_id END,
+                       s.for_tests IS TRUE, (%s), p.url, p.timeout, p.schedule
                   FROM integration_subscription s JOIN integration_endpoint p ON p.id = s.endpoint_id
                  WHERE s.id IN %s
                 """,
@@ -216,7 +217,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             return "payload_gone", self.env._("The event's content is no longer kept.")
         # Fan-out sees to both already; a subscription or an endpoint may have been changed since.
         if message.company_id != place.company_id:
-            return "company_not_granted", self.env._("The endpoint belongs to another company.")
+            return "company_not_granted", self.env._("The endpoint or its subscription belongs to another company.")
         if message.mode != "live":
             return "test_event", self.env._("Test events never leave Odoo.")
         return None

@@ -1,7 +1,6 @@
 from unittest.mock import patch
 
 from odoo.addons.integration_core.domain import catalogue
-from odoo.addons.integration_core.models.integration_event import SERIAL
 from odoo.addons.integration_core.tests.common import IntegrationCase
 
 from .receiver import Receiver
@@ -98,7 +97,7 @@ class OutboundCase(IntegrationCase):
 
     def rolled_back(self):
         """End a transaction that was rolled back."""
-        self.env.cr.cache[SERIAL] = self.env.cr.cache.get(SERIAL, 0) + 1
+        self._begin_anew()
 
     def events_of(self, type_name):
         return self.env["integration.event"].search([("type_name", "=", type_name)])

@@ -54,6 +54,17 @@ class TestDelivery(OutboundCase):
         self.assertEqual((delivery.state, delivery.error_code, self.sent()), ("dead", "company_not_granted", []))
         self.assertFalse(delivery.attempt_ids)
 
+    def test_a_subscription_that_lost_its_company_sends_nothing(self):
+        event = self.emit()
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.env.cr.execute(
+            "UPDATE integration_subscription SET company_id = %s WHERE endpoint_id = %s", (other.id, self.endpoint.id)
+        )
+        self.env.invalidate_all()
+        self.drain()
+        delivery = event.delivery_ids
+        self.assertEqual((delivery.state, delivery.error_code, self.sent()), ("dead", "company_not_granted", []))
+
     def test_a_subscription_cannot_reach_into_another_company(self):
         other = self.env["res.company"].create({"name": "Other hospital"})
         self.env.user.company_ids |= other

@@ -219,3 +219,40 @@ def test_any_object_is_read_or_refused(changes):
     except EnvelopeError:
         return
     assert envelope.parse(json.loads(json.dumps(event.to_dict()))) == event
+
+
+def issuer(**changes):
+    shared = {"source": "/odoo/u/1", "type": "finance.invoice.posted.v1", "time": NOW, "dataschema": "https://h/s"}
+    return envelope.Issuer(**{**shared, **changes})
+
+
+@given(
+    subject=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=40),
+    data=st.dictionaries(st.text(max_size=5), st.none() | st.integers(-9, 9) | st.text(max_size=5)),
+    causationid=st.none() | st.just("c"),
+    traceparent=st.none() | st.sampled_from([TRACE, "rubbish"]),
+)
+def test_an_issuer_writes_what_build_writes(subject, data, causationid, traceparent):
+    one = {"id": "1", "subject": subject, "correlationid": "f", "causationid": causationid, "traceparent": traceparent}
+    built = envelope.build(
+        source="/odoo/u/1",
+        type="finance.invoice.posted.v1",
+        time=NOW,
+        dataschema="https://h/s",
+        partitionkey=subject,
+        data=data,
+        **one,
+    )
+    assert issuer().body(data=data, **one) == built.to_bytes()
+
+
+@pytest.mark.parametrize("changes", [{"type": "finance.invoice.posted"}, {"source": ""}, {"dataschema": "a\nb"}])
+def test_an_issuer_refuses_what_receivers_could(changes):
+    with pytest.raises(EnvelopeError):
+        issuer(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"id": ""}, {"subject": "x" * 256}, {"correlationid": "a\x00"}])
+def test_an_issuer_refuses_a_body_that_receivers_could(changes):
+    with pytest.raises(EnvelopeError):
+        issuer().body(**{"id": "1", "subject": "s", "data": {}, **changes})

@@ -66,6 +66,9 @@ def test_data_keys():
     first = keys.new_data_key("d1")
     sealed = first.encrypt(b"payload", aad="p/1")
     assert sealed.key_id == "d1"
+    many = first.encrypt_all([(b"one", "p/1"), (b"two", "p/2")])
+    opened = [first.decrypt(Sealed(sealed.algorithm, "d1", data), aad=f"p/{n}") for n, data in enumerate(many, 1)]
+    assert opened == [b"one", b"two"]
     wrapped = Sealed(first.wrapped.algorithm, first.wrapped.key_id, memoryview(first.wrapped.data))
     opened = keys.unwrap_data_key("d1", wrapped)
     assert opened.decrypt(sealed, aad="p/1") == b"payload"

@@ -67,6 +67,7 @@ class TestChain:
             link = chain.child(link, str(number))
         assert (link.length, link.too_long) == (16, False)
         assert chain.child(link, "16").too_long
+        assert (chain.is_too_long(link.length - 1), chain.is_too_long(link.length)) == (False, True)
 
     def test_own_events_never_cause_own_events(self):
         own, other = "integration.delivery.dead_lettered.v1", "finance.invoice.posted.v1"
