@@ -1,0 +1,151 @@
+"""Endpoints, events and subscriptions of the suite, made as its own code makes them."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+TYPE = "bench.record.changed_{}.v1"
+_PER_TRANSACTION = 500
+_APPROVED = {"approval_state": "approved", "decision_reason": "The benchmark's own."}
+
+
+def prepare(env: Any, *, ports: list[int], timeout: int = 15) -> list[str]:
+    """Make one endpoint per port, with a key, an allow-list entry and a subscription to an event type of its own.
+
+    Returns:
+        The event types, in the order of the ports.
+    """
+    env["integration.subscription"].search([("consumer", "=", "endpoint")]).active = False
+    system = env["integration.system"].create(
+        {
+            "code": "bench",
+            "name": "Receiver of the benchmark",
+            "company_id": env.company.id,
+            "owner_id": env.ref("base.user_admin").id,
+            "state": "active",
+            "mode": "live",
+            "live_from": datetime.now(timezone.utc).replace(tzinfo=None),
+            **_APPROVED,
+        }
+    )
+    return [_endpoint(env, system, number, port, timeout) for number, port in enumerate(ports)]
+
+
+def _endpoint(env: Any, system: Any, number: int, port: int, timeout: int) -> str:
+    env["integration.egress.allow"].create({"host": "127.0.0.1", "port": port, "reason": "receiver of the benchmark"})
+    endpoint = env["integration.endpoint"].create(
+        {
+            "name": f"bench {number}",
+            "url": f"http://127.0.0.1:{port}/",
+            "system_id": system.id,
+            "owner_id": env.ref("base.user_admin").id,
+            "timeout": timeout,
+            "state": "active",
+            "approved_mode": "live",
+            **_APPROVED,
+        }
+    )
+    key, _text = env["integration.credential"]._generate(
+        {"endpoint_id": endpoint.id}, company=endpoint.company_id, use="outbound"
+    )
+    key.write({"approval_state": "approved", "state": "active"})
+    event_type = env["integration.event.type"].create(
+        {
+            "name": TYPE.format(number),
+            "title": f"Bench {number}",
+            "direction": "outbound",
+            "lane": "normal",
+            "schema_json": json.dumps({"type": "object"}),
+            "state": "approved",
+            **_APPROVED,
+        }
+    )
+    env["integration.subscription"].create(
+        {
+            "name": f"bench {number}",
+            "company_id": endpoint.company_id.id,
+            "consumer": "endpoint",
+            "endpoint_id": endpoint.id,
+            "event_type_ids": [(6, 0, event_type.ids)],
+        }
+    )
+    return str(event_type.name)
+
+
+def _subscriptions(env: Any, consumer: str) -> Any:
+    return env["integration.subscription"].search([("consumer", "=", consumer)])
+
+
+def pause(env: Any, *, consumer: str = "endpoint") -> None:
+    """Pause the subscriptions of one kind, so that work piles up."""
+    _subscriptions(env, consumer).filtered(lambda s: s.state == "active").action_pause()
+
+
+def resume(env: Any, *, consumer: str = "endpoint") -> float:
+    """Resume them; return the moment just before the commit, on the wall clock."""
+    _subscriptions(env, consumer).filtered(lambda s: s.state == "paused").action_resume()
+    return time.time()
+
+
+def emit(env: Any, *, count: int, types: list[str]) -> float:
+    """Journal ``count`` events, spread over ``types``, in big transactions; return how long that took in seconds."""
+    began = time.monotonic()
+    records = _records(env, min(count, _PER_TRANSACTION))
+    left = [count // len(types) + (number < count % len(types)) for number in range(len(types))]
+    while any(left):
+        for number, name in enumerate(types):
+            part = min(left[number], len(records), -(-_PER_TRANSACTION // len(types)))
+            records[:part]._emit_event(name)
+            left[number] -= part
+        env.cr.commit()
+        env.invalidate_all()
+    return time.monotonic() - began
+
+
+def _records(env: Any, count: int) -> Any:
+    model = env["integration.bench.record"]
+    found = model.search([], limit=count)
+    missing = [{"name": f"R{number}"} for number in range(len(found), count)]
+    return found | model.create(missing)
+
+
+def emit_one(env: Any, *, type_name: str) -> tuple[str, float]:
+    """Journal one event and commit; return its id on the wire and the wall clock just after the commit."""
+    committed: list[float] = []
+    record = _records(env, 1)
+    env.cr.commit()
+    # The first to be called after the commit: what the engine's own hooks do then is part of the way.
+    env.cr.postcommit.add(lambda: committed.append(time.time()))
+    event = record._emit_event(type_name)
+    uuid = str(event.uuid)
+    env.cr.commit()
+    return uuid, committed[0]
+
+
+def emit_for_each(env: Any, *, count: int, types: list[str], prefix: str) -> list[tuple[str, str]]:
+    """Journal one event for each of ``count`` new records; return (webhook id, subject) of each."""
+    records = env["integration.bench.record"].create([{"name": f"{prefix}-{number}"} for number in range(count)])
+    made = [(record, record._emit_event(types[number % len(types)])) for number, record in enumerate(records)]
+    return [(event.source_event_id, event.subject) for _record, event in made]
+
+
+def open_deliveries(env: Any, *, consumer: str | None = None) -> int:
+    """Return how many deliveries are neither done nor given up."""
+    domain = [("state", "in", ("waiting", "leased"))]
+    if consumer:
+        domain.append(("consumer", "=", consumer))
+    return int(env["integration.delivery"].search_count(domain))
+
+
+def forget(env: Any) -> None:
+    """Remove every event, so that the next round begins with empty tables."""
+    for table in ("attempt", "delivery", "effect", "payload", "event"):
+        env.cr.execute(f"DELETE FROM integration_{table}")  # noqa: S608 - constant names
+
+
+def deliveries_by_state(env: Any) -> dict[str, int]:
+    """Return how many deliveries are in each state."""
+    return dict(env["integration.delivery"]._read_group([], ["state"], ["__count"]))
