@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from benchmark.options import Options
+from benchmark.site import Site
 from suite import database as databases_module
 from suite import demo, masterkey, packages, postgres, processes, pyenv, setup
 from suite.database import Databases
@@ -22,9 +24,6 @@ from suite.layout import ADDONS, CHECKOUT, cache, make_folder, write_private
 from suite.odoo import Odoo
 from suite.postgres import Cluster
 from suite.progress import Progress
-
-from benchmark.options import Options
-from benchmark.site import Site
 
 BENCH_ADDONS: Final = Path(__file__).parent / "addons"
 QUEUE_JOB: Final = "odoo-addon-queue-job>=19.0,<19.1"

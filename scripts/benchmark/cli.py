@@ -8,18 +8,16 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
-
-from suite.layout import CHECKOUT
-from suite.progress import Progress
-from suite.refusal import Refusal
 
 from benchmark import bed as bed_module
 from benchmark import figures, machine
 from benchmark.bed import Bed
 from benchmark.figures import Figure
 from benchmark.options import Options
+from suite.layout import CHECKOUT
+from suite.progress import Progress
+from suite.refusal import Refusal
 
 PARTS: Final = (
     "outbound",

@@ -15,7 +15,7 @@ def notes(databases: Databases) -> list[str]:
     """Return lines about processor, memory, PostgreSQL, Python and Odoo."""
     odoo = databases.odoo
     asked = ", ".join(f"current_setting('{name}')" for name in _SETTINGS)
-    (row,) = databases.rows(f"SELECT split_part(version(), ' ', 2), {asked}")  # noqa: S608 - constant names
+    (row,) = databases.rows(f"SELECT split_part(version(), ' ', 2), {asked}")
     settings = ", ".join(f"{name} {value}" for name, value in zip(_SETTINGS, row[1:], strict=True))
     return [
         f"processor    {_cpu()}, {os.cpu_count()} cores; load before the run {os.getloadavg()[0]:.2f}",

@@ -193,13 +193,18 @@ def create(cursor: Any) -> None:
     cursor.execute(SCHEMA)
 
 
+def insert(cursor: Any, uuid: str, subject: str, body: str, url: str) -> None:
+    """Store one message for delivery: the bare two-row INSERT."""
+    cursor.execute(
+        "INSERT INTO bench_event (uuid, subject, body) VALUES (%s, %s, %s) RETURNING id", (uuid, subject, body)
+    )
+    cursor.execute("INSERT INTO bench_delivery (event_id, url) VALUES (%s, %s)", (cursor.fetchone()[0], url))
+
+
 def add(cursor: Any, messages: Iterable[tuple[str, str, str, str]]) -> None:
     """Store messages (id, subject, body, url) for delivery, and wake the prototype at the commit."""
-    for uuid, subject, body, url in messages:
-        cursor.execute(
-            "INSERT INTO bench_event (uuid, subject, body) VALUES (%s, %s, %s) RETURNING id", (uuid, subject, body)
-        )
-        cursor.execute("INSERT INTO bench_delivery (event_id, url) VALUES (%s, %s)", (cursor.fetchone()[0], url))
+    for message in messages:
+        insert(cursor, *message)
     cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 

@@ -11,9 +11,8 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Final
 
-from suite.layout import CHECKOUT
-
 from benchmark.site import MeasureError, Process, free_port
+from suite.layout import CHECKOUT
 
 _POLL_SECONDS: Final = 0.01
 

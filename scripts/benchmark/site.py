@@ -321,7 +321,7 @@ class Site:
                 server.stop(running, pid_file)
 
     @contextmanager
-    def server(
+    def serving(
         self, workers: int = 0, cron_threads: int = 2, options: tuple[str, ...] = ()
     ) -> Iterator[server.Running]:
         """Have an Odoo server run during the block."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
+
+from benchmark import prototype
 
 TYPE = "bench.record.changed_{}.v1"
 _PER_TRANSACTION = 500
@@ -94,15 +98,61 @@ def emit(env: Any, *, count: int, types: list[str]) -> float:
     """Journal ``count`` events, spread over ``types``, in big transactions; return how long that took in seconds."""
     began = time.monotonic()
     records = _records(env, min(count, _PER_TRANSACTION))
-    left = [count // len(types) + (number < count % len(types)) for number in range(len(types))]
-    while any(left):
-        for number, name in enumerate(types):
-            part = min(left[number], len(records), -(-_PER_TRANSACTION // len(types)))
+    left = dict.fromkeys(types, count // len(types)) | dict.fromkeys(
+        types[: count % len(types)], count // len(types) + 1
+    )
+    share = -(-_PER_TRANSACTION // len(types))
+    while any(left.values()):
+        for name, rest in left.items():
+            part = min(rest, len(records), share)
             records[:part]._emit_event(name)
-            left[number] -= part
+            left[name] -= part
         env.cr.commit()
         env.invalidate_all()
     return time.monotonic() - began
+
+
+def emit_together(env: Any, *, count: int, type_name: str) -> float:
+    """Journal ``count`` events of as many records in one transaction; return seconds, the commit included."""
+    records = _records(env, count)
+    env.cr.commit()
+    env.invalidate_all()
+    began = time.monotonic()
+    records._emit_event(type_name)
+    env.cr.commit()
+    return time.monotonic() - began
+
+
+def time_single(env: Any, *, count: int, type_name: str, url: str) -> list[tuple[float, float, float]]:
+    """Time small transactions, taking turns; return seconds of each, the commit included.
+
+    Returns:
+        Per turn: one that changes a record, one that also emits an event, one that also does a bare two-row INSERT.
+    """
+    record = _records(env, 1)
+    prototype.create(env.cr)
+    env.cr.commit()
+    turns = []
+    for number in range(count):
+        body = f"{number:05}" * 160
+
+        def event() -> None:
+            record._emit_event(type_name)
+
+        def rows(body: str = body) -> None:
+            prototype.insert(env.cr, str(uuid.uuid4()), "bench/1", body, url)
+
+        turns.append((_timed(env, record, lambda: None), _timed(env, record, event), _timed(env, record, rows)))
+    return turns
+
+
+def _timed(env: Any, record: Any, more: Callable[[], None]) -> float:
+    env.invalidate_all()
+    began = time.perf_counter()
+    record.name = f"R{began}"
+    more()
+    env.cr.commit()
+    return time.perf_counter() - began
 
 
 def _records(env: Any, count: int) -> Any:
@@ -120,9 +170,9 @@ def emit_one(env: Any, *, type_name: str) -> tuple[str, float]:
     # The first to be called after the commit: what the engine's own hooks do then is part of the way.
     env.cr.postcommit.add(lambda: committed.append(time.time()))
     event = record._emit_event(type_name)
-    uuid = str(event.uuid)
+    message_id = str(event.source_event_id)
     env.cr.commit()
-    return uuid, committed[0]
+    return message_id, committed[0]
 
 
 def emit_for_each(env: Any, *, count: int, types: list[str], prefix: str) -> list[tuple[str, str]]:
@@ -149,3 +199,9 @@ def forget(env: Any) -> None:
 def deliveries_by_state(env: Any) -> dict[str, int]:
     """Return how many deliveries are in each state."""
     return dict(env["integration.delivery"]._read_group([], ["state"], ["__count"]))
+
+
+def admit_everything(env: Any) -> None:
+    """Lift the limits that turn a load away: the rate of each system and the backlog."""
+    env["integration.system"].search([]).rate_per_minute = 10_000_000
+    env["ir.config_parameter"].set_param("integration_inbound.backlog_limit", "100000000")

@@ -55,6 +55,12 @@ def enqueue_posts(env: Any, *, count: int, urls: list[str], prefix: str) -> floa
     return time.time()
 
 
+def enqueue_nothing(env: Any, *, count: int) -> None:
+    """Make jobs that do nothing."""
+    for _number in range(count):
+        env["integration.bench.peers"].with_delay()._nothing()
+
+
 def open_jobs(env: Any) -> int:
     """Return how many jobs are not done."""
     return int(env["queue.job"].search_count([("state", "not in", ("done", "cancelled", "failed"))]))

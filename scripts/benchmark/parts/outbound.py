@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmark.bed import Bed
-from benchmark.figures import NO_TARGET, Figure, at_most, paired, ratio_at_least
+from benchmark.figures import Figure, at_most, more_at_most, paired, ratio_at_least
 from benchmark.receiving import Receiver, receiving
 from benchmark.site import MeasureError, Process, Site, free_port, wait_until
 
@@ -18,6 +18,8 @@ ENDPOINTS: Final = 10
 SLOW_SECONDS: Final = 0.05
 HANG_SECONDS: Final = 10.0
 _TIMEOUT: Final = 300.0
+_WARM: Final = 50
+"""How many of each are sent before anything is measured: connections are open and caches filled then."""
 _FAILED_CLAIM: Final = re.compile(r"could not serialize|deadlock detected|SerializationFailure|Traceback")
 _prefixes = (f"p{number}" for number in itertools.count())
 
@@ -67,6 +69,11 @@ class Lane:
         wait_until(lambda: not self.ours.inside("ours.open_deliveries"), 60, "every delivery is complete")
         return rate
 
+    def warm(self) -> None:
+        """Let a few messages through on both sides."""
+        self.drain_ours(_WARM)
+        self.drain_prototype(_WARM)
+
     def load_ours(self, count: int) -> None:
         """Journal events while their subscriptions are paused."""
         self.ours.inside("ours.pause")
@@ -105,6 +112,9 @@ def run_queue_job(site: Site, way: QueueJob, cron_threads: int = 0) -> Iterator[
     )
     running = site.start_server(way.workers, cron_threads, port)
     try:
+        # Its runner waits some seconds before it begins, and its workers load what they need with their first job.
+        site.inside("peers.enqueue_nothing", count=_WARM)
+        wait_until(lambda: not site.inside("peers.open_jobs"), 60, "queue_job is warm")
         yield
     finally:
         site.stop_server(running)
@@ -151,9 +161,10 @@ def _prototype(lane: Lane) -> Iterator[Process]:
 
 
 def _workers(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
-    many, some, few = bed.options.pick(200, 10_000), bed.options.pick(200, 5_000), bed.options.pick(20, 300)
+    many, some, few = bed.options.pick(200, 8_000), bed.options.pick(200, 5_000), bed.options.pick(20, 300)
     beside, against = [], []
     with lane.ours.workers(1), _prototype(lane), lane.queue_job(way):
+        lane.warm()
         for _ in range(bed.options.rounds):
             reference = lane.drain_prototype(many)
             ours = lane.drain_ours(some)
@@ -180,13 +191,15 @@ def _crons(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
 def _cron_rounds(
     bed: Bed, lane: Lane, way: QueueJob, workers: int
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    many, some, few = bed.options.pick(200, 6_000), bed.options.pick(200, 4_000), bed.options.pick(20, 300)
+    many, some, few = bed.options.pick(200, 4_000), bed.options.pick(200, 3_000), bed.options.pick(20, 300)
     beside, against = [], []
     lane.peers.inside("peers.use_prototype_cron", active=True)
-    with lane.ours.server(workers=workers):
+    with lane.ours.serving(workers=workers):
         # The prototype has an Odoo of the same shape, queue_job the one that suits it best.
+        lane.drain_ours(_WARM)
         for _ in range(bed.options.rounds):
-            with lane.peers.server(workers=workers, options=("--load=base,rpc,web,integration_inbound",)):
+            with lane.peers.serving(workers=workers, options=("--load=base,rpc,web,integration_inbound",)):
+                lane.drain_prototype(_WARM, cron=True)
                 reference = lane.drain_prototype(many, cron=True)
             ours = lane.drain_ours(some)
             with lane.queue_job(way):
@@ -197,12 +210,14 @@ def _cron_rounds(
 
 
 def _two_workers(bed: Bed, lane: Lane, _way: QueueJob) -> list[Figure]:
-    count = bed.options.pick(200, 6_000)
+    count = bed.options.pick(200, 4_000)
     rounds, failures = [], 0
     for _ in range(bed.options.rounds):
         with lane.ours.workers(1):
+            lane.drain_ours(_WARM)
             one = lane.drain_ours(count)
         with lane.ours.workers(2) as processes:
+            lane.drain_ours(_WARM)
             two = lane.drain_ours(count)
             failures += sum(len(_FAILED_CLAIM.findall(process.log.read_text("utf-8"))) for process in processes)
         rounds.append((two, one))
@@ -213,10 +228,11 @@ def _two_workers(bed: Bed, lane: Lane, _way: QueueJob) -> list[Figure]:
 
 
 def _slow(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
-    count, few = bed.options.pick(100, 3_000), bed.options.pick(20, 200)
+    count, few = bed.options.pick(100, 2_000), bed.options.pick(20, 200)
     delays = dict.fromkeys(lane.receiver.ports, SLOW_SECONDS)
     beside, against = [], []
     with lane.ours.workers(1), _prototype(lane), lane.queue_job(way):
+        lane.warm()
         for _ in range(bed.options.rounds):
             reference = lane.drain_prototype(count, delays)
             ours = lane.drain_ours(count, delays)
@@ -230,20 +246,16 @@ def _slow(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
 
 def _hanging(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
     count = bed.options.pick(50, 300)
-    rounds, seconds, peer = [], [], []
+    rounds = []
     for _ in range(bed.options.rounds):
         clean = _healthy_ours(lane, count, hang=False)
-        hanging = _healthy_ours(lane, count, hang=True)
-        rounds.append((hanging, clean))
-        seconds.append(hanging - clean)
+        rounds.append((_healthy_ours(lane, count, hang=True), clean))
     with lane.queue_job(way):
-        peer.append((rounds[-1][0], _healthy_queue_job(lane, count)))
+        peer = [(rounds[-1][0], _healthy_queue_job(lane, count))]
     lane.peers.inside("peers.forget_jobs")
-    worst = Figure("one of ten endpoints hangs 10 s: added, s", sorted(seconds)[len(seconds) // 2], None, None)
     return [
-        paired("one of ten endpoints hangs 10 s: nine healthy served, s; none hangs", rounds),
-        Figure(worst.measure, worst.ours, None, None, at_most(0.3)),
-        paired("one of ten endpoints hangs 10 s: nine healthy served, s; queue_job", peer, NO_TARGET),
+        paired("one of ten endpoints hangs 10 s: nine healthy served, s; none hangs", rounds, more_at_most(0.3)),
+        paired("one of ten endpoints hangs 10 s: nine healthy served, s; queue_job", peer),
     ]
 
 
