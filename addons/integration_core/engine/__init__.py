@@ -1,2 +1,0 @@
-from . import claims
-from . import runner

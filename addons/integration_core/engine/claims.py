@@ -1,7 +1,14 @@
 """Claiming and completing deliveries: the few SQL statements on which the engine stands.
 
-Every statement here runs in a READ COMMITTED transaction. A lease has an owner, an end and a fencing token that rises
-with each claim; a result whose token is no longer the delivery's changes nothing.
+They work on ``integration_due``, which holds open deliveries only; what became of a delivery is written to
+``integration_delivery`` and ``integration_attempt`` when a try ends. Every statement here runs in a READ COMMITTED
+transaction. A lease has an owner, an end and a fencing token that rises with each claim; a result whose token is no
+longer the delivery's changes nothing.
+
+A claim asks for *places*: one subscription, one lane, one tier. Each is a range of the claim index, so that neither the
+backlog of a paused subscription nor history is ever read. PostgreSQL cannot forget index entries of finished work while
+a long report keeps an old snapshot open; a place therefore has a moment, ``since``, before which the caller knows
+nothing to be claimable. The caller forgets these moments every few seconds, for what was committed late.
 """
 
 import os
@@ -14,8 +21,22 @@ from odoo.tools import SQL
 
 from ..tools import utc_now
 
-# Three dead processes on one delivery make it poison.
 POISON_CRASHES = 3
+"""Three dead processes on one delivery make it poison."""
+
+FRESH, RETRY, BLOCKED, UNPOSITIONED, DEAD, ALONE = range(6)
+"""Tiers: never tried · tried before · behind another of its ordering key · not in the order of commits yet · a dead
+letter that holds its ordering key · its process died, so it goes alone."""
+TIER_NAMES = {
+    FRESH: "Fresh",
+    RETRY: "Retry",
+    BLOCKED: "Behind an earlier one",
+    UNPOSITIONED: "Not in order yet",
+    DEAD: "Dead letter, holds its ordering key",
+    ALONE: "Alone, after its process died",
+}
+HEADS = (FRESH, RETRY, DEAD, ALONE)
+"""Tiers of which an ordering key has at most one open delivery: the others of the key wait behind it."""
 
 
 def lease_seconds() -> int:
@@ -23,7 +44,23 @@ def lease_seconds() -> int:
     return int(os.environ.get("INTEGRATION_LEASE_SECONDS", "120"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a claim looks: one range of the claim index.
+
+    ``channel`` groups subscriptions that share capacity (an endpoint); ``free`` is how many deliveries the channel can
+    take now; ``since`` is a moment (naive UTC) before which there is nothing to claim, as far as the caller knows.
+    """
+
+    subscription_id: int
+    channel: int
+    lane: int
+    tier: int
+    free: int
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A delivery that this process holds until its lease ends."""
 
@@ -33,17 +70,18 @@ class Claimed:
     subscription_id: int
     company_id: int
     lane: int
+    tier: int
     attempts: int
     crashes: int
-    handler: str | None
+    due_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """What came of one try.
 
-    ``state`` is ``done``, ``waiting`` (again in ``delay`` seconds) or ``dead``. A result that was not ``spent``
-    leaves no attempt behind: the delivery was held back, not tried.
+    ``state`` is ``done``, ``waiting`` (again in ``delay`` seconds), ``dead`` or ``skipped``. A result that was not
+    ``spent`` leaves no attempt behind: the delivery was held back, not tried.
     """
 
     claimed: Claimed
@@ -60,43 +98,130 @@ class Result:
     extra: object = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a completion changed: the deliveries that were still ours, and the ordering keys whose head is gone."""
+
+    ids: frozenset[int]
+    freed: frozenset[tuple[int, str]]
+
+
+_CLAIM = """
+    -- Statistics of a table that was empty a moment ago would choose to read all of it; the indexes are always right.
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    -- A lease that a crash of PostgreSQL forgets is no loss: the delivery is simply free again.
+    SET LOCAL synchronous_commit = off;
+    WITH place AS (
+        SELECT * FROM unnest(%(subscriptions)s::int[], %(channels)s::int[], %(lanes)s::smallint[], %(tiers)s::smallint[],
+                             %(free)s::int[], %(since)s::timestamp[])
+                   AS p (subscription_id, channel, lane, tier, free, since)),
+    found AS MATERIALIZED (
+        SELECT c.id, p.lane, p.tier, p.free, c.due_at, c.urgency,
+               row_number() OVER (PARTITION BY p.channel ORDER BY p.lane, c.urgency, c.due_at, c.id) AS turn
+          FROM place p CROSS JOIN LATERAL (
+            SELECT d.id, d.due_at, CASE WHEN %(retries_first)s THEN -d.tier ELSE d.tier END AS urgency
+              FROM integration_due d
+             WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
+               AND d.due_at >= p.since AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
+               AND d.lease_until IS NULL
+               AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s))
+             ORDER BY d.due_at, d.id LIMIT p.free * 2) c),
+    mine AS (
+        SELECT d.id FROM found f JOIN integration_due d ON d.id = f.id
+         WHERE f.turn <= f.free * 2 AND d.lease_until IS NULL AND d.tier = f.tier
+         ORDER BY f.lane, f.urgency, f.due_at, f.id LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED)
+    UPDATE integration_due d
+       SET token = d.token + 1, lease_owner = %(owner)s,
+           lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s)
+      FROM mine WHERE d.id = mine.id
+    RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes, d.due_at
+"""
+
+
 def claim(
-    cr: BaseCursor, *, consumer: str, owner: str, limit: int, condition: SQL, without: Sequence[int] = ()
+    cr: BaseCursor,
+    *,
+    places: Sequence[Place],
+    owner: str,
+    limit: int,
+    held_systems: Sequence[int] = (),
+    retries_first: bool = False,
 ) -> list[Claimed]:
     """Take up to ``limit`` due deliveries for ``owner``, critical lanes first, fresh work ahead of retries.
 
-    :param condition: SQL over ``d`` (delivery) and ``s`` (subscription) that holds back paused work
-    :param without: subscriptions that have enough in flight
+    :param held_systems: systems whose messages a person holds back
+    :param retries_first: turn the order of tiers around, so that endless fresh work cannot starve retries
     """
+    if not places or limit <= 0:
+        return []
     cr.execute(
-        SQL(
-            """
-            WITH due AS (
-                SELECT d.id
-                  FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
-                 WHERE d.state = 'waiting' AND d.consumer = %(consumer)s AND d.due_at <= %(now)s AND (%(condition)s)
-                   AND d.subscription_id <> ALL (%(without)s)
-                 ORDER BY d.lane, (d.attempts > 0), d.due_at, d.id
-                 LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED)
-            UPDATE integration_delivery d
-               SET state = 'leased', token = d.token + 1, lease_owner = %(owner)s,
-                   lease_until = %(now)s + make_interval(secs => %(lease)s),
-                   first_claim_at = COALESCE(d.first_claim_at, %(now)s)
-              FROM due, integration_subscription s
-             WHERE d.id = due.id AND s.id = d.subscription_id
-            RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.attempts, d.crashes,
-                      s.handler
-            """,
-            consumer=consumer,
-            owner=owner,
-            limit=limit,
-            now=utc_now(),
-            lease=lease_seconds(),
-            condition=condition,
-            without=list(without),
-        )
+        _CLAIM,
+        {
+            "subscriptions": [place.subscription_id for place in places],
+            "channels": [place.channel for place in places],
+            "lanes": [place.lane for place in places],
+            "tiers": [place.tier for place in places],
+            "free": [place.free for place in places],
+            "since": [place.since or datetime.min for place in places],  # noqa: DTZ901 (naive, as Odoo stores)
+            "held": list(held_systems),
+            "retries_first": retries_first,
+            "limit": limit,
+            "owner": owner,
+            "lease": lease_seconds(),
+        },
     )
-    return sorted((Claimed(*row) for row in cr.fetchall()), key=lambda c: (c.lane, c.event_id, c.id))
+    return sorted((Claimed(*row) for row in cr.fetchall()), key=lambda c: (c.lane, c.tier, c.event_id, c.id))
+
+
+def ready(cr: BaseCursor, places: Sequence[Place], held_systems: Sequence[int] = ()) -> list[Place]:
+    """Return those of ``places`` in which something could be claimed now, in their order."""
+    if not places:
+        return []
+    cr.execute(
+        """
+        SELECT p.turn FROM unnest(%s::int[], %s::smallint[], %s::smallint[]) WITH ORDINALITY
+                               AS p (subscription_id, lane, tier, turn)
+         WHERE EXISTS (
+            SELECT 1 FROM integration_due d
+             WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
+               AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC') AND d.lease_until IS NULL
+               AND (d.system_id IS NULL OR d.system_id <> ALL (%s)))
+         ORDER BY p.turn
+        """,
+        (
+            [place.subscription_id for place in places],
+            [place.lane for place in places],
+            [place.tier for place in places],
+            list(held_systems),
+        ),
+    )
+    return [places[turn - 1] for (turn,) in cr.fetchall()]
+
+
+def renew(cr: BaseCursor, claimed: Sequence[Claimed]) -> None:
+    """Begin the leases of deliveries anew that have waited for their turn in this process."""
+    cr.execute(
+        """
+        UPDATE integration_due d SET lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %s)
+          FROM unnest(%s, %s) AS c (id, token)
+         WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
+        """,
+        (lease_seconds(), [one.id for one in claimed], [one.token for one in claimed]),
+    )
+
+
+def give_back(cr: BaseCursor, claimed: Sequence[Claimed]) -> None:
+    """Return deliveries that this process will not try after all; they keep their place and spend nothing."""
+    if claimed:
+        cr.execute(
+            """
+            UPDATE integration_due d SET lease_owner = NULL, lease_until = NULL
+              FROM unnest(%s, %s) AS c (id, token)
+             WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
+            """,
+            ([one.id for one in claimed], [one.token for one in claimed]),
+        )
 
 
 def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
@@ -108,25 +233,32 @@ def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
         SQL(
             """
             WITH lost AS (
-                SELECT id FROM integration_delivery WHERE state = 'leased' AND lease_until < %(now)s
-                 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED),
+                SELECT id, crashes + 1 >= %(poison)s AS poison FROM integration_due
+                 WHERE lease_until < %(now)s ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED),
             back AS (
+                UPDATE integration_due d
+                   SET crashes = d.crashes + 1, token = d.token + 1, lease_owner = NULL, lease_until = NULL,
+                       due_at = %(now)s, tier = CASE WHEN lost.poison THEN %(dead)s ELSE %(alone)s END
+                  FROM lost WHERE d.id = lost.id AND (NOT lost.poison OR d.order_key IS NOT NULL)),
+            gone AS (
+                DELETE FROM integration_due d USING lost WHERE d.id = lost.id AND lost.poison AND d.order_key IS NULL),
+            told AS (
                 UPDATE integration_delivery d
-                   SET state = CASE WHEN d.crashes + 1 >= %(poison)s THEN 'dead' ELSE 'waiting' END,
-                       crashes = d.crashes + 1, token = d.token + 1, lease_owner = NULL, lease_until = NULL,
-                       due_at = %(now)s,
-                       error_code = 'process_died',
-                       dead_since = CASE WHEN d.crashes + 1 >= %(poison)s THEN %(now)s END,
-                       owner_id = CASE WHEN d.crashes + 1 >= %(poison)s THEN s.owner_id END
+                   SET crashes = d.crashes + 1, error_code = 'process_died', error_detail = NULL, due_at = %(now)s,
+                       state = CASE WHEN lost.poison THEN 'dead' ELSE 'waiting' END,
+                       dead_since = CASE WHEN lost.poison THEN %(now)s END,
+                       owner_id = CASE WHEN lost.poison THEN s.owner_id END
                   FROM lost, integration_subscription s WHERE d.id = lost.id AND s.id = d.subscription_id
                 RETURNING d.id, d.state, d.attempts + d.crashes AS number),
             tried AS (
                 INSERT INTO integration_attempt (delivery_id, number, started_at, outcome, error_code, worker)
-                SELECT id, number, %(now)s, 'crashed', 'process_died', %(worker)s FROM back)
-            SELECT id, state FROM back
+                SELECT id, number, %(now)s, 'crashed', 'process_died', %(worker)s FROM told)
+            SELECT id, state FROM told
             """,
             now=utc_now(),
             poison=POISON_CRASHES,
+            dead=DEAD,
+            alone=ALONE,
             worker=worker,
         )
     )
@@ -136,31 +268,61 @@ def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
 _COMPLETE = """
     WITH r (id, token, state, delay, error_code, error_detail, spent, outcome, started_at, duration_ms, status_code,
             excerpt) AS (VALUES %s),
-    u AS (
+    n AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now),
+    gone AS (
+        DELETE FROM integration_due d USING r
+         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = {worker}
+           AND (r.state IN ('done', 'skipped') OR (r.state = 'dead' AND d.order_key IS NULL))
+        RETURNING d.id, d.subscription_id, CASE WHEN d.tier <> 2 THEN d.order_key END AS freed),
+    kept AS (
+        UPDATE integration_due d
+           SET lease_owner = NULL, lease_until = NULL, attempts = d.attempts + r.spent::int,
+               tier = CASE WHEN r.state = 'dead' THEN 4 WHEN r.spent OR d.attempts > 0 THEN 1
+                           ELSE d.tier END,
+               due_at = CASE WHEN r.delay > 0 OR r.spent THEN n.now + make_interval(secs => r.delay) ELSE d.due_at END
+          FROM r, n
+         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = {worker}
+           AND (r.state = 'waiting' OR (r.state = 'dead' AND d.order_key IS NOT NULL))
+        RETURNING d.id, d.subscription_id, NULL::varchar AS freed),
+    ours AS (SELECT * FROM gone UNION ALL SELECT * FROM kept),
+    told AS (
         UPDATE integration_delivery d
-           SET state = r.state, lease_owner = NULL, lease_until = NULL, attempts = d.attempts + r.spent::int,
+           SET state = r.state, attempts = d.attempts + r.spent::int,
                due_at = CASE WHEN r.state = 'waiting' THEN n.now + make_interval(secs => r.delay) ELSE d.due_at END,
                error_code = r.error_code, error_detail = r.error_detail,
-               done_at = CASE WHEN r.state = 'done' THEN n.now END,
+               done_at = CASE WHEN r.state IN ('done', 'skipped') THEN n.now END,
                dead_since = CASE WHEN r.state = 'dead' THEN n.now END,
-               owner_id = CASE WHEN r.state = 'dead' THEN s.owner_id END
-          FROM r, integration_subscription s,
-               (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n
-         WHERE d.id = r.id AND d.token = r.token AND d.state = 'leased' AND s.id = d.subscription_id
-        RETURNING d.id, d.attempts + d.crashes AS number, r.spent, r.outcome, r.started_at, r.duration_ms,
-                  r.error_code, r.status_code, r.excerpt),
+               owner_id = CASE WHEN r.state = 'dead' THEN s.owner_id ELSE d.owner_id END
+          FROM ours JOIN r ON r.id = ours.id JOIN integration_subscription s ON s.id = ours.subscription_id, n
+         WHERE d.id = ours.id
+        RETURNING d.id, d.company_id, d.subscription_id, d.lane, d.created_at, d.attempts + d.crashes AS number,
+                  r.spent, r.state, r.outcome, r.started_at, r.duration_ms, r.error_code, r.status_code, r.excerpt,
+                  n.now),
     tried AS (
         INSERT INTO integration_attempt
             (delivery_id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, worker)
         SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, {worker}
-          FROM u WHERE spent)
-    SELECT id FROM u
+          FROM told WHERE spent),
+    counted AS (
+        INSERT INTO integration_delivery_count
+            (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms)
+        SELECT date_trunc('minute', now), company_id, subscription_id, lane, state, outcome,
+               width_bucket(extract(epoch FROM now - created_at)::float8 * 1000, {slots}),
+               count(*), sum(extract(epoch FROM now - created_at) * 1000)::bigint
+          FROM told WHERE spent GROUP BY 1, 2, 3, 4, 5, 6, 7)
+    SELECT id, subscription_id, freed FROM ours
 """
 _ROW = "(%s::int, %s::int, %s, %s::float8, %s, %s, %s::bool, %s, %s::timestamp, %s::int, %s::int, %s)"
+LATENCY_SLOTS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000, 3600000, 86400000)
+"""Upper bounds (ms) of the latency slots that completions are counted in; slot 0 is below the first."""
 
 
-def complete(cr: BaseCursor, results: Iterable[Result], *, worker: str) -> set[int]:
-    """Store results and their attempts in one statement; return the ids of the deliveries that were still ours."""
+def complete(cr: BaseCursor, results: Iterable[Result], *, worker: str) -> Stored:
+    """Store results and their attempts in one statement that checks each token; return what was still ours.
+
+    The caller hands the ``freed`` ordering keys to :func:`order.release` in a statement of its own, whose snapshot is
+    newer.
+    """
     rows = [
         (
             r.claimed.id,
@@ -179,21 +341,12 @@ def complete(cr: BaseCursor, results: Iterable[Result], *, worker: str) -> set[i
         for r in results
     ]
     if not rows:
-        return set()
-    query = _COMPLETE.replace("{worker}", cr.mogrify("%s", (worker,)).decode().replace("%", "%%"))
-    return {row[0] for row in cr.execute_values(query, rows, template=_ROW, page_size=len(rows), fetch=True)}
-
-
-def next_due(cr: BaseCursor) -> float | None:
-    """Seconds until the next waiting delivery is due (0 when one is due now), or None when nothing waits."""
-    cr.execute(
-        SQL(
-            """
-            SELECT EXTRACT(epoch FROM min(due_at) - %s)::float8 FROM (
-                SELECT min(due_at) AS due_at FROM integration_delivery WHERE state = 'waiting') AS soonest
-            """,
-            utc_now(),
-        )
+        return Stored(frozenset(), frozenset())
+    slots = f"ARRAY[{', '.join(map(str, LATENCY_SLOTS_MS))}]::float8[]"
+    name = cr.mogrify("%s", (worker,)).decode().replace("%", "%%")
+    query = _COMPLETE.replace("{worker}", name).replace("{slots}", slots)
+    found = cr.execute_values(query, rows, template=_ROW, page_size=len(rows), fetch=True)
+    return Stored(
+        frozenset(row[0] for row in found),
+        frozenset((row[1], row[2]) for row in found if row[2] is not None),
     )
-    seconds = cr.fetchone()[0]
-    return None if seconds is None else max(0.0, seconds)

@@ -1,8 +1,6 @@
-"""Where an engine process waits: a LISTEN connection and a pipe that its own threads write to."""
+"""Where an engine process waits: a connection that LISTENs for other transactions' news."""
 
-import os
 import select
-from contextlib import suppress
 
 from odoo.sql_db import db_connect
 from odoo.tools import SQL
@@ -11,34 +9,30 @@ CHANNEL = "integration_engine"
 
 
 class Inbox:
-    """Wakes the engine when another transaction added work or one of its own threads finished."""
+    """Hears when another transaction added work, or changed what may be claimed."""
 
     def __init__(self, dbname: str) -> None:
+        """Begin to listen.
+
+        :raises psycopg2.OperationalError: when the database is not there
+        """
         self._cr = db_connect(dbname).cursor()
         self._cr.execute(SQL("LISTEN %s", SQL.identifier(CHANNEL)))
         self._cr.commit()  # pylint: disable=invalid-commit
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
 
-    def poke(self) -> None:
-        """Wake the engine from one of its threads."""
-        with suppress(OSError):  # the pipe is full or closed: the engine is awake, or gone
-            os.write(self._writer, b".")
+    def wait(self, timeout: float) -> set[str] | None:
+        """Sleep up to ``timeout`` seconds; return what was said meanwhile, None for nothing.
 
-    def wait(self, timeout: float) -> bool:
-        """Sleep up to ``timeout`` seconds; return True when woken.
-
-        :raises psycopg2.OperationalError: when the database connection is lost
+        :raises psycopg2.OperationalError: when the connection is lost
         """
         connection = self._cr._cnx
-        ready, _, _ = select.select([connection, self._reader], [], [], timeout)
-        if self._reader in ready:
-            os.read(self._reader, 4096)
-        if connection in ready:
-            connection.poll()
-            connection.notifies.clear()
-        return bool(ready)
+        ready, _, _ = select.select([connection], [], [], timeout)
+        if not ready:
+            return None
+        connection.poll()
+        news = {notification.payload for notification in connection.notifies}
+        connection.notifies.clear()
+        return news
 
     def close(self) -> None:
         """Give the connection back; it no longer listens."""
@@ -47,5 +41,3 @@ class Inbox:
             self._cr.commit()  # pylint: disable=invalid-commit
         finally:
             self._cr.close()
-            os.close(self._reader)
-            os.close(self._writer)

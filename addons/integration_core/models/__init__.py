@@ -16,7 +16,10 @@ from . import integration_record_version
 from . import integration_emitter_mixin
 from . import integration_replay
 from . import integration_delivery
+from . import integration_due
 from . import integration_attempt
+from . import integration_delivery_count
+from . import integration_hold
 from . import integration_heartbeat
 from . import integration_handler
 from . import integration_consumer

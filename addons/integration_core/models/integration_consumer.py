@@ -18,5 +18,13 @@ class IntegrationConsumer(models.AbstractModel):
         """
         raise NotImplementedError
 
+    @classmethod
+    def _calls_for_reaction(cls, dbname, results, watched):
+        """Tell whether :meth:`_after` must be called for ``results``. Asked after each batch, without a transaction.
+
+        :param set watched: channels of which successes matter too
+        """
+        return any(result.outcome not in ("delivered", "applied") for result in results)
+
     def _after(self, results):
-        """React to stored results (hold an endpoint, alert its owner), in a transaction of its own."""
+        """React to stored results (open a breaker, hold an endpoint, alert its owner), in a transaction of its own."""

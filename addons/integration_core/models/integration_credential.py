@@ -130,11 +130,11 @@ class IntegrationCredential(models.Model):
 
     def _signing_keys(self, moment):
         """Return the keys (Secret or PrivateKey) of these credentials to sign with at ``moment`` (naive UTC)."""
-        return tuple(
-            signing.Secret.parse(key._text()) if key.version == "v1" else signing.PrivateKey.parse(key._text())
-            for key in self
-            if key._is_valid_at(moment)
-        )
+        return tuple(key._signing_key() for key in self if key._is_valid_at(moment))
+
+    def _signing_key(self):
+        text = self._text()
+        return signing.Secret.parse(text) if self.version == "v1" else signing.PrivateKey.parse(text)
 
     # -- life cycle
     # -----------------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from odoo.tools import SQL
 
 from .. import tools
 from ..domain import chain
+from ..engine import claims, order
+from ..engine.plan import Line
 
 STATES = [
     ("waiting", "Waiting"),
-    ("leased", "In progress"),
     ("done", "Done"),
     ("dead", "Dead letter"),
     ("skipped", "Skipped"),
@@ -15,11 +16,11 @@ STATES = [
 
 
 class IntegrationDelivery(models.Model):
-    """One event for one subscription.
+    """One event for one subscription: what became of it.
 
-    waiting → leased → done; a failed try goes back to waiting with a later ``due_at`` until its schedule is used up,
-    then it is a dead letter (dead) that a person retries or skips. Only the engine moves rows between waiting, leased
-    and done (``engine/claims.py``).
+    waiting → done; a failed try leaves it waiting with a later ``due_at`` until its schedule is used up, then it is a
+    dead letter (dead) that a person retries or skips. As long as it is open, its row in ``integration.due`` is what the
+    engine claims, leases and orders (``engine/claims.py``, ``engine/order.py``); this row is written when a try ends.
     """
 
     _name = "integration.delivery"
@@ -28,23 +29,24 @@ class IntegrationDelivery(models.Model):
     _order = "id desc"
     _log_access = False
 
-    event_id = fields.Many2one("integration.event", required=True, readonly=True, index=True, ondelete="cascade")
+    # No index on the event: '_once' begins with it. None on the state either: an update of a row that changes no
+    # indexed column writes no index entry, and every delivery is updated when it is done.
+    event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
     subscription_id = fields.Many2one(
         "integration.subscription", required=True, readonly=True, index=True, ondelete="restrict"
     )
-    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
     consumer = fields.Char(required=True, readonly=True)
     lane = fields.Integer(required=True, readonly=True, help="0 critical, 1 normal, 2 bulk")
     state = fields.Selection(STATES, required=True, readonly=True)
     created_at = fields.Datetime(required=True, readonly=True)
     due_at = fields.Datetime("Next try", required=True, readonly=True)
-    first_claim_at = fields.Datetime(readonly=True)
     done_at = fields.Datetime(readonly=True)
     attempts = fields.Integer("Tries", required=True, readonly=True)
     crashes = fields.Integer(required=True, readonly=True, help="Processes that died while they held it.")
-    token = fields.Integer(required=True, readonly=True, help="Fencing token: rises with each claim.")
-    lease_owner = fields.Char(readonly=True)
-    lease_until = fields.Datetime(readonly=True)
+    lease_owner = fields.Char("In progress at", compute="_compute_queue", help="The engine process that tries it.")
+    lease_until = fields.Datetime(compute="_compute_queue")
+    hold_code = fields.Char("Held because", compute="_compute_queue", help="Why it is not tried now; empty: it is.")
     error_code = fields.Char("Reason", readonly=True)
     error_detail = fields.Char("Detail", readonly=True)
     dead_since = fields.Datetime(readonly=True)
@@ -59,10 +61,12 @@ class IntegrationDelivery(models.Model):
     _once = models.UniqueIndex(
         "(event_id, subscription_id, COALESCE(replay_id, 0))", "Delivered once per event, subscription and replay."
     )
-    _due_idx = models.Index("(consumer, lane, (attempts > 0), due_at, id) WHERE state = 'waiting'")
-    _lease_idx = models.Index("(lease_until) WHERE state = 'leased'")
-    _dead_idx = models.Index("(company_id, dead_since) WHERE state = 'dead'")
-    _done_idx = models.Index("(subscription_id, done_at) WHERE state = 'done'")
+    # On columns that change at a death alone, not on the state.
+    _dead_idx = models.Index("(company_id, dead_since) WHERE dead_since IS NOT NULL")
+
+    def init(self):
+        # Room on each page for the one update that every row gets.
+        self.env.cr.execute("ALTER TABLE integration_delivery SET (fillfactor = 85)")
 
     @api.depends("event_id")
     def _compute_display_name(self):
@@ -75,6 +79,36 @@ class IntegrationDelivery(models.Model):
             event = delivery.event_id
             delivery.record_name = event.subject or event.webhook_id or event.uuid
 
+    @api.depends("state")
+    def _compute_queue(self):
+        waiting = self.filtered(lambda d: d.state == "waiting")
+        # sudo: whoever sees a delivery sees where it stands
+        rows = self.env["integration.due"].sudo()._of(waiting)
+        reasons = waiting._hold_codes(rows)
+        for delivery in self:
+            row = rows.get(delivery.id)
+            delivery.lease_owner = row.lease_owner if row else False
+            delivery.lease_until = row.lease_until if row else False
+            delivery.hold_code = reasons.get(delivery.id, False)
+
+    def _hold_codes(self, rows):
+        """Return {delivery id: error code} of those that are held back now, by a person or by an earlier delivery.
+
+        :param dict rows: the ``integration.due`` row of each delivery
+        """
+        # sudo: as in _compute_queue
+        everything, lanes, systems = self.env["integration.hold"].sudo()._held()
+        codes = {}
+        for delivery in self:
+            row = rows.get(delivery.id)
+            subscription = delivery.subscription_id.sudo()  # sudo: as in _compute_queue
+            paused = everything or delivery.lane in lanes or subscription.state != "active"
+            if paused or delivery.event_id.sudo().system_id.id in systems:
+                codes[delivery.id] = "paused"
+            elif row and row.tier == str(claims.BLOCKED):
+                codes[delivery.id] = "blocked_by_earlier"
+        return codes
+
     # -- what the engine asks
     # -------------------------------------------------------------------------------------------------
 
@@ -85,17 +119,38 @@ class IntegrationDelivery(models.Model):
 
     @api.model
     def _claim_condition(self):
-        """SQL over ``d`` (delivery) and ``s`` (subscription): what may be claimed; held work is left waiting."""
+        """SQL over ``s`` (subscription): whose deliveries may be claimed; those of others are left waiting."""
         return SQL("s.state = 'active'")
 
     @api.model
+    def _plan_handlers(self):
+        """Return the :class:`~odoo.addons.integration_core.engine.plan.Line` of each handler that may be given work."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT s.id FROM integration_subscription s WHERE s.consumer = 'handler' AND (%s) ORDER BY s.id",
+                self._claim_condition(),
+            )
+        )
+        return [Line(subscription, subscription) for (subscription,) in self.env.cr.fetchall()]
+
+    @api.model
+    def _plan_consumer(self, consumer, worker):
+        """Return the lines of a consumer outside that may be given work now.
+
+        :param str worker: name of the engine process that asks, for what only one process may do
+        """
+        return []
+
+    @api.model
     def _lock_leased(self, claimed):
-        """Lock the deliveries that are still ours; return their :class:`Claimed`, in the order given."""
+        """Lock the deliveries that are still ours; return their :class:`Claimed`, in the order given.
+
+        Nobody takes back the lease of a row that is locked, however long the transaction lasts.
+        """
         self.env.cr.execute(
             """
-            SELECT d.id FROM integration_delivery d
-              JOIN unnest(%s, %s) AS c (id, token) ON c.id = d.id AND c.token = d.token
-             WHERE d.state = 'leased' FOR UPDATE OF d
+            SELECT d.id FROM integration_due d JOIN unnest(%s, %s) AS c (id, token) ON c.id = d.id AND c.token = d.token
+             WHERE d.lease_until IS NOT NULL FOR UPDATE OF d
             """,
             ([one.id for one in claimed], [one.token for one in claimed]),
         )
@@ -148,18 +203,54 @@ class IntegrationDelivery(models.Model):
         :param str reason: kept in the audit trail
         """
         self._check_operator(reason)
-        # sudo: deliveries are nobody's to write; this method has checked the operator's right
+        # Written in SQL: deliveries are nobody's to write; this method has checked the operator's right.
         self._move(
-            "dead", SQL("state = 'waiting', due_at = %s, attempts = 0, crashes = 0, dead_since = NULL", tools.utc_now())
+            "dead",
+            SQL(
+                "state = 'waiting', due_at = %s, attempts = 0, crashes = 0, dead_since = NULL, error_code = NULL,"
+                " error_detail = NULL",
+                tools.utc_now(),
+            ),
         )
+        self._queue_again()
         self.env["integration.audit"]._record("delivery.retry", self, reason=reason)
         self.env["integration.engine"]._wake()
 
+    def _queue_again(self):
+        """Put these on the engine's list, due now; one that holds its ordering key is there already."""
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO integration_due (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at)
+                SELECT d.id, d.event_id, d.subscription_id, d.company_id, e.system_id, d.lane, %(fresh)s, %(now)s
+                  FROM integration_delivery d JOIN integration_event e ON e.id = d.event_id WHERE d.id IN %(ids)s
+                ON CONFLICT (id) DO UPDATE
+                   SET tier = EXCLUDED.tier, due_at = EXCLUDED.due_at, attempts = 0, crashes = 0
+                """,
+                fresh=claims.FRESH,
+                now=tools.utc_now(),
+                ids=tuple(self.ids),
+            )
+        )
+
     def _skip(self, reason):
-        """Give dead letters up, with a reason."""
+        """Give dead letters up, with a reason; what waited behind them in their order goes on."""
         self._check_operator(reason)
-        self._move("dead", SQL("state = 'skipped', skip_reason = %s, done_at = %s", reason, tools.utc_now()))
+        self._move(
+            "dead",
+            SQL("state = 'skipped', skip_reason = %s, done_at = %s, dead_since = NULL", reason, tools.utc_now()),
+        )
+        self._leave_queue()
         self.env["integration.audit"]._record("delivery.skip", self, reason=reason)
+
+    def _leave_queue(self):
+        """Take these off the engine's list and let the next of their ordering keys go."""
+        self.env.cr.execute(
+            "DELETE FROM integration_due WHERE id IN %s RETURNING subscription_id, order_key", (tuple(self.ids or [0]),)
+        )
+        freed = {(subscription, key) for subscription, key in self.env.cr.fetchall() if key}
+        if order.release(self.env.cr, freed):
+            self.env["integration.engine"]._wake()
 
     def _move(self, from_state, assignments):
         self.env.cr.execute(
@@ -196,17 +287,23 @@ class IntegrationDelivery(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                INSERT INTO integration_delivery
-                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
-                     attempts, crashes, token, replay_id)
-                SELECT DISTINCT event_id, subscription_id, company_id, consumer, lane, 'waiting', %(now)s, %(now)s,
-                       0, 0, 0, %(replay)s::int
-                  FROM integration_delivery WHERE id IN %(ids)s
-                ON CONFLICT DO NOTHING
+                WITH made AS (
+                    INSERT INTO integration_delivery
+                        (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
+                         attempts, crashes, replay_id)
+                    SELECT DISTINCT event_id, subscription_id, company_id, consumer, lane, 'waiting', n.now, n.now,
+                           0, 0, %(replay)s::int
+                      FROM integration_delivery, (SELECT %(now)s AS now) n WHERE id IN %(ids)s
+                    ON CONFLICT DO NOTHING
+                    RETURNING id, event_id, subscription_id, company_id, lane, due_at)
+                INSERT INTO integration_due (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at)
+                SELECT m.id, m.event_id, m.subscription_id, m.company_id, e.system_id, m.lane, %(fresh)s, m.due_at
+                  FROM made m JOIN integration_event e ON e.id = m.event_id
                 """,
                 now=tools.utc_now(),
                 replay=replay.id,
                 ids=tuple(self.ids),
+                fresh=claims.FRESH,
             )
         )
         self.env["integration.audit"]._record("delivery.replay", self, reason=reason)

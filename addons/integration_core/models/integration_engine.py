@@ -5,33 +5,43 @@ import time
 from odoo import SUPERUSER_ID, api, models
 from odoo.modules.registry import Registry
 from odoo.service.server import CommonServer
-from odoo.tools import SQL
+from odoo.tools import SQL, config
 
 from ..engine.inbox import CHANNEL
+from ..engine.plan import ALL_LANES
 from ..engine.runner import Runner
 from ..tools import is_real, utc_now
 
 _logger = logging.getLogger(__name__)
 
 CRON_SECONDS = 50.0  # below limit_time_real_cron's default with the longest try on top
-BELIEF_SECONDS = 0.5  # how long a process may believe that an engine is awake; shorter than the engine's grace
+CPU_SHARE = 0.6  # of Odoo's limit on the processor time of one unit of work, after which the next cron run goes on
+BELIEF_SECONDS = 0.25  # how long a process may believe what it saw of the engine; see FAST_POLL_FOR and GRACE
 _NOTIFIED = "integration_core.notified"
 
 
 class _Belief:
-    """What this process last knew of the engine of each database, so that not every commit asks."""
+    """What this process last saw of the engine of each database, so that not every commit asks or wakes."""
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._asked = {}
+        self._asked, self._busy = {}, {}
 
     def due(self, dbname):
+        """Tell whether it is time to look again, and count this as a look."""
         with self._lock:
             now = time.monotonic()
             if now - self._asked.get(dbname, -BELIEF_SECONDS) < BELIEF_SECONDS:
                 return False
             self._asked[dbname] = now
             return True
+
+    def saw(self, dbname, *, busy):
+        """Remember whether some engine is busy with all lanes: it looks for more by itself."""
+        self._busy[dbname] = time.monotonic() if busy else -BELIEF_SECONDS
+
+    def is_busy(self, dbname):
+        return time.monotonic() - self._busy.get(dbname, -BELIEF_SECONDS) < BELIEF_SECONDS
 
 
 _belief = _Belief()
@@ -43,8 +53,8 @@ CommonServer.on_stop(_stopping.set)
 class IntegrationEngine(models.AbstractModel):
     """Moves every delivery, to handlers inside Odoo and to endpoints outside.
 
-    The same :class:`~odoo.addons.integration_core.engine.runner.Runner` runs in Odoo's cron and, later, in processes
-    of its own. PostgreSQL is the only coordination.
+    The same :class:`~odoo.addons.integration_core.engine.runner.Runner` runs in Odoo's cron and in worker processes
+    (``cli/integration_worker.py``). PostgreSQL is the only coordination.
     """
 
     _name = "integration.engine"
@@ -57,9 +67,16 @@ class IntegrationEngine(models.AbstractModel):
 
     @api.model
     def _cron_run(self):
-        """Run the engine inside Odoo's cron. Nothing escapes: a cron that fails too often is switched off by Odoo."""
+        """Run the engine inside Odoo's cron. Nothing escapes: a cron that fails too often is switched off by Odoo.
+
+        It stands down for the lanes that worker processes serve.
+        """
+        lanes = ALL_LANES - self.env["integration.heartbeat"]._served_by_workers()
+        if not lanes:
+            return
         try:
-            Runner(Registry(self.env.cr.dbname), stopping=_stopping.is_set).run(seconds=CRON_SECONDS)
+            registry = Registry(self.env.cr.dbname)
+            Runner(registry, lanes=lanes, stopping=_CronLimit()).run(seconds=CRON_SECONDS)
             if not _stopping.is_set() and self._has_due():
                 self.env.ref("integration_core.cron_engine")._trigger()
         except Exception as error:
@@ -81,33 +98,55 @@ class IntegrationEngine(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT 1 FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
-                 WHERE d.state = 'waiting' AND d.due_at <= %s AND (%s) LIMIT 1
+                SELECT 1 FROM integration_subscription s
+                 WHERE %s AND EXISTS (
+                    SELECT 1 FROM integration_due d
+                     WHERE d.subscription_id = s.id AND d.tier IN (0, 1, 5) AND d.due_at <= %s) LIMIT 1
                 """,
-                utc_now(),
                 self.env["integration.delivery"]._claim_condition(),
+                utc_now(),
             )
         )
         return bool(self.env.cr.fetchone())
 
     @api.model
-    def _wake(self):
-        """Wake the engine at this transaction's commit: by NOTIFY, and by the cron when nobody is awake."""
+    def _wake(self, *, plan=False):
+        """Wake the engine at this transaction's commit: by NOTIFY, and by the cron when nobody is awake.
+
+        A NOTIFY serialises commits; it is left out while an engine is known to be busy, which looks for more by itself.
+
+        :param plan: what may be claimed has changed: the engine reads it anew at once
+        """
         cr = self.env.cr
         if not is_real(cr):
             return
-        data = cr.postcommit.data
-        if _NOTIFIED in data:
+        said = cr.postcommit.data.setdefault(_NOTIFIED, set())
+        news = "plan" if plan else ""
+        if news in said or "plan" in said:
             return
-        data[_NOTIFIED] = True
-        cr.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
-        cr.postcommit.add(lambda dbname=cr.dbname: _trigger_if_asleep(dbname))
+        if not said:
+            cr.postcommit.add(lambda dbname=cr.dbname: _look_at_engine(dbname))
+        said.add(news)
+        if plan or not _belief.is_busy(cr.dbname):
+            cr.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
 
 
-def _trigger_if_asleep(dbname):
-    """After the commit: when no engine is awake, trigger the cron.
+class _CronLimit:
+    """Tells when an engine in a cron must stop: Odoo stops, or kills what has used too much processor time."""
 
-    A process asks at most twice a second. What it leaves out is safe: an engine that fell asleep meanwhile still
+    def __init__(self):
+        # Only prefork workers have the limit.
+        self._allowed = CPU_SHARE * config["limit_time_cpu"] if config["workers"] else float("inf")
+        self._began = time.process_time()
+
+    def __call__(self):
+        return _stopping.is_set() or time.process_time() - self._began > self._allowed
+
+
+def _look_at_engine(dbname):
+    """After the commit: see what the engine does, and trigger the cron when nobody is awake.
+
+    A process looks a few times a second at most. What it leaves out is safe: an engine that fell asleep meanwhile still
     listens for longer than that, and one that was just triggered has yet to look.
     """
     if not _belief.due(dbname):
@@ -115,8 +154,14 @@ def _trigger_if_asleep(dbname):
     try:
         with Registry(dbname).cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
-            if not env["integration.heartbeat"]._is_awake():
+            fresh = env["integration.heartbeat"]._fresh()
+            _belief.saw(dbname, busy=_all_lanes_busy(fresh))
+            if not fresh:
                 env.ref("integration_core.cron_engine")._trigger()
     except Exception:
         # The event is committed; the slow poll of the cron is the safety net.
         _logger.exception("the engine could not be woken")
+
+
+def _all_lanes_busy(fresh):
+    return any(state == "busy" and len(lanes.split(",")) == len(ALL_LANES) for _kind, lanes, state in fresh)

@@ -8,7 +8,8 @@ from odoo.tools import SQL
 
 from .. import tools
 from ..domain import chain, envelope, hashing, timestamps, units
-from .integration_event_type import LANE_RANK
+from ..engine import claims
+from .integration_event_type import lane_ranks
 
 COMPLETING = "integration_core.complete_emissions"
 EMITTED = "integration_core.emitted"
@@ -93,7 +94,7 @@ class IntegrationEvent(models.Model):
             states = set(event.delivery_ids.mapped("state"))
             if "dead" in states:
                 event.delivery_state = "dead"
-            elif states & {"waiting", "leased"}:
+            elif "waiting" in states:
                 event.delivery_state = "waiting"
             else:
                 event.delivery_state = "done" if states else "none"
@@ -107,9 +108,9 @@ class IntegrationEvent(models.Model):
         if "dead" in value:
             parts.append(fields.Domain("delivery_ids.state", "=", "dead"))
         if "waiting" in value:
-            parts.append(fields.Domain("delivery_ids.state", "in", ("waiting", "leased")))
+            parts.append(fields.Domain("delivery_ids.state", "=", "waiting"))
         if "done" in value:
-            open_ones = fields.Domain("delivery_ids.state", "in", ("waiting", "leased", "dead"))
+            open_ones = fields.Domain("delivery_ids.state", "in", ("waiting", "dead"))
             parts.append(fields.Domain("delivery_ids", "!=", False) & ~open_ones)
         return fields.Domain.OR(parts)
 
@@ -336,32 +337,50 @@ class IntegrationEvent(models.Model):
     # ----------------------------------------------------------------------------------------------------------
 
     def _fan_out(self):
-        """Make one delivery per event and subscription: one INSERT … SELECT in the caller's transaction."""
+        """Make one delivery per event and subscription, due at once, in one statement of the caller's transaction.
+
+        Each event also gets its place in line for a position, which the sequencer gives it after the commit. The
+        deliveries of an ordered subscription are claimable from then on.
+        """
         if not self:
             return
-        lane = SQL(" ").join(SQL("WHEN %s THEN %s", name, rank) for name, rank in LANE_RANK.items())
         self.env.cr.execute(
             SQL(
                 """
-                INSERT INTO integration_delivery
-                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
-                     attempts, crashes, token)
-                SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', %(now)s, %(now)s,
-                       0, 0, 0
-                  FROM integration_event e
-                  JOIN integration_event_type t ON t.id = e.event_type_id
-                  JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
-                  JOIN integration_subscription s ON s.id = r.subscription_id AND s.active
-                 WHERE e.id IN %(ids)s AND e.held_reason IS NULL
-                   AND (s.company_id IS NULL OR s.company_id = e.company_id)
-                   AND (%(condition)s)
-                 ORDER BY e.id, s.id
-                ON CONFLICT DO NOTHING
+                WITH line AS (
+                    INSERT INTO integration_event_position (event_id)
+                    SELECT id FROM unnest(%(ids)s) AS id ORDER BY id ON CONFLICT DO NOTHING),
+                made AS (
+                    INSERT INTO integration_delivery
+                        (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
+                         attempts, crashes)
+                    SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', n.now, n.now, 0, 0
+                      FROM integration_event e
+                      JOIN integration_event_type t ON t.id = e.event_type_id
+                      JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
+                      JOIN integration_subscription s ON s.id = r.subscription_id AND s.active,
+                           (SELECT %(now)s AS now) n
+                     WHERE e.id = ANY (%(ids)s) AND e.held_reason IS NULL
+                       AND (s.company_id IS NULL OR s.company_id = e.company_id)
+                       AND (%(condition)s)
+                     ORDER BY e.id, s.id
+                    ON CONFLICT DO NOTHING
+                    RETURNING id, event_id, subscription_id, company_id, lane, due_at)
+                INSERT INTO integration_due
+                    (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at, order_key)
+                SELECT m.id, m.event_id, m.subscription_id, m.company_id, e.system_id, m.lane,
+                       CASE WHEN k.order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, m.due_at, k.order_key
+                  FROM made m
+                  JOIN integration_event e ON e.id = m.event_id
+                  JOIN integration_subscription s ON s.id = m.subscription_id
+                 CROSS JOIN LATERAL (SELECT CASE WHEN s.ordered THEN e.partition_key END AS order_key) k
                 """,
-                lane=lane,
+                lane=lane_ranks(),
                 now=tools.utc_now(),
-                ids=tuple(self.ids),
+                ids=list(self.ids),
                 condition=self._fan_out_condition(),
+                fresh=claims.FRESH,
+                unpositioned=claims.UNPOSITIONED,
             )
         )
         if self.env.cr.rowcount:

@@ -1,11 +1,17 @@
 import json
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ..domain import catalogue, schema
 
 LANES = [("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")]
 LANE_RANK = {"critical": 0, "normal": 1, "bulk": 2}
+
+
+def lane_ranks():
+    """Return the ``WHEN`` branches of an SQL ``CASE`` that turn a lane's name into its rank."""
+    return SQL(" ").join(SQL("WHEN %s THEN %s", name, rank) for name, rank in LANE_RANK.items())
 
 
 class IntegrationEventType(models.Model):

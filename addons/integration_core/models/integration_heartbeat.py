@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from .. import tools
+from .integration_event_type import LANES
 
 FRESH_SECONDS = 5
 
@@ -15,21 +16,35 @@ class IntegrationHeartbeat(models.Model):
     _log_access = False
 
     name = fields.Char("Process", required=True, readonly=True)
-    state = fields.Selection([("awake", "Awake"), ("asleep", "Asleep")], required=True, readonly=True)
+    kind = fields.Selection(
+        [("cron", "Odoo's scheduled action"), ("worker", "Worker process")], required=True, readonly=True
+    )
+    lanes = fields.Char(required=True, readonly=True, help="The lanes it serves.")
+    state = fields.Selection(
+        [("busy", "Busy"), ("awake", "Awake"), ("asleep", "Asleep")], required=True, readonly=True
+    )
+    started_at = fields.Datetime("Since", required=True, readonly=True)
     last_beat = fields.Datetime(required=True, readonly=True)
 
     _name_uniq = models.UniqueIndex("(name)", "A process has one heartbeat.")
 
     @api.model
-    def _beat(self, name, state):
-        """Say that the process called ``name`` is alive; forgets processes unheard of for a day."""
+    def _beat(self, name, state, *, kind, lanes):
+        """Say that the process called ``name`` is alive.
+
+        :param lanes: ranks of the lanes it serves
+        """
+        names = [lane for rank, (lane, _label) in enumerate(LANES) if rank in lanes]
         self.env.cr.execute(
             SQL(
                 """
-                INSERT INTO integration_heartbeat (name, state, last_beat) VALUES (%(name)s, %(state)s, %(now)s)
+                INSERT INTO integration_heartbeat (name, kind, lanes, state, started_at, last_beat)
+                VALUES (%(name)s, %(kind)s, %(lanes)s, %(state)s, %(now)s, %(now)s)
                 ON CONFLICT (name) DO UPDATE SET state = EXCLUDED.state, last_beat = EXCLUDED.last_beat
                 """,
                 name=name,
+                kind=kind,
+                lanes=",".join(names),
                 state=state,
                 now=tools.utc_now(),
             )
@@ -42,14 +57,27 @@ class IntegrationHeartbeat(models.Model):
         )
 
     @api.model
-    def _is_awake(self):
-        """Tell whether some engine process is awake and beating."""
+    def _fresh(self):
+        """Return (kind, lanes, state) of every process that is beating and not asleep."""
         self.env.cr.execute(
             SQL(
-                "SELECT 1 FROM integration_heartbeat WHERE state = 'awake' AND last_beat > %s - "
-                "make_interval(secs => %s) LIMIT 1",
+                "SELECT kind, lanes, state FROM integration_heartbeat WHERE state <> 'asleep' AND last_beat > %s - "
+                "make_interval(secs => %s)",
                 tools.utc_now(),
                 FRESH_SECONDS,
             )
         )
-        return bool(self.env.cr.fetchone())
+        return self.env.cr.fetchall()
+
+    @api.model
+    def _awake_count(self):
+        """Return how many engine processes are awake."""
+        return len(self._fresh())
+
+    @api.model
+    def _served_by_workers(self):
+        """Return the ranks of the lanes that worker processes serve at this moment."""
+        ranks = {lane: rank for rank, (lane, _label) in enumerate(LANES)}
+        return frozenset(
+            ranks[lane] for kind, lanes, _state in self._fresh() if kind == "worker" for lane in lanes.split(",")
+        )

@@ -64,6 +64,21 @@ class IntegrationKeyring(models.AbstractModel):
         return key.decrypt(keyring.Sealed(keyring.ALGORITHM, key.id, bytes(sealed)), aad=aad)
 
     @api.model
+    def _open_all(self, rows):
+        """Decrypt many: each row is (data key record id, sealed bytes, aad). Return the bytes in the same order.
+
+        :raises KeyringError: as :meth:`_open`
+        """
+        keys = {}
+        opened = []
+        for data_key_id, sealed, aad in rows:
+            key = keys.get(data_key_id)
+            if key is None:
+                key = keys[data_key_id] = self.env["integration.data.key"].browse(data_key_id)._unwrap()
+            opened.append(key.decrypt(keyring.Sealed(keyring.ALGORITHM, key.id, bytes(sealed)), aad=aad))
+        return opened
+
+    @api.model
     def _keyed_hash(self, text, *, scope):
         """Return the keyed hash (hex) of an identifier that must not be readable in the database."""
         return hashing.KeyedHasher(self._hash_key()).hash(text, scope=scope)

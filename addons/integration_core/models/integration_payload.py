@@ -47,8 +47,7 @@ class IntegrationPayload(models.Model):
             """,
             (tuple(events.ids),),
         )
-        ring = self.env["integration.keyring"]
-        return {
-            event_id: ring._open(data_key_id, bytes(sealed), aad=f"integration.payload:{uuid}")
-            for event_id, uuid, data_key_id, sealed in self.env.cr.fetchall()
-        }
+        rows = self.env.cr.fetchall()
+        sealed = [(data_key_id, content, f"integration.payload:{uuid}") for _id, uuid, data_key_id, content in rows]
+        bodies = self.env["integration.keyring"]._open_all(sealed)
+        return {row[0]: body for row, body in zip(rows, bodies, strict=True)}

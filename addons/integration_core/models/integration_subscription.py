@@ -35,6 +35,12 @@ class IntegrationSubscription(models.Model):
     state = fields.Selection(
         [("active", "Active"), ("paused", "Paused")], default="active", required=True, tracking=True
     )
+    ordered = fields.Boolean(
+        "In order",
+        tracking=True,
+        help="Events with the same ordering key are delivered one after the other, in the order of their commits. A "
+        "dead letter holds what comes after it, until it is retried or skipped. It applies to events from now on.",
+    )
     active = fields.Boolean(default=True)
 
     @api.model
@@ -54,11 +60,12 @@ class IntegrationSubscription(models.Model):
         """Hold its deliveries: they keep waiting and spend no attempts."""
         self.write({"state": "paused"})
         self.env["integration.audit"]._record("subscription.pause", self)
+        self.env["integration.engine"]._wake(plan=True)
         return True
 
     def action_resume(self):
         """Let its deliveries move again."""
         self.write({"state": "active"})
         self.env["integration.audit"]._record("subscription.resume", self)
-        self.env["integration.engine"]._wake()
+        self.env["integration.engine"]._wake(plan=True)
         return True

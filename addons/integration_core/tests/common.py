@@ -12,6 +12,7 @@ from odoo import fields
 from odoo.tests import TransactionCase
 
 from ..domain import envelope, keyring, units
+from ..engine import claims
 from ..models.integration_event import SERIAL
 
 
@@ -101,5 +102,19 @@ class IntegrationCase(TransactionCase):
     def make_due(self):
         """Make every waiting delivery due now, however late its next try was planned."""
         self.env.cr.execute(
-            "UPDATE integration_delivery SET due_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE state = 'waiting'"
+            """
+            WITH due AS (
+                UPDATE integration_due SET due_at = clock_timestamp() AT TIME ZONE 'UTC'
+                 WHERE tier IN (0, 1, 5) RETURNING id, due_at)
+            UPDATE integration_delivery d SET due_at = due.due_at FROM due WHERE due.id = d.id
+            """
         )
+        self.env.invalidate_all()
+
+    def claim(self, limit=10, *, owner="me", tiers=(claims.FRESH, claims.RETRY), lanes=(0, 1, 2)):
+        """Claim due deliveries of every active subscription as an engine process called ``owner`` would."""
+        lines = self.env["integration.subscription"].with_context(active_test=False).search([("state", "=", "active")])
+        places = [
+            claims.Place(line.id, line.id, lane, tier, limit) for lane in lanes for line in lines for tier in tiers
+        ]
+        return claims.claim(self.env.cr, places=places, owner=owner, limit=limit)

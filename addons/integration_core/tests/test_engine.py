@@ -10,7 +10,7 @@ from ..engine import claims
 from .common import IntegrationCase
 from .test_journal import ADMITTED, DATA
 
-RUNNER_LOG = "odoo.addons.integration_core.engine.runner"
+RUNNER_LOG = "odoo.addons.integration_core.engine.handling"
 
 
 class RecordingHandler(models.AbstractModel):
@@ -160,17 +160,8 @@ class TestEngine(IntegrationCase):
     # -- leases
     # -------------------------------------------------------------------------------------------------------------
 
-    def claim(self):
-        return claims.claim(
-            self.env.cr,
-            consumer="handler",
-            owner="me",
-            limit=10,
-            condition=self.env["integration.delivery"]._claim_condition(),
-        )
-
     def expire(self):
-        self.env.cr.execute("UPDATE integration_delivery SET lease_until = '2000-01-01' WHERE state = 'leased'")
+        self.env.cr.execute("UPDATE integration_due SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL")
 
     def test_a_lost_lease_comes_back_and_goes_alone(self):
         events = self.admit("A", "B", "C")
@@ -184,8 +175,8 @@ class TestEngine(IntegrationCase):
 
     def test_three_dead_processes_make_poison(self):
         [event] = self.admit("A")
-        for _death in range(3):
-            self.claim()
+        for tier in (claims.FRESH, claims.ALONE, claims.ALONE):
+            self.assertEqual(len(self.claim(tiers=(tier,))), 1)
             self.expire()
             claims.reclaim(self.env.cr, worker="me")
             self.make_due()
@@ -199,20 +190,23 @@ class TestEngine(IntegrationCase):
         self.expire()
         claims.reclaim(self.env.cr, worker="me")
         self.make_due()
-        [fresh] = self.claim()
+        [fresh] = self.claim(tiers=(claims.ALONE,))
         self.assertGreater(fresh.token, late.token)
         result = claims.Result(late, "done", "applied", event.received_at)
-        self.assertEqual(claims.complete(self.env.cr, [result], worker="me"), set())
+        self.assertFalse(claims.complete(self.env.cr, [result], worker="me").ids)
         self.env.invalidate_all()
-        self.assertEqual(event.delivery_ids.state, "leased")
+        self.assertEqual((event.delivery_ids.state, event.delivery_ids.lease_owner), ("waiting", "me"))
+
+    def test_a_result_of_another_process_changes_nothing(self):
+        [event] = self.admit("A")
+        [mine] = self.claim(owner="me")
+        result = claims.Result(mine, "done", "applied", event.received_at)
+        self.assertFalse(claims.complete(self.env.cr, [result], worker="another").ids)
+        self.assertEqual(event.delivery_ids.state, "waiting")
 
     def test_critical_lanes_and_fresh_work_go_first(self):
         first, second, third = (event.delivery_ids for event in self.admit("A", "B", "C"))
-        self.env.cr.execute("UPDATE integration_delivery SET lane = 2 WHERE id = %s", (first.id,))
-        self.env.cr.execute("UPDATE integration_delivery SET attempts = 1 WHERE id = %s", (second.id,))
-        condition = self.env["integration.delivery"]._claim_condition()
-        order = [
-            claims.claim(self.env.cr, consumer="handler", owner="me", limit=1, condition=condition)[0].id
-            for _turn in range(3)
-        ]
+        self.env.cr.execute("UPDATE integration_due SET lane = 2 WHERE id = %s", (first.id,))
+        self.env.cr.execute("UPDATE integration_due SET tier = %s WHERE id = %s", (claims.RETRY, second.id))
+        order = [self.claim(limit=1)[0].id for _turn in range(3)]
         self.assertEqual(order, [third.id, second.id, first.id])

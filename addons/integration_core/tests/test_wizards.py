@@ -36,8 +36,8 @@ class TestWizards(IntegrationCase):
             """
             INSERT INTO integration_delivery
                 (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, dead_since,
-                 attempts, crashes, token)
-            VALUES (%s, %s, %s, 'handler', 1, 'dead', now(), now(), now(), 10, 0, 0) RETURNING id
+                 attempts, crashes)
+            VALUES (%s, %s, %s, 'handler', 1, 'dead', now(), now(), now(), 10, 0) RETURNING id
             """,
             (event.id, subscription.id, event.company_id.id),
         )

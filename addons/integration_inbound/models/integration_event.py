@@ -59,7 +59,7 @@ class IntegrationEvent(models.Model):
         states = set(deliveries.mapped("state"))
         if not deliveries:
             return "parked", self.held_reason or "no_subscriber"
-        if states & {"waiting", "leased"}:
+        if "waiting" in states:
             return "waiting", None
         if "dead" in states:
             return "waiting", "delivery_failed"

@@ -74,7 +74,7 @@ class IntegrationGate(models.AbstractModel):
         if time.monotonic() - checked_at >= BACKLOG_SECONDS:
             limit = self._setting("integration_inbound.backlog_limit", BACKLOG_LIMIT)
             self.env.cr.execute(
-                "SELECT count(*) FROM (SELECT 1 FROM integration_delivery WHERE state = 'waiting' LIMIT %s) AS waiting",
+                "SELECT count(*) FROM (SELECT 1 FROM integration_due LIMIT %s) AS waiting",
                 (limit,),
             )
             backlogged = self.env.cr.fetchone()[0] >= limit

@@ -27,7 +27,7 @@ _DELIVERY_BUCKET = SQL(
     """
     (SELECT CASE
                 WHEN count(*) = 0 THEN 'parked'
-                WHEN bool_or(d.state IN ('waiting', 'leased', 'dead')) THEN 'waiting'
+                WHEN bool_or(d.state IN ('waiting', 'dead')) THEN 'waiting'
                 WHEN bool_or(d.state = 'skipped') THEN 'rejected'
                 WHEN bool_and(d.consumer <> 'handler') THEN 'applied'
             END

@@ -24,7 +24,7 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
         return {
             "level": "danger" if late and not alive else "success",
             "age": self._age(beat.last_beat) if beat else "",
-            "awake": bool(beat) and beat.state == "awake",
+            "awake": bool(beat) and beat.state != "asleep",
             "stopped": bool(late and not alive),
             "late": late,
         }
@@ -36,8 +36,8 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
             SQL(
                 """
                 SELECT count(*) FROM (
-                    SELECT 1 FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
-                     WHERE d.state = 'waiting' AND d.due_at < %s AND d.company_id IN %s AND %s LIMIT 1000) AS late
+                    SELECT 1 FROM integration_due d JOIN integration_subscription s ON s.id = d.subscription_id
+                     WHERE d.tier IN (0, 1, 5) AND d.due_at < %s AND d.company_id IN %s AND %s LIMIT 1000) AS late
                 """,
                 fields.Datetime.now() - LATE,
                 tuple(self.env.companies.ids),
@@ -78,7 +78,7 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
         if not roles["operator"]:
             return None
         deliveries = self.env["integration.delivery"]
-        open_ones = Domain("state", "in", ("waiting", "leased"))
+        open_ones = Domain("state", "=", "waiting")
         failing = Domain("state", "=", "waiting") & Domain("attempts", ">", 0)
         dead = Domain("state", "=", "dead")
         [(waiting, oldest)] = deliveries._read_group(open_ones, [], ["__count", "created_at:min"])

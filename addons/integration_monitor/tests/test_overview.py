@@ -67,13 +67,13 @@ class TestOverview(MonitorCase):
         event = self.finalize("E-1", self.line(1), drain=False)
         self.env.cr.execute("DELETE FROM integration_heartbeat")
         self.env.cr.execute(
-            "UPDATE integration_delivery SET due_at = %s WHERE event_id = %s",
+            "UPDATE integration_due SET due_at = %s WHERE event_id = %s",
             (fields.Datetime.subtract(fields.Datetime.now(), minutes=10), event.id),
         )
         data = self.data()
         self.assertTrue(data["engine"]["stopped"])
         self.assertEqual(data["headline"]["level"], "danger")
-        self.env["integration.heartbeat"]._beat("worker", "awake")
+        self.env["integration.heartbeat"]._beat("host:1:2", "awake", kind="worker", lanes=(0, 1, 2))
         self.assertFalse(self.data()["engine"]["stopped"])
 
     def test_a_missing_master_key_is_said(self):

@@ -4,4 +4,6 @@ UPDATE integration_endpoint
    SET state = 'draft', approval_state = 'draft', approved_mode = NULL, disabled_reason = NULL, disabled_at = NULL;
 DELETE FROM integration_egress_allow;
 UPDATE integration_delivery SET state = 'skipped', error_code = 'neutralized'
- WHERE consumer = 'endpoint' AND state IN ('waiting', 'leased');
+ WHERE consumer = 'endpoint' AND state = 'waiting';
+DELETE FROM integration_due
+ WHERE subscription_id IN (SELECT id FROM integration_subscription WHERE consumer = 'endpoint');

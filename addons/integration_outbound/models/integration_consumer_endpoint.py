@@ -1,10 +1,14 @@
+import json
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from odoo import models
-from odoo.addons.integration_core.domain import strict_json
+from odoo.addons.integration_core.domain import backoff, signing, strict_json
 from odoo.addons.integration_core.engine.claims import Result
 from odoo.modules.module import get_manifest
+from odoo.tools import SQL
 
 from ..transport import Job, Sent
 
@@ -12,11 +16,50 @@ HELD_DELAY_S = 60.0
 """Until a delivery that cannot be tried for want of a key is looked at again; a new key releases it at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the deliveries of one subscription go, as the database says at this moment."""
+
+    endpoint_id: int
+    system_id: int
+    company_id: int
+    for_tests: bool
+    open: bool
+    url: str
+    deadline: float
+    schedule: backoff.Schedule
+    keys: tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be sent: the event of one delivery, its payload opened."""
+
+    event_id: int
+    message_id: str
+    company_id: int
+    mode: str
+    traceparent: str | None
+    body: bytes | None
+    ids: dict | None
+    untried: bool
+
+
+@lru_cache(maxsize=1)
+def user_agent():
+    return f"odoo-integration/{get_manifest('integration_outbound')['version']}"
+
+
+@lru_cache(maxsize=256)
+def parse_schedule(text):
+    return backoff.Schedule.parse(text)
+
+
 class IntegrationConsumerEndpoint(models.AbstractModel):
     """Sends deliveries to endpoints outside.
 
-    ``_prepare`` does all that needs the database: it loads, opens the seals and decides who may be told. The jobs it
-    returns carry everything a thread needs; they sign at the moment of the try.
+    ``_prepare`` does all that needs the database, in a few statements for a whole batch: it loads, opens the seals and
+    decides who may be told. The jobs it returns carry everything a thread needs; they sign at the moment of the try.
     """
 
     _name = "integration.consumer.endpoint"
@@ -24,52 +67,145 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
     _description = "Deliveries to endpoints outside"
 
     def _prepare(self, claimed):
-        deliveries = self.env["integration.delivery"].browse(one.id for one in claimed)
-        bodies = self.env["integration.payload"]._load(deliveries.event_id)
-        shared = {
-            "allowed": self.env["integration.egress.allow"]._allowed(),
-            "frozen": deliveries._frozen_ids(),
-            "now": datetime.now(timezone.utc).replace(tzinfo=None),
-        }
+        now = datetime.now(timezone.utc).replace(tzinfo=None)
+        places = self._places({one.subscription_id for one in claimed}, now)
+        messages = self._messages([one.id for one in claimed])
+        self._name_records(claimed, messages, places)
+        allowed = self.env["integration.egress.allow"]._allowed()
         return [
-            (one, self._job(one, delivery, bodies.get(delivery.event_id.id), **shared))
-            for one, delivery in zip(claimed, deliveries, strict=True)
+            (one, self._job(one, messages.get(one.id), places.get(one.subscription_id), allowed, now))
+            for one in claimed
         ]
 
-    def _job(self, claimed, delivery, body, *, allowed, frozen, now):
+    # -- loading -----------------------------------------------------------------------------------------------------
+
+    def _places(self, subscription_ids, now):
+        """Return {subscription id: Place}."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT s.id, p.id, p.system_id, p.company_id, s.for_tests IS TRUE, (%s), p.url, p.timeout, p.schedule
+                  FROM integration_subscription s JOIN integration_endpoint p ON p.id = s.endpoint_id
+                 WHERE s.id IN %s
+                """,
+                self.env["integration.delivery"]._claim_condition(),
+                tuple(subscription_ids),
+            )
+        )
+        rows = self.env.cr.fetchall()
+        keys = self._signing_keys({row[1] for row in rows}, now)
+        return {
+            row[0]: Place(*row[1:6], row[6], float(row[7]), parse_schedule(row[8] or ""), keys.get(row[1], ()))
+            for row in rows
+        }
+
+    def _signing_keys(self, endpoint_ids, now):
+        """Return {endpoint id: keys to sign with now}."""
+        if not endpoint_ids:
+            return {}
+        self.env.cr.execute(
+            """
+            SELECT endpoint_id, id FROM integration_credential
+             WHERE endpoint_id IN %s AND state = 'active' AND valid_from <= %s AND (valid_to IS NULL OR valid_to > %s)
+             ORDER BY id DESC
+            """,
+            (tuple(endpoint_ids), now, now),
+        )
+        by_endpoint = defaultdict(list)
+        for endpoint_id, credential_id in self.env.cr.fetchall():
+            by_endpoint[endpoint_id].append(credential_id)
+        # sudo: the engine signs; the keys are nobody's to read
+        credentials = self.env["integration.credential"].sudo()
+        return {
+            endpoint_id: credentials.browse(ids)._signing_keys(now)[: signing.MAX_ENTRIES]
+            for endpoint_id, ids in by_endpoint.items()
+        }
+
+    def _messages(self, delivery_ids):
+        """Return {delivery id: Message}. Of a replay, the names of records are those of what it replays."""
+        self.env.cr.execute(
+            """
+            SELECT d.id, e.id, e.uuid, e.source_event_id, e.company_id, e.mode, e.traceparent, p.data_key_id, p.sealed,
+                   COALESCE(d.wire_ids, CASE WHEN d.replay_id IS NOT NULL THEN (
+                       SELECT o.wire_ids FROM integration_delivery o
+                        WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
+                          AND o.wire_ids IS NOT NULL ORDER BY o.id LIMIT 1) END),
+                   d.attempts + d.crashes = 0 AND d.replay_id IS NULL
+              FROM integration_delivery d
+              JOIN integration_event e ON e.id = d.event_id
+              LEFT JOIN integration_payload p ON p.event_id = e.id
+             WHERE d.id = ANY (%s)
+            """,
+            (delivery_ids,),
+        )
+        rows = self.env.cr.fetchall()
+        sealed = [(row[7], row[8], f"integration.payload:{row[2]}") for row in rows if row[8] is not None]
+        bodies = iter(self.env["integration.keyring"]._open_all(sealed))
+        return {
+            row[0]: Message(
+                row[1], row[3], row[4], row[5], row[6], next(bodies) if row[8] is not None else None, row[9], row[10]
+            )
+            for row in rows
+        }
+
+    def _name_records(self, claimed, messages, places):
+        """Decide, at the first try, what the subscriber's system calls the records; later tries repeat it."""
+        new = defaultdict(list)
+        for one in claimed:
+            message, place = messages.get(one.id), places.get(one.subscription_id)
+            if message and place and message.untried and message.ids is None:
+                new[place.system_id].append((one.id, message.event_id))
+        named = []
+        for system_id, pairs in new.items():
+            events = self.env["integration.event"].browse({event_id for _id, event_id in pairs})
+            names = events._subscriber_ids(self.env["integration.system"].browse(system_id))
+            named += [(delivery_id, names[event_id]) for delivery_id, event_id in pairs if names.get(event_id)]
+        if not named:
+            return
+        self.env.cr.execute(
+            "UPDATE integration_delivery d SET wire_ids = n.ids FROM unnest(%s, %s::jsonb[]) AS n (id, ids)"
+            " WHERE d.id = n.id",
+            ([row[0] for row in named], [json.dumps(row[1]) for row in named]),
+        )
+        for delivery_id, ids in named:
+            messages[delivery_id] = replace(messages[delivery_id], ids=ids)
+
+    # -- deciding ----------------------------------------------------------------------------------------------------
+
+    def _job(self, claimed, message, place, allowed, now):
         """Return the :class:`Job` of one delivery, or the :class:`Result` of one that is not sent."""
-        event, endpoint = delivery.event_id, delivery.subscription_id.endpoint_id
-        hindrance = self._hindrance(delivery, body)
+        hindrance = self._hindrance(message, place)
         if hindrance:
             return self._unsent(claimed, now, "dead", *hindrance)
-        if not delivery._may_leave():
+        if not place.open:
             # It was stopped between the claim and now.
             return self._unsent(claimed, now, "waiting", "endpoint_held", self.env._("The endpoint is not active."))
-        keys = endpoint.credential_ids._signing_keys(now)
-        if not keys:
+        if not place.keys:
             return self._unsent(claimed, now, "waiting", "no_active_key", self.env._("Create a key for the endpoint."))
+        headers = {"user-agent": user_agent()}
+        if message.traceparent:
+            headers["traceparent"] = message.traceparent
         return Job(
             claimed,
-            sent=Sent(endpoint.id, delivery.subscription_id.for_tests),
-            url=endpoint.url,
+            sent=Sent(place.endpoint_id, place.for_tests),
+            url=place.url,
             allowed=allowed,
-            message_id=event.source_event_id,
-            body=self._wire_body(delivery, body, frozen),
-            keys=keys,
-            schedule=endpoint._backoff_schedule(),
-            deadline=float(endpoint.timeout),
-            headers=self._headers(event),
+            message_id=message.message_id,
+            body=self._wire_body(message),
+            keys=place.keys,
+            schedule=place.schedule,
+            deadline=place.deadline,
+            headers=headers,
         )
 
-    def _hindrance(self, delivery, body):
-        """Return (code, text) of why this delivery must never be sent, or None."""
-        event, endpoint = delivery.event_id, delivery.subscription_id.endpoint_id
-        if body is None:
+    def _hindrance(self, message, place):
+        """Return (code, text) of why a delivery must never be sent, or None."""
+        if message is None or place is None or message.body is None:
             return "payload_gone", self.env._("The event's content is no longer kept.")
         # Fan-out sees to both already; a subscription or an endpoint may have been changed since.
-        if event.company_id != endpoint.company_id:
+        if message.company_id != place.company_id:
             return "company_not_granted", self.env._("The endpoint belongs to another company.")
-        if event.mode != "live":
+        if message.mode != "live":
             return "test_event", self.env._("Test events never leave Odoo.")
         return None
 
@@ -79,23 +215,22 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             claimed, state, "retry", now, delay=HELD_DELAY_S, error_code=code, error_detail=detail, spent=False
         )
 
-    def _wire_body(self, delivery, body, frozen):
-        """Return the bytes to send: the event as it was sealed, with what the subscriber calls its records.
+    @staticmethod
+    def _wire_body(message):
+        """Return the bytes to send: the event as it was sealed, with what the subscriber calls its records."""
+        if not message.ids:
+            return message.body
+        content = strict_json.loads(message.body)
+        content["data"]["ids"] = message.ids
+        return strict_json.dumps(content)
 
-        The same over all tries and replays: what was sent first is kept with the delivery.
-        """
-        ids = delivery._wire_ids(frozen)
-        if not ids:
-            return body
-        message = strict_json.loads(body)
-        message["data"]["ids"] = ids
-        return strict_json.dumps(message)
+    # -- reacting ----------------------------------------------------------------------------------------------------
 
-    def _headers(self, event):
-        headers = {"user-agent": f"odoo-integration/{get_manifest('integration_outbound')['version']}"}
-        if event.traceparent:
-            headers["traceparent"] = event.traceparent
-        return headers
+    @classmethod
+    def _calls_for_reaction(cls, dbname, results, watched):
+        return super()._calls_for_reaction(dbname, results, watched) or any(
+            isinstance(result.extra, Sent) and result.extra.endpoint_id in watched for result in results
+        )
 
     def _after(self, results):
         """Disable an endpoint whose receiver is gone, or that failed three times in a row for its configuration."""

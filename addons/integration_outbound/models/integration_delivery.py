@@ -1,6 +1,7 @@
 import json
 
 from odoo import api, fields, models
+from odoo.addons.integration_core.engine.plan import Line
 from odoo.tools import SQL
 
 
@@ -24,52 +25,42 @@ class IntegrationDelivery(models.Model):
         return SQL(
             """(%s) AND (s.endpoint_id IS NULL OR EXISTS (
                    SELECT 1 FROM integration_endpoint p JOIN integration_system y ON y.id = p.system_id
-                    WHERE p.id = s.endpoint_id AND p.state = 'active'
-                      AND (s.for_tests OR (p.approved_mode = 'live' AND y.mode = 'live'))))""",
+                    WHERE p.id = s.endpoint_id AND (%s)))""",
             super()._claim_condition(),
+            self._endpoint_condition(),
         )
 
-    def _may_leave(self):
-        """Tell, as :meth:`_claim_condition` does, whether this delivery may be sent now."""
-        self.ensure_one()
-        subscription = self.subscription_id
-        endpoint = subscription.endpoint_id
-        live = endpoint.approved_mode == "live" and endpoint.system_id.mode == "live"
-        return subscription.state == "active" and endpoint.state == "active" and (live or subscription.for_tests)
-
-    # -- the same bytes at every try ---------------------------------------------------------------------------------
-
-    def _frozen_ids(self):
-        """Return {(event id, subscription id): ids} of what was sent before, by these or by what they replay."""
-        if not self:
-            return {}
-        self.env.cr.execute(
+    @api.model
+    def _endpoint_condition(self):
+        """SQL over ``s`` (subscription), ``p`` (endpoint) and ``y`` (its system): where something may be sent."""
+        return SQL(
             """
-            SELECT DISTINCT ON (event_id, subscription_id) event_id, subscription_id, wire_ids
-              FROM integration_delivery
-             WHERE event_id IN %s AND subscription_id IN %s AND wire_ids IS NOT NULL
-             ORDER BY event_id, subscription_id, id
-            """,
-            (tuple(self.event_id.ids), tuple(self.subscription_id.ids)),
+            p.state = 'active' AND (s.for_tests OR (p.approved_mode = 'live' AND y.mode = 'live'))
+            AND NOT EXISTS (SELECT 1 FROM integration_hold h WHERE h.system_id = y.id)
+            """
         )
-        return {(event, subscription): ids for event, subscription, ids in self.env.cr.fetchall()}
 
-    def _wire_ids(self, frozen):
-        """Return what to send as ``data.ids``; decided at the first try and kept.
-
-        :param dict frozen: what :meth:`_frozen_ids` returned
-        """
-        self.ensure_one()
-        known = frozen.get((self.event_id.id, self.subscription_id.id))
-        if known is not None or self.attempts or self.crashes or self.replay_id:
-            return known
-        ids = self.event_id._subscriber_ids(self.endpoint_id.system_id)
-        if ids:
-            # By SQL: deliveries are written by the engine alone, in single statements.
-            self.env.cr.execute(
-                "UPDATE integration_delivery SET wire_ids = %s WHERE id = %s", (json.dumps(ids), self.id)
+    @api.model
+    def _plan_consumer(self, consumer, worker):
+        if consumer != "endpoint":
+            return super()._plan_consumer(consumer, worker)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT s.id, p.id, p.concurrency, p.rate_per_minute, p.configuration_streak > 0
+                  FROM integration_subscription s
+                  JOIN integration_endpoint p ON p.id = s.endpoint_id
+                  JOIN integration_system y ON y.id = p.system_id
+                 WHERE s.consumer = 'endpoint' AND s.state = 'active' AND (%s)
+                 ORDER BY s.id
+                """,
+                self._endpoint_condition(),
             )
-        return ids
+        )
+        return [
+            Line(subscription, endpoint, cap=concurrency, rate=rate or None, watched=bool(watched))
+            for subscription, endpoint, concurrency, rate, watched in self.env.cr.fetchall()
+        ]
 
     # -- test events -------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,12 @@ class IntegrationEndpoint(models.Model):
         help="Seconds before each try, counted from the one before; their number is the number of tries.",
     )
     schedule_summary = fields.Char(compute="_compute_schedule_summary")
+    concurrency = fields.Integer(
+        "At once", default=8, required=True, help="How many messages one engine process may have under way to it."
+    )
+    rate_per_minute = fields.Integer(
+        "Messages a minute", help="The most that may be sent to it, over all engine processes. 0: no limit."
+    )
     credential_ids = fields.One2many("integration.credential", "endpoint_id", string="Keys", readonly=True)
     subscription_ids = fields.One2many("integration.subscription", "endpoint_id", string="Subscriptions")
     disabled_reason = fields.Selection(
@@ -106,6 +112,11 @@ class IntegrationEndpoint(models.Model):
     test_result = fields.Char(compute="_compute_test")
 
     _timeout_check = models.Constraint("CHECK (timeout BETWEEN 1 AND 60)", "An attempt may take 1 to 60 seconds.")
+
+    _concurrency_check = models.Constraint(
+        "CHECK (concurrency BETWEEN 1 AND 64)", "Between 1 and 64 messages may be under way at once."
+    )
+    _rate_check = models.Constraint("CHECK (rate_per_minute >= 0)", "A rate is not negative; 0 means no limit.")
 
     # -- fields ------------------------------------------------------------------------------------------------------
 
@@ -254,6 +265,7 @@ class IntegrationEndpoint(models.Model):
                 raise UserError(self.env._("%s is not active.", endpoint.name))
             held.write({"state": "paused"})
             self.env["integration.audit"]._record("endpoint.pause", endpoint)
+        self.env["integration.engine"]._wake(plan=True)
         return True
 
     def action_resume(self):

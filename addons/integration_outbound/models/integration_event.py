@@ -42,11 +42,10 @@ class IntegrationEvent(models.Model):
         )
 
     def _subscriber_ids(self, system):
-        """Return what ``system`` calls the records that this event is about, for ``data.ids``.
+        """Return what ``system`` calls the records that these events are about, for ``data.ids``.
 
         Hook for the addons that know identifiers; here nothing has another name.
 
-        :return: dict of kind to identifier, JSON values only
+        :return: {event id: {kind: identifier}}, JSON values only; events without any may be left out
         """
-        self.ensure_one()
         return {}

@@ -61,12 +61,16 @@ class IntegrationSubscription(models.Model):
             self.env.cr.execute(
                 SQL(
                     """
-                    UPDATE integration_delivery SET due_at = %s
-                     WHERE subscription_id IN %s AND state = 'waiting' AND consumer = 'endpoint' AND error_code IN %s
+                    WITH held AS (
+                        UPDATE integration_delivery SET due_at = %(now)s
+                         WHERE subscription_id IN %(ids)s AND state = 'waiting' AND error_code IN %(codes)s
+                           AND id IN (SELECT id FROM integration_due WHERE subscription_id IN %(ids)s)
+                        RETURNING id)
+                    UPDATE integration_due d SET due_at = %(now)s FROM held WHERE held.id = d.id
                     """,
-                    utc_now(),
-                    tuple(self.ids),
-                    HELD_CODES,
+                    now=utc_now(),
+                    ids=tuple(self.ids),
+                    codes=HELD_CODES,
                 )
             )
-        self.env["integration.engine"]._wake()
+        self.env["integration.engine"]._wake(plan=True)

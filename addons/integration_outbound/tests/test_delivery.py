@@ -122,8 +122,15 @@ class TestDelivery(OutboundCase):
 
     def test_a_pause_between_the_claim_and_the_try_spends_nothing(self):
         event = self.emit()
-        delivery_model = self.registry["integration.delivery"]
-        with patch.object(delivery_model, "_may_leave", lambda _delivery: False):
+        consumer = self.registry["integration.consumer.endpoint"]
+        prepare = consumer._prepare
+
+        def paused_before(model, claimed):
+            self.endpoint._approving().state = "paused"
+            self.env.flush_all()
+            return prepare(model, claimed)
+
+        with patch.object(consumer, "_prepare", paused_before):
             self.drain()
         delivery = event.delivery_ids
         self.assertEqual((delivery.state, delivery.attempts, self.sent()), ("waiting", 0, []))

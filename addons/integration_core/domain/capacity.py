@@ -1,0 +1,118 @@
+"""Who may be served now: shares of an engine process for lanes and channels.
+
+A *channel* is what shares capacity: an endpoint, for instance. Three rules keep one channel or lane from costing the
+others anything: less critical lanes may never fill the process; a channel begins with two at a time and gets one more
+with each success, up to its cap, and two again after a failure of the way there; and channels that are slow right now
+may together fill half of the process at most. All times are seconds of a monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+LANES: Final = 3
+_SHARES: Final = (1.0, 0.8, 0.5)
+"""How much of a process a lane and the less critical ones may fill together: critical, normal, bulk."""
+FIRST_WINDOW: Final = 2
+SLOW_AFTER_S: Final = 1.0
+_SLOW_SHARE: Final = 0.5
+
+
+def lane_limits(concurrency: int) -> tuple[int, ...]:
+    """Return, per lane, how many of it and of the less critical lanes may be under way together; at least one each.
+
+    Raises ValueError for less than one.
+    """
+    if concurrency < 1:
+        raise ValueError("an engine does at least one thing at a time")
+    return tuple(max(1, int(concurrency * share)) for share in _SHARES)
+
+
+@dataclass
+class Channel:
+    """What is under way for one channel of a process.
+
+    ``cap`` is the most it may have under way, ``window`` how much of that it has earned.
+    """
+
+    cap: int
+    window: int = FIRST_WINDOW
+    started: dict[int, float] = field(default_factory=dict)
+
+    def free(self) -> int:
+        """Return how many more may begin."""
+        return max(0, min(self.cap, self.window) - len(self.started))
+
+    def is_slow(self, now: float) -> bool:
+        """Tell whether its oldest try has been under way for too long to count on its end."""
+        return bool(self.started) and now - next(iter(self.started.values())) > SLOW_AFTER_S
+
+    def note(self, *, reached: bool) -> None:
+        """Learn from a try: ``reached`` when the other side answered, whatever it said."""
+        self.window = min(self.cap, self.window + 1) if reached else FIRST_WINDOW
+
+
+class Occupancy:
+    """What is under way in one engine process, and what may begin."""
+
+    def __init__(self, concurrency: int) -> None:
+        """Take how many tries may be under way at once."""
+        self.concurrency = concurrency
+        self._limits = lane_limits(concurrency)
+        self._slow_limit = max(1, int(concurrency * _SLOW_SHARE))
+        self._by_lane = [0] * LANES
+        self._channels: dict[int, Channel] = {}
+
+    @property
+    def total(self) -> int:
+        """How many tries are under way."""
+        return sum(self._by_lane)
+
+    def set_caps(self, caps: Mapping[int, int]) -> None:
+        """Take each channel's cap; channels that are gone and idle are forgotten."""
+        for key, cap in caps.items():
+            channel = self._channels.get(key)
+            if channel is None:
+                self._channels[key] = Channel(cap, min(cap, FIRST_WINDOW))
+            else:
+                channel.cap = cap
+        for key in [key for key, channel in self._channels.items() if key not in caps and not channel.started]:
+            del self._channels[key]
+
+    def channel(self, key: int) -> Channel:
+        """Return a channel; one that nobody announced does one thing at a time."""
+        return self._channels.setdefault(key, Channel(1, 1))
+
+    def may_begin(self, key: int, lane: int, now: float) -> bool:
+        """Tell whether a try of this channel and lane may begin."""
+        if not self.lane_is_open(lane):
+            return False
+        channel = self.channel(key)
+        if channel.free() <= 0:
+            return False
+        return not channel.is_slow(now) or self._slow(now) < self._slow_limit
+
+    def lane_is_open(self, lane: int) -> bool:
+        """Tell whether one more of this lane would leave the more critical lanes their reserve."""
+        return all(sum(self._by_lane[low:]) < self._limits[low] for low in range(lane + 1))
+
+    def begin(self, key: int, lane: int, ticket: int, now: float) -> None:
+        """Note that a try has begun; ``ticket`` is its number, unique while it lasts."""
+        self._by_lane[lane] += 1
+        self.channel(key).started[ticket] = now
+
+    def end(self, key: int, lane: int, ticket: int, *, reached: bool) -> None:
+        """Note that a try has ended, and whether the other side answered."""
+        self._by_lane[lane] -= 1
+        channel = self.channel(key)
+        channel.started.pop(ticket, None)
+        channel.note(reached=reached)
+
+    def under_way(self) -> dict[int, int]:
+        """Return how many tries each channel has under way, where there are any."""
+        return {key: len(channel.started) for key, channel in self._channels.items() if channel.started}
+
+    def _slow(self, now: float) -> int:
+        return sum(len(channel.started) for channel in self._channels.values() if channel.is_slow(now))

@@ -1,0 +1,182 @@
+"""Prepared tries of one engine process, and the threads that carry them out.
+
+The engine's loop puts tries here in batches; each thread takes the next one that may begin, so that threads never wait
+for the loop. Within a lane the channels take turns. Nothing here knows Odoo or a database.
+"""
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from ..domain.capacity import LANES, Occupancy
+from .claims import Claimed, Result
+
+IDLE_THREAD = 30.0
+"""Seconds after which a thread that found nothing to do ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A claimed delivery with all that is needed to try it once."""
+
+    claimed: Claimed
+    channel: int
+    job: Callable[[], Result]
+    ready_at: float
+
+
+class Dispatcher:
+    """Hands prepared tries to threads, within what :class:`~..domain.capacity.Occupancy` allows."""
+
+    def __init__(self, concurrency: int, run: Callable[[Try], Result], poke: Callable[[], None]) -> None:
+        """Take how many threads there may be, what a thread does with a try, and whom to poke when one ended."""
+        self._occupancy = Occupancy(concurrency)
+        self._run, self._poke = run, poke
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._lanes: list[dict[int, deque[Try]]] = [{} for _ in range(LANES)]
+        self._results: list[tuple[Try, Result]] = []
+        self._tickets = itertools.count(1)
+        self._queued = self._threads = self._idle = 0
+        self._closed = False
+
+    # -- the loop's side
+
+    def set_caps(self, caps: Mapping[int, int]) -> None:
+        """Take how many tries each channel may have under way."""
+        with self._lock:
+            self._occupancy.set_caps(caps)
+            self._hire()
+
+    @property
+    def queued(self) -> int:
+        """How many tries wait for a thread."""
+        return self._queued
+
+    @property
+    def under_way(self) -> int:
+        """How many tries are being carried out."""
+        return self._occupancy.total
+
+    def held_by_channel(self) -> dict[int, int]:
+        """Return how many tries of each channel wait for a thread or are under way."""
+        with self._lock:
+            counts = self._occupancy.under_way()
+            for lane in self._lanes:
+                for channel, tries in lane.items():
+                    counts[channel] = counts.get(channel, 0) + len(tries)
+            return counts
+
+    def put(self, tries: Iterable[Try]) -> None:
+        """Queue tries; threads begin with them at once."""
+        with self._lock:
+            for one in tries:
+                self._lanes[one.claimed.lane].setdefault(one.channel, deque()).append(one)
+                self._queued += 1
+            self._hire()
+
+    def take_back(self, unwanted: Callable[[Try], bool]) -> list[Claimed]:
+        """Remove the queued tries that are ``unwanted`` and return their deliveries."""
+        removed: list[Claimed] = []
+        with self._lock:
+            for lane in self._lanes:
+                for channel, tries in list(lane.items()):
+                    gone = [one for one in tries if unwanted(one)]
+                    if gone:
+                        removed += [one.claimed for one in gone]
+                        left = deque(one for one in tries if one not in gone)
+                        lane[channel] = left
+                        if not left:
+                            del lane[channel]
+            self._queued -= len(removed)
+        return removed
+
+    def results(self) -> list[Result]:
+        """Return what ended since this was last asked."""
+        with self._lock:
+            done, self._results = self._results, []
+        return [result for _one, result in done]
+
+    def close(self) -> None:
+        """Let every thread end after what it is doing."""
+        with self._lock:
+            self._closed = True
+            self._work.notify_all()
+
+    # -- the threads' side
+
+    def _hire(self) -> None:
+        """Wake idle threads for what may begin, and start more while there are too few."""
+        wanted = self._startable()
+        if self._idle and wanted:
+            self._work.notify(min(wanted, self._idle))
+        for _more in range(min(wanted - self._idle, self._occupancy.concurrency - self._threads)):
+            self._threads += 1
+            threading.Thread(target=self._serve, name="integration-send", daemon=True).start()
+
+    def _startable(self) -> int:
+        free = self._occupancy.concurrency - self._occupancy.total
+        channels = (
+            min(len(tries), self._occupancy.channel(channel).free())
+            for lane in self._lanes
+            for channel, tries in lane.items()
+        )
+        return max(0, min(free, sum(channels)))
+
+    def _serve(self) -> None:
+        while (one := self._next()) is not None:
+            self._carry_out(*one)
+
+    def _carry_out(self, one: Try, ticket: int) -> None:
+        result = self._run(one)
+        with self._lock:
+            reached = result.outcome != "retry" or result.status_code is not None
+            self._occupancy.end(one.channel, one.claimed.lane, ticket, reached=reached)
+            self._results.append((one, result))
+            first = len(self._results) == 1
+            if self._queued and self._idle and self._occupancy.channel(one.channel).free() > 1:
+                self._work.notify()  # this thread takes one itself; the channel has just earned another
+        if first:
+            self._poke()
+
+    def _next(self) -> tuple[Try, int] | None:
+        with self._lock:
+            while True:
+                found = self._pick(time.monotonic())
+                if found is not None:
+                    return found
+                if self._closed or not self._wait():
+                    self._threads -= 1
+                    return None
+
+    def _wait(self) -> bool:
+        self._idle += 1
+        try:
+            return self._work.wait(IDLE_THREAD)
+        finally:
+            self._idle -= 1
+
+    def _pick(self, now: float) -> tuple[Try, int] | None:
+        for rank, lane in enumerate(self._lanes):
+            if not lane or not self._occupancy.lane_is_open(rank):
+                continue
+            for channel, tries in lane.items():
+                if self._occupancy.may_begin(channel, rank, now):
+                    return self._begin(lane, channel, tries, rank, now)
+        return None
+
+    def _begin(
+        self, lane: dict[int, deque[Try]], channel: int, tries: deque[Try], rank: int, now: float
+    ) -> tuple[Try, int]:
+        one = tries.popleft()
+        # The channel goes to the end of its lane: the others come first now.
+        del lane[channel]
+        if tries:
+            lane[channel] = tries
+        self._queued -= 1
+        ticket = next(self._tickets)
+        self._occupancy.begin(channel, rank, ticket, now)
+        return one, ticket

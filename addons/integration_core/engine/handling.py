@@ -1,0 +1,231 @@
+"""The loop that carries out handlers inside Odoo: one batch of events, one transaction."""
+
+import logging
+import time
+from collections import deque
+from datetime import datetime
+
+from odoo import SUPERUSER_ID, api
+from odoo.sql_db import BaseCursor
+
+from ..domain import backoff, failpoints
+from ..domain.keyring import KeyringError
+from . import claims, order
+from .claims import Claimed, Result
+from .loops import Every, Loop, Shared, is_connection_error, is_repeatable, now_utc
+from .plan import Line
+
+_logger = logging.getLogger(__name__)
+
+BATCH = 200
+REPEATS = 5
+HELD_DELAY = 30.0
+"""Seconds until work that cannot be tried (no master key) is looked at again."""
+SCHEDULE = backoff.Schedule.parse("0,5,60,600")
+RESERVE_AFTER = 1.0
+"""Seconds that the main loop may spend on one batch before the reserve serves the critical lane beside it."""
+
+
+class HandlerLoop(Loop):
+    """Claims deliveries to handlers, a batch of one subscription at a time, and runs the chores in between."""
+
+    consumer = "handler"
+
+    def __init__(self, shared: Shared, *, lanes: frozenset[int], behind: "HandlerLoop | None" = None) -> None:
+        """Take the lanes to serve; a loop that is ``behind`` another one works only while that one is held up."""
+        super().__init__(shared, lanes=lanes)
+        self._behind = behind
+        self._reclaim = Every(1.0)
+        self._chores = Every(1.0, share=0.5)
+        self._turn = 0
+
+    def turn(self) -> bool:
+        """Take back lost leases, carry out one batch, do the chores."""
+        if self._behind is not None:
+            return self._behind.is_held_up() and self._carry_out_batch()
+        busy = self._reclaim.due() and bool(self._reclaim.run(self._reclaim_lost))
+        busy |= self._carry_out_batch()
+        return busy | (self._chores.due() and bool(self._chores.run(self._do_chores)))
+
+    @property
+    def is_reserve(self) -> bool:
+        """Whether it works only while another loop is held up."""
+        return self._behind is not None
+
+    def is_held_up(self) -> bool:
+        """Tell whether one batch has kept this loop for long."""
+        since = self.busy_since
+        return since is not None and time.monotonic() - since > RESERVE_AFTER
+
+    def everything_is_due(self) -> None:
+        """Let the chores and the search for lost leases happen in the next turn (for :meth:`Runner.drain`)."""
+        self._reclaim.again()
+        self._chores.again()
+
+    # -- leases
+
+    def _reclaim_lost(self) -> bool:
+        with self._cursor() as cr:
+            lost = claims.reclaim(cr, worker=self.shared.name)
+            self._announce_dead(cr, [delivery_id for delivery_id, state in lost if state == "dead"])
+        for delivery_id, state in lost:
+            _logger.warning("delivery %s: its process died; %s", delivery_id, state)
+        return bool(lost)
+
+    # -- batches
+
+    def _lines(self, env: api.Environment) -> list[Line]:
+        return env["integration.delivery"]._plan_handlers()
+
+    def _carry_out_batch(self) -> bool:
+        batch = self._claim_batch()
+        if not batch:
+            return False
+        self.busy_since = time.monotonic()
+        try:
+            for part in self._by_company(batch):
+                with self._cursor() as cr:
+                    claims.renew(cr, part)
+                self._run_batch(part)
+        finally:
+            self.busy_since = None
+        return True
+
+    def _claim_batch(self) -> list[Claimed]:
+        """Claim from one subscription: the first that has something due, critical lanes first, in turn."""
+        plan = self._read_plan()
+        self._turn += 1
+        free = {line.channel: BATCH for line in plan.lines}
+        places = plan.places(self.lanes, free) + plan.places(self.lanes, free, alone=True)
+        # Subscriptions take turns within a lane; 'sorted' keeps their order otherwise.
+        shift = {line.subscription_id: (at + self._turn) % len(plan.lines) for at, line in enumerate(plan.lines)}
+        places.sort(key=lambda place: (place.lane, shift[place.subscription_id]))
+        with self._cursor() as cr:
+            found = claims.ready(cr, places, list(plan.held_systems))
+        if not found:
+            return []
+        chosen = [p for p in found if (p.lane, p.subscription_id) == (found[0].lane, found[0].subscription_id)]
+        together = [place for place in chosen if place.tier != claims.ALONE]
+        return self._take(together, BATCH) if together else self._take(chosen, 1)
+
+    @staticmethod
+    def _by_company(claimed: list[Claimed]) -> list[list[Claimed]]:
+        groups: dict[int, list[Claimed]] = {}
+        for one in sorted(claimed, key=lambda c: (c.event_id, c.id)):
+            groups.setdefault(one.company_id, []).append(one)
+        return list(groups.values())
+
+    def _run_batch(self, batch: list[Claimed]) -> None:
+        """Run a batch; on an error that is not concurrency split it until the poison event stands alone."""
+        waiting = deque([batch])
+        while waiting:
+            part = waiting.popleft()
+            try:
+                self._run_part(part)
+            except Exception as error:
+                if is_connection_error(error):
+                    raise  # nothing was committed; the leases end, or this process takes the same work again
+                if len(part) > 1 and not isinstance(error, KeyringError):
+                    middle = len(part) // 2
+                    waiting.extendleft([part[middle:], part[:middle]])  # the first half stays first: key order is kept
+                else:
+                    self._fail(part, error)
+
+    def _run_part(self, part: list[Claimed]) -> None:
+        for turn in range(REPEATS):
+            try:
+                return self._handle(part)
+            except Exception as error:
+                if not is_repeatable(error) or turn == REPEATS - 1:
+                    raise
+                _logger.info("handler batch of %s repeated after %s", len(part), type(error).__name__)
+        return None
+
+    def _handle(self, part: list[Claimed]) -> None:
+        """One transaction: the handler's effects and the completion of its deliveries."""
+        started, clock = now_utc(), time.monotonic()
+        with self.registry.cursor() as cr:
+            env = self._engine_env(cr, part[0].company_id)
+            ours = env["integration.delivery"]._lock_leased(part)
+            if not ours:
+                return
+            subscription = env["integration.subscription"].sudo().browse(part[0].subscription_id)  # sudo: engine's own
+            handler = env[subscription.handler]
+            events = env["integration.event"].browse({one.event_id for one in ours})
+            handler._handle(handler._load_batch(events))
+            env.flush_all()
+            failpoints.hit("engine.handler_before_commit")
+            stored = self._done(cr, ours, started, clock)
+        failpoints.hit("engine.handler_after_commit")
+        self.registry.signal_changes()
+        if stored.freed:
+            # A snapshot that begins after the commit sees who was put behind these meanwhile.
+            with self._cursor() as cr:
+                order.release(cr, stored.freed)
+
+    def _done(self, cr: BaseCursor, ours: list[Claimed], started: datetime, clock: float) -> claims.Stored:
+        duration = int((time.monotonic() - clock) * 1000)
+        results = [Result(one, "done", "applied", started, duration) for one in ours]
+        return claims.complete(cr, results, worker=self.shared.name)
+
+    def _engine_env(self, cr: BaseCursor, company_id: int) -> api.Environment:
+        engine_user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
+        # Bookkeeping mails and followers are for people's deeds, not for thousands of charges.
+        context = {"allowed_company_ids": [company_id], "tracking_disable": True, "mail_create_nosubscribe": True}
+        return api.Environment(cr, engine_user.id, context)
+
+    def _fail(self, part: list[Claimed], error: Exception) -> None:
+        """Record a failure: retried on a short schedule, then a dead letter. A missing key spends no attempt."""
+        if isinstance(error, KeyringError):
+            self._complete([held(one, "no_master_key", HELD_DELAY) for one in part])
+            return
+        _logger.error("a handler failed on delivery %s", part[0].id, exc_info=error)
+        self._complete([failure(one, "handler_failed", error) for one in part])
+
+    # -- chores
+
+    def _do_chores(self) -> bool:
+        with self.registry.cursor() as cr:
+            chores = api.Environment(cr, SUPERUSER_ID, {})["integration.engine"]._chores()
+        left = False
+        for model, method in chores:
+            left |= self._chore(model, method)
+        if left:
+            self._chores.again()
+        return left
+
+    def _chore(self, model: str, method: str) -> bool:
+        for turn in range(REPEATS):
+            try:
+                with self.registry.cursor() as cr:
+                    user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
+                    context = {"allowed_company_ids": user.company_ids.ids, "tracking_disable": True}
+                    env = api.Environment(cr, user.id, context)
+                    return bool(getattr(env[model], method)(BATCH))
+            except Exception as error:
+                if is_connection_error(error):
+                    raise
+                if not is_repeatable(error) or turn == REPEATS - 1:
+                    _logger.exception("chore %s.%s failed", model, method)
+                    return False
+        return False
+
+
+def held(one: Claimed, code: str, delay: float) -> Result:
+    """Return the result of a delivery that could not be tried: it waits and spends no attempt."""
+    return Result(one, "waiting", "retry", now_utc(), delay=delay, error_code=code, spent=False)
+
+
+def failure(one: Claimed, code: str, error: Exception) -> Result:
+    """Return the result of an error of our own: again on a short schedule, then a dead letter."""
+    delay = backoff.next_delay(SCHEDULE, one.attempts + 1)
+    return Result(
+        one,
+        "dead" if delay is None else "waiting",
+        "error",
+        now_utc(),
+        delay=delay or 0.0,
+        error_code=code,
+        # The class names what happened; its text might quote the payload.
+        error_detail=type(error).__name__,
+    )

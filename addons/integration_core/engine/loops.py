@@ -1,0 +1,241 @@
+"""The loops of an engine process: one carries out handlers inside Odoo, one sends to consumers outside.
+
+Each loop is a thread with transactions of its own. Neither waits for the other: a long batch of charges does not delay
+an invoice's news, nor a hanging receiver the charges.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+import psycopg2
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.sql_db import BaseCursor
+from psycopg2 import errorcodes
+
+from ..domain import failpoints
+from ..tools import engine_cursor
+from . import claims, order
+from .claims import Claimed, Place, Result
+from .plan import Plan
+
+_logger = logging.getLogger(__name__)
+
+PLAN_EVERY = 0.5
+"""Seconds between two looks at what may be claimed; a change made on a screen is announced and seen at once."""
+IDLE_WAIT = 0.5
+FAST_POLL = 0.02
+FAST_POLL_FOR = 2.0
+"""A loop that was busy looks again every 20 ms for two seconds: longer than emitters may believe it busy."""
+BUSY_AFTER = 0.5
+"""Seconds of work without a pause after which a loop counts as busy: it needs no waking then."""
+SERIALIZATION_CODES = {
+    errorcodes.SERIALIZATION_FAILURE,
+    errorcodes.DEADLOCK_DETECTED,
+    errorcodes.LOCK_NOT_AVAILABLE,
+    # Two processes did the same at once, and the index decided; the batch sees the other's row when it is repeated.
+    errorcodes.UNIQUE_VIOLATION,
+}
+"""What another transaction did to ours, not what is wrong with the event: the batch is repeated."""
+
+
+def now_utc() -> datetime:
+    """The wall clock as Odoo stores times: UTC without a zone."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+def is_connection_error(error: BaseException) -> bool:
+    """Tell whether the database is gone, restarting or has ended our connection."""
+    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return False
+    code = getattr(error, "pgcode", None)
+    return code is None or code[:2] in ("08", "57")
+
+
+def is_repeatable(error: BaseException) -> bool:
+    """Tell whether ``error`` came from concurrency or a lost connection rather than from the event."""
+    return is_connection_error(error) or getattr(error, "pgcode", None) in SERIALIZATION_CODES
+
+
+class Loop:
+    """What the loops share: a registry that follows changes made elsewhere, a plan, and how to wait."""
+
+    consumer = ""
+
+    def __init__(self, shared: "Shared", *, lanes: frozenset[int]) -> None:
+        """Take what the process's loops share, and the lanes to serve."""
+        self.shared = shared
+        self.lanes = lanes
+        self.busy_since: float | None = None
+        self._plan = Plan()
+        self._woken = threading.Event()
+        self._quiet_since = time.monotonic()
+        self._working_since: float | None = None
+
+    # -- running
+
+    def run(self) -> None:
+        """Work until the process stops; a lost database is waited for."""
+        trouble = 0
+        while not self.shared.stopping.is_set():
+            try:
+                self._step()
+                trouble = 0
+            except Exception as error:
+                trouble += 1
+                self._report(error, trouble)
+                self.shared.stopping.wait(min(5.0, 0.1 * 2 ** min(trouble, 6)))
+        self.land()
+
+    def _step(self) -> None:
+        moment = time.monotonic()
+        if self.turn():
+            self._working_since = self._working_since or moment
+            self._quiet_since = time.monotonic()
+            return
+        self._working_since = None
+        quiet = time.monotonic() - self._quiet_since
+        self._woken.wait(FAST_POLL if quiet < FAST_POLL_FOR else IDLE_WAIT)
+        self._woken.clear()
+
+    def _report(self, error: Exception, trouble: int) -> None:
+        if self.shared.stopping.is_set():
+            _logger.info("the engine stops (%s)", type(error).__name__)
+        elif not is_connection_error(error):
+            _logger.exception("the engine's loop for %s failed; it goes on", self.consumer)
+        elif trouble == 1:
+            _logger.warning("the database is not there (%s); trying again", type(error).__name__)
+
+    def wake(self, *, plan: bool = False) -> None:
+        """Look for work now; with ``plan``, after reading anew what may be claimed."""
+        if plan:
+            self._plan.read_at = 0.0
+        self._woken.set()
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since this loop last had something to do."""
+        return 0.0 if self.busy_since else time.monotonic() - self._quiet_since
+
+    @property
+    def is_reserve(self) -> bool:
+        """Whether it works only while another loop is held up."""
+        return False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has been at work without a pause, so that it looks for more by itself."""
+        since = self._working_since
+        return since is not None and time.monotonic() - since > BUSY_AFTER
+
+    def turn(self) -> bool:
+        """Do what is to be done now; return whether there was anything."""
+        raise NotImplementedError
+
+    def land(self) -> None:
+        """Finish what is under way."""
+
+    # -- the database
+
+    @property
+    def registry(self) -> Registry:
+        """The registry as it is now."""
+        return self.shared.registry
+
+    @contextmanager
+    def _cursor(self) -> Iterator[BaseCursor]:
+        with engine_cursor(self.registry) as cr:
+            yield cr
+
+    def _read_plan(self) -> Plan:
+        if time.monotonic() - self._plan.read_at >= PLAN_EVERY or self.shared.inline:
+            with self._cursor() as cr:
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                everything, lanes, systems = env["integration.hold"]._held()
+                self._plan.lines = [] if everything else self._lines(env)
+                self._plan.held_lanes, self._plan.held_systems = lanes, systems
+            self._plan.read_at = time.monotonic()
+        return self._plan
+
+    def _lines(self, env: api.Environment) -> list:
+        raise NotImplementedError
+
+    def _complete(self, results: list[Result]) -> list[Result]:
+        """Store results; return those of deliveries that were still ours."""
+        if not results:
+            return []
+        with self._cursor() as cr:
+            stored = claims.complete(cr, results, worker=self.shared.name)
+            order.release(cr, stored.freed)
+            self._announce_dead(cr, [r.claimed.id for r in results if r.state == "dead" and r.claimed.id in stored.ids])
+        return [r for r in results if r.claimed.id in stored.ids]
+
+    def _announce_dead(self, cr: BaseCursor, delivery_ids: list[int]) -> None:
+        if not delivery_ids:
+            return
+        deliveries = api.Environment(cr, SUPERUSER_ID, {})["integration.delivery"].browse(delivery_ids)
+        try:
+            with cr.savepoint():
+                deliveries._announce_dead()
+        except Exception:
+            # The dead letter itself must not be lost for want of the event that tells of it.
+            _logger.exception("deliveries %s: their dead letter could not be announced", delivery_ids)
+
+    def _take(self, places: list[Place], limit: int, *, retries_first: bool = False) -> list[Claimed]:
+        with self._cursor() as cr:
+            claimed = claims.claim(
+                cr,
+                places=places,
+                owner=self.shared.name,
+                limit=limit,
+                held_systems=list(self._plan.held_systems),
+                retries_first=retries_first,
+            )
+        self._plan.learn(claimed, time.monotonic())
+        if claimed:
+            failpoints.hit("engine.after_claim")
+        return claimed
+
+
+class Shared:
+    """What the loops of one process have in common."""
+
+    def __init__(self, registry: Registry, name: str, *, inline: bool) -> None:
+        """Take the registry to begin with and the name of the process."""
+        self.registry = registry
+        self.name = name
+        self.inline = inline
+        self.stopping = threading.Event()
+        self.peers = 1
+        """How many engine processes are awake, this one included: they share rates."""
+
+
+class Every:
+    """Lets something happen at most once in a while, and never for more than a small share of the time."""
+
+    def __init__(self, seconds: float, *, share: float = 0.02) -> None:
+        """Take the least time between two runs, and the greatest share of the time they may take together."""
+        self._seconds, self._share = seconds, share
+        self._next = 0.0
+
+    def due(self) -> bool:
+        """Tell whether it is time."""
+        return time.monotonic() >= self._next
+
+    def run(self, work: Callable[[], object]) -> object:
+        """Do it now, and plan the next time."""
+        began = time.monotonic()
+        try:
+            return work()
+        finally:
+            took = time.monotonic() - began
+            self._next = time.monotonic() + max(self._seconds, took / self._share)
+
+    def again(self) -> None:
+        """Let it be due at once."""
+        self._next = 0.0
+

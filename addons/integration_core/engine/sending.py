@@ -1,0 +1,218 @@
+"""The loop that serves consumers outside Odoo: claim, prepare, let threads send, complete.
+
+No socket is open while a transaction is. The loop claims somewhat more than its threads can begin at once, so that they
+never wait for it; what has not begun within a few seconds is given back.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from odoo import SUPERUSER_ID, api
+
+from ..domain import failpoints
+from ..domain.keyring import KeyringError
+from . import claims, order
+from .claims import Claimed, Result
+from .dispatcher import Dispatcher, Try
+from .handling import HELD_DELAY, failure, held
+from .loops import Every, Loop, Shared, is_connection_error, now_utc
+from .plan import Line, Plan
+
+_logger = logging.getLogger(__name__)
+
+CLAIM = 100
+PREFETCH_SECONDS = 3.0
+"""How long a claimed delivery may wait for a thread before it is given back."""
+LINGER = 0.003
+"""Seconds to wait for more results when some have come: one statement then stores them all."""
+RETRIES_EVERY = 8
+"""Every so many claims take retries first, so that endless fresh work cannot starve them."""
+
+
+class SendLoop(Loop):
+    """Serves one consumer outside Odoo."""
+
+    def __init__(self, shared: Shared, *, consumer: str, model: str, lanes: frozenset[int], concurrency: int) -> None:
+        """Take the name of the consumer, the model that prepares its tries, and how many may be under way at once."""
+        super().__init__(shared, lanes=lanes)
+        self.consumer, self._model = consumer, model
+        self._concurrency = concurrency
+        self._dispatcher = Dispatcher(concurrency, self._try, self._woken.set)
+        self._inline_results: list[Result] = []
+        self._unstored: list[Result] = []
+        self._alone: set[int] = set()
+        self._mend = Every(10.0)
+        self._turns = 0
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since this loop last had something to do."""
+        return 0.0 if self._dispatcher.under_way else super().quiet_for
+
+    def turn(self) -> bool:
+        """Store what ended, put arriving events in order, claim and prepare more."""
+        busy = self._store()
+        busy |= self._put_in_order()
+        busy |= self._give_back()
+        return busy | self._fetch()
+
+    def land(self) -> None:
+        """Give back what has not begun, wait for what is under way (each has a total deadline) and store it."""
+        try:
+            self._return(self._dispatcher.take_back(lambda _one: True))
+            while self._dispatcher.under_way:
+                self._woken.wait(0.2)
+                self._woken.clear()
+                self._store()
+            self._store()
+        except Exception as error:  # noqa: BLE001 (leases bring back what could not be stored)
+            _logger.warning("the engine stopped before everything was stored (%s)", type(error).__name__)
+        finally:
+            self._dispatcher.close()
+
+    # -- order
+
+    def _put_in_order(self) -> bool:
+        with self._cursor() as cr:
+            moved = order.sequence(cr)
+        if self._mend.due():
+            self._mend.run(self._mend_order)
+        return bool(moved)
+
+    def _mend_order(self) -> None:
+        with self._cursor() as cr:
+            mended = order.mend(cr)
+        if mended:
+            _logger.info("%s ordering keys had lost their head; they go on", mended)
+
+    # -- claiming
+
+    def _lines(self, env: api.Environment) -> list[Line]:
+        lines = env["integration.delivery"]._plan_consumer(self.consumer, self.shared.name)
+        self._dispatcher.set_caps({line.channel: 1 if line.probing else line.cap for line in lines})
+        return lines
+
+    def _fetch(self) -> bool:
+        plan = self._read_plan()
+        if not plan.lines or (self._dispatcher.queued >= CLAIM // 2 and not self.shared.inline):
+            return False
+        free = self._free(plan)
+        self._turns += 1
+        places = plan.places(self.lanes, free)
+        claimed = self._take(places, CLAIM, retries_first=self._turns % RETRIES_EVERY == 0) if places else []
+        claimed += self._fetch_alone(plan, free)
+        if claimed:
+            self._prepare(claimed, plan)
+        return bool(claimed)
+
+    def _free(self, plan: Plan) -> dict[int, int]:
+        """Return how many more deliveries each channel may hold in this process, a few waiting for a thread included."""
+        held_now = self._dispatcher.held_by_channel()
+        return {
+            line.channel: (1 if line.probing else CLAIM) - held_now.get(line.channel, 0) for line in plan.lines
+        }
+
+    def _fetch_alone(self, plan: Plan, free: dict[int, int]) -> list[Claimed]:
+        """Claim one delivery whose process died: at most one of those is under way in a process at any time."""
+        if self._alone:
+            return []
+        claimed = self._take(plan.places(self.lanes, free, alone=True), 1)
+        self._alone = {one.id for one in claimed}
+        return claimed
+
+    def _prepare(self, claimed: list[Claimed], plan: Plan) -> None:
+        channels = plan.by_subscription()
+        moment = time.monotonic()
+        tries = []
+        for one, job in self._jobs(claimed):
+            if isinstance(job, Result):
+                self._unstored.append(job)
+            elif self.shared.inline:
+                self._unstored.append(self._try(Try(one, 0, job, moment)))
+            else:
+                tries.append(Try(one, channels[one.subscription_id].channel, job, moment))
+        self._dispatcher.put(tries)
+
+    def _jobs(self, claimed: list[Claimed]) -> list[tuple[Claimed, Result | Callable[[], Result]]]:
+        try:
+            with self._cursor() as cr:
+                return api.Environment(cr, SUPERUSER_ID, {})[self._model]._prepare(claimed)
+        except KeyringError:
+            return [(one, held(one, "no_master_key", HELD_DELAY)) for one in claimed]
+        except Exception as error:
+            if is_connection_error(error):
+                raise
+            _logger.exception("deliveries %s could not be prepared", [one.id for one in claimed])
+            if len(claimed) > 1:
+                return [pair for one in claimed for pair in self._jobs([one])]
+            return [(one, failure(one, "not_prepared", error)) for one in claimed]
+
+    # -- in the threads
+
+    @staticmethod
+    def _try(one: Try) -> Result:
+        try:
+            result = one.job()
+        except Exception as error:
+            _logger.exception("delivery %s: its try failed", one.claimed.id)
+            return failure(one.claimed, "job_failed", error)
+        failpoints.hit("engine.after_send")
+        return result
+
+    # -- storing
+
+    def _store(self) -> bool:
+        """Store what the threads finished, in one statement; what cannot be stored now is kept and tried again."""
+        self._unstored += self._dispatcher.results()
+        if not self._unstored:
+            return False
+        if len(self._unstored) < CLAIM // 4 and self._dispatcher.queued and not self.shared.stopping.is_set():
+            self.shared.stopping.wait(LINGER)
+            self._unstored += self._dispatcher.results()
+        results = self._unstored
+        stored = self._complete(results)
+        self._unstored = []
+        self._alone.difference_update(one.claimed.id for one in results)
+        self._react(stored)
+        return True
+
+    def _react(self, results: list[Result]) -> None:
+        model = self.registry[self._model]
+        watched = {line.channel for line in self._plan.lines if line.watched or line.probing}
+        if not results or not model._calls_for_reaction(self.registry.db_name, results, watched):
+            return
+        try:
+            with self._cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, {})[self._model]._after(results)
+        except Exception as error:
+            if is_connection_error(error):
+                raise
+            # The results are stored; what follows from them is tried again with the next result.
+            _logger.exception("what follows from %s results could not be carried out", len(results))
+        self._plan.read_at = 0.0
+
+    def _give_back(self) -> bool:
+        """Return what has waited too long for a thread, and what may no longer be sent."""
+        if not self._dispatcher.queued:
+            return False
+        oldest = time.monotonic() - PREFETCH_SECONDS
+        allowed = self._plan.caps() if self._plan.read_at else None
+        lanes = self._plan.held_lanes
+        self._return(
+            self._dispatcher.take_back(
+                lambda one: one.ready_at < oldest
+                or one.claimed.lane in lanes
+                or (allowed is not None and one.channel not in allowed)
+            )
+        )
+        return False
+
+    def _return(self, claimed: list[Claimed]) -> None:
+        if claimed:
+            with self._cursor() as cr:
+                claims.give_back(cr, claimed)
+            self._alone.difference_update(one.id for one in claimed)
+
+
+__all__ = ["SendLoop", "now_utc"]

@@ -1,0 +1,98 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+from .integration_event_type import LANES
+
+
+class IntegrationHold(models.Model):
+    """A person's order to hold deliveries back: everything, one lane, or all of one system.
+
+    What is held keeps waiting, spends no attempt and leaves when the hold is lifted. Endpoints and subscriptions have
+    a pause of their own. A hold ends by being deleted; the audit trail keeps who, when and why.
+    """
+
+    _name = "integration.hold"
+    _description = "Hold"
+    _order = "id desc"
+
+    scope = fields.Selection(
+        [("all", "Everything"), ("lane", "One lane"), ("system", "One system")], required=True, readonly=True
+    )
+    lane = fields.Selection(LANES, readonly=True)
+    system_id = fields.Many2one("integration.system", readonly=True, ondelete="cascade")
+    reason = fields.Char(required=True, readonly=True)
+    user_id = fields.Many2one("res.users", "Held by", required=True, readonly=True, default=lambda self: self.env.user)
+    since = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
+
+    _once = models.UniqueIndex(
+        "(scope, COALESCE(lane, ''), COALESCE(system_id, 0))", "This is already held. Reload the page."
+    )
+
+    @api.constrains("scope", "lane", "system_id")
+    def _check_scope(self):
+        for hold in self:
+            if (hold.scope == "lane") != bool(hold.lane) or (hold.scope == "system") != bool(hold.system_id):
+                raise ValidationError(self.env._("Name the lane or the system that is to be held, and nothing else."))
+
+    @api.depends("scope", "lane", "system_id")
+    def _compute_display_name(self):
+        lanes = dict(self._fields["lane"]._description_selection(self.env))
+        for hold in self:
+            match hold.scope:
+                case "lane":
+                    hold.display_name = self.env._("Lane: %s", lanes[hold.lane])
+                case "system":
+                    hold.display_name = self.env._("System: %s", hold.system_id.name)
+                case _:
+                    hold.display_name = self.env._("Everything")
+
+    @api.model
+    def _check_operator(self, reason):
+        if not self.env.user.has_group("integration_core.group_operator"):
+            raise AccessError(self.env._("Only integration operators hold and release deliveries."))
+        if not (reason or "").strip():
+            raise UserError(self.env._("Say why: the reason is kept with your name."))
+
+    @api.model
+    def _hold(self, scope, reason, *, lane=None, system=None):
+        """Hold deliveries back from this transaction's commit on; return the hold.
+
+        :param str lane: name of the lane, for the scope ``lane``
+        :param system: the system, for the scope ``system``
+        :raises UserError: without a reason
+        """
+        self._check_operator(reason)
+        if system:
+            system.check_access("read")
+        # sudo: a hold is nobody's to edit; this method has checked the operator's right
+        hold = self.sudo().create(
+            {"scope": scope, "lane": lane, "system_id": system and system.id, "reason": reason, "user_id": self.env.uid}
+        )
+        self.env["integration.audit"]._record("hold.begin", hold, reason=reason)
+        self.env["integration.engine"]._wake(plan=True)
+        return hold.with_env(self.env)
+
+    def _release(self, reason):
+        """Lift these holds: what waited leaves at once."""
+        self._check_operator(reason)
+        self.check_access("read")
+        for hold in self:
+            self.env["integration.audit"]._record("hold.end", hold, reason=reason)
+        # sudo: as in _hold
+        self.sudo().unlink()
+        self.env["integration.engine"]._wake(plan=True)
+
+    @api.model
+    def _held(self):
+        """Return (everything is held, ranks of held lanes, ids of held systems) for the engine's plan."""
+        self.env.cr.execute(
+            """
+            SELECT bool_or(scope = 'all'),
+                   array_agg(CASE lane WHEN 'critical' THEN 0 WHEN 'normal' THEN 1 ELSE 2 END)
+                       FILTER (WHERE scope = 'lane'),
+                   array_agg(system_id) FILTER (WHERE scope = 'system')
+              FROM integration_hold
+            """
+        )
+        everything, lanes, systems = self.env.cr.fetchone()
+        return bool(everything), frozenset(lanes or ()), frozenset(systems or ())
