@@ -107,7 +107,13 @@ class Bed:
     def peers(self) -> Iterator[Site]:
         """Give a database in which the peers and the prototype are installed beside the suite, whose cron is off."""
         with self._site("peers", peers=True) as site:
-            site.sql("UPDATE ir_cron SET active = false WHERE cron_name LIKE 'Integration:%%'")
+            site.sql("UPDATE ir_cron SET active = false WHERE cron_name LIKE 'Integration:%'")
+            yield site
+
+    @contextmanager
+    def bare(self) -> Iterator[Site]:
+        """Give a database with the Odoo apps that the suite builds on, and nothing of the suite."""
+        with self._site("bare", peers=False) as site:
             yield site
 
     @contextmanager
@@ -159,7 +165,8 @@ class Bed:
     def make_templates(self, note: Callable[[str], None]) -> None:
         """Make the templates that do not exist yet."""
         ours = self._ours_template(note)
-        self._template = {"ours": ours, "peers": self._peers_template(ours, note)}
+        bare = replace(ours, name=databases_module.base_template(self.databases))
+        self._template = {"ours": ours, "peers": self._peers_template(ours, note), "bare": bare}
 
     def _ours_template(self, note: Callable[[str], None]) -> Template:
         base = databases_module.base_template(self.databases)

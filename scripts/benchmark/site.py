@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -16,13 +15,12 @@ from typing import Any, Final
 
 from suite import masterkey, processes, server
 from suite.demo import Built
-from suite.layout import ADDONS, open_log, write_private
+from suite.layout import open_log, write_private
 from suite.odoo import Odoo
 from suite.refusal import Refusal
 
 READY: Final = "integration_worker ready"
 """What a worker writes when it has begun to listen."""
-_COMMAND: Final = ADDONS / "integration_core" / "cli" / "integration_worker.py"
 _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 30
 _CALL_SECONDS: Final = 1800
@@ -161,10 +159,6 @@ class Inside:
         self._process.stop()
 
 
-class Worker(Process):
-    """A process that moves deliveries, ready to do so."""
-
-
 class Site:
     """One database, its Odoo and the processes that were started for it.
 
@@ -233,7 +227,7 @@ class Site:
         with closing(psycopg2.connect(self.dsn)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(query, parameters)
+                cursor.execute(query, parameters or None)
                 return list(cursor.fetchall()) if cursor.description else []
 
     # Processes
@@ -264,18 +258,19 @@ class Site:
             self._inside.connect()
         return self._inside
 
+    def start_worker(self, *words: str) -> Process:
+        """Start a worker, which is not ready yet; ``words`` are more of its options."""
+        command = self.odoo.command(
+            f"--addons-path={self._addons_path}",
+            "integration_worker",
+            *(f"--config={self.odoo.conf}", f"--database={self.name}", *words),
+        )
+        log = self.folder / f"worker-{len(self._processes)}.log"
+        return self._remember(Process(command, self.environment, log))
+
     def worker(self, *words: str) -> Process:
         """Start a worker and return when it listens; ``words`` are more of its options."""
-        number = len(self._processes)
-        if _COMMAND.exists():
-            command = self.odoo.command(
-                f"--addons-path={self._addons_path}",
-                "integration_worker",
-                *("-c", str(self.odoo.conf), "-d", self.name, *words),
-            )
-            process = self._remember(Process(command, self.environment, self.folder / f"worker-{number}.log"))
-        else:
-            process = self._shell("from benchmark.in_odoo import worker\nworker.run(env)\n", f"worker-{number}")
+        process = self.start_worker(*words)
         process.wait_for(READY)
         return process
 
@@ -343,11 +338,3 @@ class Site:
                 with suppress(ChildProcessError):
                     os.waitpid(running.pid, 0)
             pid_file.unlink(missing_ok=True)
-
-    def port_of(self, running: server.Running) -> int:
-        """Return where a server listens."""
-        return int(running.url.rpartition(":")[2])
-
-    def facts(self) -> dict[str, Any]:
-        """Return the demo hospital's systems: address, secret and event types."""
-        return json.loads(json.dumps(self.built.systems))  # type: ignore[no-any-return]

@@ -122,7 +122,7 @@ def _beside(name: str, rates: dict[str, list[float]], key: str, limit: float) ->
 
 
 def _check_stored(site: Site, expected: int) -> None:
-    ((stored,),) = site.sql("SELECT count(*) FROM integration_event WHERE source_event_id LIKE 'bench-%%'")
+    ((stored,),) = site.sql("SELECT count(*) FROM integration_event WHERE source_event_id LIKE 'bench-%'")
     if stored != expected:
         raise MeasureError(f"{expected} messages were accepted, {stored} are in the journal")
 

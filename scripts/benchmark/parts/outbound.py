@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from benchmark import prototype
 from benchmark.bed import Bed
 from benchmark.figures import Figure, at_most, more_at_most, paired, ratio_at_least
 from benchmark.receiving import Receiver, receiving
@@ -71,8 +72,12 @@ class Lane:
 
     def warm(self) -> None:
         """Let a few messages through on both sides."""
-        self.drain_ours(_WARM)
+        self.warm_ours()
         self.drain_prototype(_WARM)
+
+    def warm_ours(self) -> None:
+        """Let a few messages through on the suite's side."""
+        self.drain_ours(_WARM)
 
     def load_ours(self, count: int) -> None:
         """Journal events while their subscriptions are paused."""
@@ -196,7 +201,7 @@ def _cron_rounds(
     lane.peers.inside("peers.use_prototype_cron", active=True)
     with lane.ours.serving(workers=workers):
         # The prototype has an Odoo of the same shape, queue_job the one that suits it best.
-        lane.drain_ours(_WARM)
+        lane.warm_ours()
         for _ in range(bed.options.rounds):
             with lane.peers.serving(workers=workers, options=("--load=base,rpc,web,integration_inbound",)):
                 lane.drain_prototype(_WARM, cron=True)
@@ -214,10 +219,10 @@ def _two_workers(bed: Bed, lane: Lane, _way: QueueJob) -> list[Figure]:
     rounds, failures = [], 0
     for _ in range(bed.options.rounds):
         with lane.ours.workers(1):
-            lane.drain_ours(_WARM)
+            lane.warm_ours()
             one = lane.drain_ours(count)
         with lane.ours.workers(2) as processes:
-            lane.drain_ours(_WARM)
+            lane.warm_ours()
             two = lane.drain_ours(count)
             failures += sum(len(_FAILED_CLAIM.findall(process.log.read_text("utf-8"))) for process in processes)
         rounds.append((two, one))
@@ -231,7 +236,7 @@ def _slow(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
     count, few = bed.options.pick(100, 2_000), bed.options.pick(20, 200)
     delays = dict.fromkeys(lane.receiver.ports, SLOW_SECONDS)
     beside, against = [], []
-    with lane.ours.workers(1), _prototype(lane), lane.queue_job(way):
+    with lane.ours.workers(1, f"--concurrency={prototype.THREADS}"), _prototype(lane), lane.queue_job(way):
         lane.warm()
         for _ in range(bed.options.rounds):
             reference = lane.drain_prototype(count, delays)

@@ -9,7 +9,9 @@ _PARAMETER = "integration_bench.secret"
 
 
 class Bare(http.Controller):
-    @http.route("/bench/bare", type="http", auth="none", methods=["POST"], csrf=False, readonly=False, save_session=False)
+    @http.route(
+        "/bench/bare", type="http", auth="none", methods=["POST"], csrf=False, readonly=False, save_session=False
+    )
     def bare(self, **_kw):
         """Verify an HMAC signature over the raw body and do one INSERT: the least that an inbound webhook can do."""
         body = request.httprequest.get_data()
