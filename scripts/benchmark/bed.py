@@ -117,16 +117,52 @@ class Bed:
             yield site
 
     @contextmanager
+    def with_history(self, events: int, fill: Callable[[Site], None], note: Callable[[str], None]) -> Iterator[Site]:
+        """Give a copy of a kept database with a long past, which is made first where it does not exist.
+
+        Args:
+            events: How many events are in it.
+            fill: Puts them into a fresh database of the suite.
+            note: Told what takes long.
+        """
+        ours = self._template["ours"]
+        source = (Path(__file__).parent / "history.py").read_text(encoding="utf-8")
+
+        def build(name: str) -> None:
+            # It takes many gigabytes: what was made of an older suite goes first.
+            pattern = "integration\\_bench\\_history\\_%"
+            for (old,) in self.databases.rows("SELECT datname FROM pg_database WHERE datname LIKE %s", [pattern]):
+                self.databases.drop(old)
+            self.databases.copy(ours.name, name)
+            with self._opened(name, ours, peers=False) as site:
+                fill(site)
+
+        built_from = "\n".join([ours.name, str(events), hashlib.sha256(source.encode()).hexdigest()])
+        name = self.databases.template("bench_history", built_from, build)
+        self._template["history"] = replace(ours, name=name)
+        note(f"copying {events:,} events")
+        with self._site("history", peers=False) as site:
+            yield site
+
+    @contextmanager
     def _site(self, kind: str, *, peers: bool) -> Iterator[Site]:
         template = self._template[kind]
         name = f"b{os.getpid()}_{next(_numbers)}"
+        self.databases.copy(template.name, name)
+        # What was just copied is written out now rather than during a measurement.
+        self.checkpoint()
+        try:
+            with self._opened(name, template, peers=peers) as site:
+                yield site
+        finally:
+            self.databases.drop(name)
+
+    @contextmanager
+    def _opened(self, name: str, template: Template, *, peers: bool) -> Iterator[Site]:
         folder = self.scratch / name
         folder.mkdir()
         pattern = self.odoo_of_peers() if peers else self.odoo
         odoo = replace(pattern, conf=folder / "odoo.conf", log=folder / "setup.log")
-        self.databases.copy(template.name, name)
-        # What was just copied is written out now rather than during a measurement.
-        self.checkpoint()
         key = folder / "master.key"
         masterkey.copy(template.master_key, key, self.databases.uuid(name))
         site = Site(odoo, name, folder, key, template.built, self.addons_path(peers=peers), peers=peers)
@@ -135,7 +171,6 @@ class Bed:
             yield site
         finally:
             site.close()
-            self.databases.drop(name)
             shutil.rmtree(folder, ignore_errors=True)
 
     def checkpoint(self) -> None:

@@ -62,21 +62,22 @@ _ATTEMPT: Final = {
 _POSITION: Final = {"event_id": "e.id", "position": "e.id"}
 
 
-def make(sql: Sql, count: int, note: Callable[[str], None] = lambda text: None) -> None:
-    """Add ``count`` events with their deliveries and attempts to a database in which endpoints are prepared.
+def make(sql: Sql, count: int, note: Callable[[str], None], *, first: int = 1) -> None:
+    """Have ``count`` events with their deliveries and attempts in a database in which endpoints are prepared.
 
     Args:
         sql: Runs one statement and commits.
-        count: How many events.
+        count: How many events there are to be.
         note: Told how far it is.
+        first: The number of the first one that is not there yet.
 
     Raises:
         MeasureError: A table has a column that must be filled and that is not known here.
     """
-    for first in range(1, count + 1, _CHUNK):
-        last = min(first + _CHUNK - 1, count)
+    for begin in range(first, count + 1, _CHUNK):
+        last = min(begin + _CHUNK - 1, count)
         note(f"history: {last:,} events")
-        _chunk(sql, first, last)
+        _chunk(sql, begin, last)
     for table in ("event", "event_position", "delivery", "attempt", "due"):
         if _columns(sql, f"integration_{table}"):
             sql(f"VACUUM ANALYZE integration_{table}")

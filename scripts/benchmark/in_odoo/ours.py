@@ -81,6 +81,11 @@ def _endpoint(env: Any, system: Any, number: int, port: int, timeout: int) -> st
     return str(event_type.name)
 
 
+def prepared_types(env: Any) -> list[str]:
+    """Return the event types that :func:`prepare` made."""
+    return sorted(env["integration.event.type"].search([("name", "=like", "bench.record.%")]).mapped("name"))
+
+
 def _subscriptions(env: Any, consumer: str) -> Any:
     return env["integration.subscription"].search([("consumer", "=", consumer)])
 
