@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 import traceback
@@ -82,6 +83,9 @@ def measure(bed: Bed, wanted: Sequence[str], progress: Progress) -> tuple[list[F
 def main(words: Sequence[str]) -> int:
     """Run the command; return its exit code: 0 when everything was measured, whether it met its target or not."""
     options, wanted = parse(words)
+    # Everything that was started is ended in either case.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     progress = Progress(bed_module.STEPS + len(wanted))
     progress.say(f"Healthcare integration suite for Odoo 19: figures, {time.strftime('%Y-%m-%d %H:%M')}\n")
     try:

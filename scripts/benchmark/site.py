@@ -285,9 +285,15 @@ class Site:
                 process.stop()
 
     def start_server(
-        self, workers: int = 0, cron_threads: int = 2, port: int | None = None, options: tuple[str, ...] = ()
+        self,
+        workers: int = 0,
+        cron_threads: int = 2,
+        port: int | None = None,
+        options: tuple[str, ...] = (),
+        *,
+        wait: bool = True,
     ) -> server.Running:
-        """Start an Odoo server, with this many prefork workers (0: threaded), and return when it answers."""
+        """Start an Odoo server, with this many prefork workers (0: threaded), and ``wait`` until it answers."""
         number = len(self._running)
         log, pid_file = self.folder / f"server-{number}.log", self.folder / f"server-{number}.pid"
         words = [f"--workers={workers}", f"--max-cron-threads={cron_threads}", *options]
@@ -303,6 +309,8 @@ class Site:
             options=tuple(words),
         )
         self._running.append((running, pid_file))
+        if not wait:
+            return running
         try:
             server.wait_until_ready(running, log)
         except Refusal as refusal:

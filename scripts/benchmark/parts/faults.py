@@ -25,13 +25,13 @@ from benchmark.figures import Figure, at_least, at_most
 from benchmark.parts.inbound import signed_one
 from benchmark.parts.memory import children
 from benchmark.receiving import Receiver, receiving
-from benchmark.site import MeasureError, Site, free_port, wait_until
+from benchmark.site import READY, MeasureError, Site, free_port, wait_until
 from simulator.messages import ADMITTED, Message
 from suite import server
 from suite.refusal import Refusal
 
-LEASE_SECONDS: Final = 4
-TRY_SECONDS: Final = 3
+LEASE_SECONDS: Final = 3
+TRY_SECONDS: Final = 2
 """Deadline of one try: shorter than the lease, as in production."""
 NOTICE_SECONDS: Final = 2.0
 """For noticing that a lease ended, and for PostgreSQL's own recovery; the lease began before the kill."""
@@ -132,6 +132,9 @@ class Crew:
         site: The database.
         port: Where Odoo serves, whatever happens to it.
         chance: What decides who is killed.
+
+    Attributes:
+        ended_by_themselves: How many ended although nobody killed them.
     """
 
     def __init__(self, site: Site, port: int, chance: random.Random) -> None:
@@ -139,47 +142,50 @@ class Crew:
         self._site = site
         self._port = port
         self._chance = chance
+        self._killed: set[int] = set()
         self._workers = [site.worker() for _ in range(_WORKERS)]
         self._odoo = site.start_server(workers=2, cron_threads=1, port=port)
 
     def kill_worker(self) -> None:
-        """Kill a worker and start another one."""
-        number = self._chance.randrange(len(self._workers))
-        self._workers[number].kill()
-        self._workers[number] = self._site.start_worker()
+        """Kill a worker, while another one is there."""
+        for worker in self._workers:
+            worker.wait_for(READY)
+        victim = self._chance.choice(self._workers)
+        self._killed.add(victim.pid)
+        victim.kill()
 
     def kill_odoo(self) -> None:
-        """Kill one of Odoo's processes; its master takes everything with it, and is started again."""
+        """Kill one of Odoo's processes; with its master goes everything."""
+        wait_until(lambda: server.ready(self._odoo.url), 60, "Odoo answers")
         victim = self._chance.choice([self._odoo.pid, *children(self._odoo.pid)])
         if victim != self._odoo.pid:
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
             return
+        self._killed.add(victim)
         self._odoo.signal_group(signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(victim, 0)
-        wait_until(lambda: server.port_is_free(self._port), 30, "Odoo's port is free")
-        self._odoo = self._site.start_server(workers=2, cron_threads=1, port=self._port)
 
     def kill_backend(self) -> None:
         """Kill one of PostgreSQL's processes that serve this database: all of them restart, by PostgreSQL itself."""
         query = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         pids = [pid for (pid,) in self._site.sql(query, self._site.name)]
-        if pids:
-            with suppress(ProcessLookupError):
-                os.kill(self._chance.choice(pids), signal.SIGKILL)
+        if not pids:
+            raise MeasureError("nobody is connected to the database")
+        with suppress(ProcessLookupError):
+            os.kill(self._chance.choice(pids), signal.SIGKILL)
 
     def look_after(self) -> None:
-        """Start again what ended although nobody killed it, and count that."""
+        """Start again what ended, and count what nobody killed."""
         for number, worker in enumerate(self._workers):
             if not worker.alive:
-                self.ended_by_themselves += 1
+                self.ended_by_themselves += worker.pid not in self._killed
                 self._workers[number] = self._site.start_worker()
         with suppress(ChildProcessError):
             os.waitpid(self._odoo.pid, os.WNOHANG)
         if not self._odoo.alive():
-            self.ended_by_themselves += 1
-            self._odoo = self._site.start_server(workers=2, cron_threads=1, port=self._port)
+            self.ended_by_themselves += self._odoo.pid not in self._killed
+            wait_until(lambda: server.port_is_free(self._port), 30, "Odoo's port is free")
+            self._odoo = self._site.start_server(workers=2, cron_threads=1, port=self._port, wait=False)
 
 
 def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
