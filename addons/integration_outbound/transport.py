@@ -10,7 +10,7 @@ from odoo.addons.integration_core.domain import backoff, outcome, signing
 from odoo.addons.integration_core.domain.outcome import Outcome, Verdict
 from odoo.addons.integration_core.engine.claims import Claimed, Result
 
-from .domain import http_sender
+from .domain import breaker, http_sender
 
 EXCERPT_BYTES = 16 * 1024
 GONE_DELAY_S = 30.0
@@ -27,10 +27,15 @@ STATES = {
 
 @dataclass(frozen=True)
 class Sent:
-    """What a result says beside its outcome: which endpoint was tried, and whether with a test event."""
+    """What a result says beside its outcome: which endpoint was tried, and whether with a test event.
+
+    ``for_endpoint`` and ``for_origin`` are what the try means to the circuit breakers of its endpoint and its origin.
+    """
 
     endpoint_id: int
     is_test: bool
+    for_endpoint: breaker.Count = breaker.Count.NOTHING
+    for_origin: breaker.Count = breaker.Count.NOTHING
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,15 @@ class Job:
             error_detail=None if delivered else _detail(answer, verdict),
             status_code=answer.status,
             excerpt=_excerpt(answer.excerpt),
-            extra=self.sent,
+            extra=self._sent(answer, verdict),
+        )
+
+    def _sent(self, answer: http_sender.Result, verdict: Verdict) -> Sent:
+        return Sent(
+            self.sent.endpoint_id,
+            self.sent.is_test,
+            breaker.count_for_endpoint(answer.status, failed=verdict.counts_for_breaker),
+            breaker.count_for_origin(answer.error, answer.step),
         )
 
     def _state(self, result: Outcome, *, exhausted: bool) -> str:

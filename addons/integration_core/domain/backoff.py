@@ -24,6 +24,7 @@ JITTER_SHARE: Final = 0.10
 MAX_JITTER_S: Final = 15 * 60.0
 
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,11 @@ def next_delay(
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for (RFC 9110 §10.2.3), or None when it is unreadable.
 
-    Both forms are read: seconds, and a date, which gives 0 when it is past. ``now`` must be aware.
+    Both forms are read: seconds, and a date, which gives 0 when it is past. A wish beyond 30 days means 30 days,
+    however many digits it has. ``now`` must be aware.
     """
     text = (value or "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
+    if _DIGITS.fullmatch(text):
+        return min(float(text), float(MAX_STEP_S))
     moment = timestamps.http_date(text) if text else None
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    return None if moment is None else min(max(0.0, (moment - now).total_seconds()), float(MAX_STEP_S))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 
@@ -43,7 +44,11 @@ class TransportError(str, Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a try, why, and what a person can do about it."""
+    """The outcome of a try, why, and what a person can do about it.
+
+    ``counts_for_breaker``: whether it is a failure that a later try might not meet. A refusal of this message or this
+    sender is an answer, and has rules of its own (the third *configuration* in a row holds the endpoint).
+    """
 
     outcome: Outcome
     code: str
@@ -94,6 +99,7 @@ def judge(*, status: int | None = None, error: str | None = None) -> Verdict:
     return _verdict(outcome, failure.value, _ERROR_REMEDIES.get(failure))
 
 
+@lru_cache(maxsize=1024)
 def _judge_status(status: int) -> Verdict:
     if not 200 <= status <= 599:
         return _verdict(Outcome.RETRY, TransportError.BAD_RESPONSE.value)
@@ -122,6 +128,6 @@ def _verdict(outcome: Outcome, code: str, remedy: str | None = None, *, honours_
         outcome=outcome,
         code=code,
         remedy=_OUTCOME_REMEDIES[outcome] if remedy is None else remedy,
-        counts_for_breaker=outcome in (Outcome.RETRY, Outcome.CONFIGURATION, Outcome.GONE),
+        counts_for_breaker=outcome is Outcome.RETRY,
         honours_retry_after=honours_retry_after,
     )

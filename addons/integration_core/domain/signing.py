@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -170,9 +169,14 @@ class PrivateKey:
         """Return the storable form; it belongs under encryption."""
         return self.PREFIX + base64.b64encode(self.raw).decode("ascii")
 
+    @cached_property
+    def signer(self) -> Ed25519PrivateKey:
+        """The key in the form that signs; making it costs as much as a signature, so it is made once."""
+        return Ed25519PrivateKey.from_private_bytes(self.raw)
+
     def public_key(self) -> PublicKey:
         """Return the key that receivers verify with."""
-        public = Ed25519PrivateKey.from_private_bytes(self.raw).public_key()
+        public = self.signer.public_key()
         return PublicKey(public.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
@@ -223,10 +227,10 @@ def sign_v1(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(_hmac(secret, message_id, str(timestamp), body)).decode("ascii")
 
 
-def sign_v1a(private_key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return one ``v1a,<base64>`` entry made with an Ed25519 seed of 32 bytes."""
-    signer = Ed25519PrivateKey.from_private_bytes(private_key)
-    signature = signer.sign(_prefix(message_id, str(timestamp)) + body)
+def sign_v1a(private_key: PrivateKey | bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return one ``v1a,<base64>`` entry made with an Ed25519 key, or its seed of 32 bytes."""
+    key = private_key if isinstance(private_key, PrivateKey) else PrivateKey(private_key)
+    signature = key.signer.sign(_prefix(message_id, str(timestamp)) + body)
     return "v1a," + base64.b64encode(signature).decode("ascii")
 
 
@@ -242,7 +246,7 @@ def sign(keys: Sequence[Secret | PrivateKey], message_id: str, timestamp: int, b
     return " ".join(
         sign_v1(key.raw, message_id, timestamp, body)
         if isinstance(key, Secret)
-        else sign_v1a(key.raw, message_id, timestamp, body)
+        else sign_v1a(key, message_id, timestamp, body)
         for key in keys
     )
 
@@ -359,6 +363,5 @@ def _prefix(message_id: str, timestamp: str) -> bytes:
 
 
 def _hmac(secret: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
-    mac = hmac.new(secret, _prefix(message_id, timestamp), hashlib.sha256)
-    mac.update(body)  # a second update spares a copy of a body that may be large
-    return mac.digest()
+    # In one call: for the usual kilobyte half the time of an object that is fed, and the copy costs next to nothing.
+    return hmac.digest(secret, _prefix(message_id, timestamp) + body, "sha256")

@@ -35,6 +35,7 @@ class HandlerLoop(Loop):
         """Take the lanes to serve; a loop that is ``behind`` another one works only while that one is held up."""
         super().__init__(shared, lanes=lanes)
         self._behind = behind
+        self._batch_since: float | None = None
         self._reclaim = Every(1.0)
         self._chores = Every(1.0, share=0.5)
         self._turn = 0
@@ -45,7 +46,11 @@ class HandlerLoop(Loop):
             return self._behind.is_held_up() and self._carry_out_batch()
         busy = self._reclaim.due() and bool(self._reclaim.run(self._reclaim_lost))
         busy |= self._carry_out_batch()
-        return busy | (self._chores.due() and bool(self._chores.run(self._do_chores)))
+        if self._chores.due():
+            self.has_more = bool(self._chores.run(self._do_chores))
+            if self.has_more:
+                self._chores.again()
+        return busy or self.has_more
 
     @property
     def is_reserve(self) -> bool:
@@ -54,7 +59,7 @@ class HandlerLoop(Loop):
 
     def is_held_up(self) -> bool:
         """Tell whether one batch has kept this loop for long."""
-        since = self.busy_since
+        since = self._batch_since
         return since is not None and time.monotonic() - since > RESERVE_AFTER
 
     def everything_is_due(self) -> None:
@@ -81,14 +86,14 @@ class HandlerLoop(Loop):
         batch = self._claim_batch()
         if not batch:
             return False
-        self.busy_since = time.monotonic()
+        self._batch_since = time.monotonic()
         try:
             for part in self._by_company(batch):
                 with self._cursor() as cr:
                     claims.renew(cr, part)
                 self._run_batch(part)
         finally:
-            self.busy_since = None
+            self._batch_since = None
         return True
 
     def _claim_batch(self) -> list[Claimed]:
@@ -190,8 +195,6 @@ class HandlerLoop(Loop):
         left = False
         for model, method in chores:
             left |= self._chore(model, method)
-        if left:
-            self._chores.again()
         return left
 
     def _chore(self, model: str, method: str) -> bool:

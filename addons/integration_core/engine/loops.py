@@ -31,6 +31,7 @@ IDLE_WAIT = 0.5
 FAST_POLL = 0.02
 FAST_POLL_FOR = 2.0
 """A loop that was busy looks again every 20 ms for two seconds: longer than emitters may believe it busy."""
+LONG_TURN = 0.2
 BUSY_AFTER = 0.5
 """Seconds of work without a pause after which a loop counts as busy: it needs no waking then."""
 SERIALIZATION_CODES = {
@@ -70,11 +71,13 @@ class Loop:
         """Take what the process's loops share, and the lanes to serve."""
         self.shared = shared
         self.lanes = lanes
-        self.busy_since: float | None = None
+        self.has_more = False
+        """Whether something is left to do that nobody would wake this loop for."""
         self._plan = Plan()
         self._woken = threading.Event()
         self._quiet_since = time.monotonic()
         self._working_since: float | None = None
+        self._turning_since: float | None = None
 
     # -- running
 
@@ -92,8 +95,12 @@ class Loop:
         self.land()
 
     def _step(self) -> None:
-        moment = time.monotonic()
-        if self.turn():
+        moment = self._turning_since = time.monotonic()
+        try:
+            worked = self.turn()
+        finally:
+            self._turning_since = None
+        if worked:
             self._working_since = self._working_since or moment
             self._quiet_since = time.monotonic()
             return
@@ -118,8 +125,10 @@ class Loop:
 
     @property
     def quiet_for(self) -> float:
-        """Seconds since this loop last had something to do."""
-        return 0.0 if self.busy_since else time.monotonic() - self._quiet_since
+        """Seconds since this loop last had something to do; a turn that takes long is something."""
+        moment, turning = time.monotonic(), self._turning_since
+        long_turn = turning is not None and moment - turning > LONG_TURN
+        return 0.0 if long_turn else moment - self._quiet_since
 
     @property
     def is_reserve(self) -> bool:

@@ -86,6 +86,11 @@ class Runner:
             with suppress(psycopg2.Error):
                 self._beat("asleep", force=True)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether it stopped with something left to do that nobody would wake it for."""
+        return any(loop.has_more for loop in self._loops)
+
     def drain(self, rounds: int = 1000) -> None:
         """Carry out everything that is due now in the calling thread, then return."""
         for _ in range(rounds):

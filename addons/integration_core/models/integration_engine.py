@@ -76,8 +76,9 @@ class IntegrationEngine(models.AbstractModel):
             return
         try:
             registry = Registry(self.env.cr.dbname)
-            Runner(registry, lanes=lanes, stopping=_CronLimit()).run(seconds=CRON_SECONDS)
-            if not _stopping.is_set() and self._has_due():
+            runner = Runner(registry, lanes=lanes, stopping=_CronLimit())
+            runner.run(seconds=CRON_SECONDS)
+            if not _stopping.is_set() and (runner.has_more or self._has_due()):
                 self.env.ref("integration_core.cron_engine")._trigger()
         except Exception as error:
             if _stopping.is_set():

@@ -17,6 +17,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property, lru_cache
 from typing import Final
 
 MAX_URL_CHARS: Final = 2048
@@ -71,16 +72,21 @@ class Target:
     path: str
     allow_listed: bool
 
-    @property
+    @cached_property
     def is_address(self) -> bool:
         """Whether the host is an IP address rather than a name."""
         return _address(self.host) is not None
 
-    @property
+    @cached_property
     def authority(self) -> str:
         """What the ``Host`` header says (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @cached_property
+    def place(self) -> tuple[str, str, int]:
+        """Scheme, host and port: what connections, and failures to make one, have in common."""
+        return self.scheme, self.host, self.port
 
 
 def allow_key(host: str, port: int) -> str:
@@ -95,14 +101,25 @@ def parse_url(url: str, *, allowed: Collection[str] = ()) -> Target:
     ``allowed`` are the allow-list's ``host:port`` entries. Raises :class:`EgressError`: ``bad_url`` for a text that is
     no acceptable URL, ``egress_refused`` for plain http to a place that is not on the list.
     """
+    key, listed, unlisted = _reading(url)
+    target = listed if key in allowed else unlisted
+    if target.scheme == "http" and not target.allow_listed:
+        raise EgressError("egress_refused", "Plain http is allowed only to a host and port on the allow-list.")
+    return target
+
+
+@lru_cache(maxsize=1024)
+def _reading(url: str) -> tuple[str, Target, Target]:
+    """Return the allow-list's name for a URL's place, and where it leads if listed and if not.
+
+    The reading of a URL never changes; the list may, so it is asked each time.
+    """
     match = _match(url)
     scheme = match["scheme"].lower()
     host, port = _place(match)
-    allow_listed = allow_key(host, port) in allowed
-    if scheme == "http" and not allow_listed:
-        raise EgressError("egress_refused", "Plain http is allowed only to a host and port on the allow-list.")
-    target = match["target"] or "/"
-    return Target(scheme, host, port, target if target.startswith("/") else f"/{target}", allow_listed)
+    path = match["target"] or "/"
+    path = path if path.startswith("/") else f"/{path}"
+    return allow_key(host, port), Target(scheme, host, port, path, True), Target(scheme, host, port, path, False)
 
 
 def place_of(url: str) -> tuple[str, int]:
@@ -110,6 +127,13 @@ def place_of(url: str) -> tuple[str, int]:
     return _place(_match(url))
 
 
+def origin_of(url: str) -> str:
+    """Return ``scheme://host:port``, which endpoints on one server have in common; :class:`EgressError` ``bad_url``."""
+    key, target, _unlisted = _reading(url)
+    return f"{target.scheme}://{key}"
+
+
+@lru_cache(maxsize=4096)
 def classify(address: str) -> Kind:
     """Return what an IP address is for; ValueError when the text is no address.
 

@@ -6,33 +6,36 @@ the ``Host`` header keep the name. Redirects are never followed and proxy settin
 that nobody vetted. At most 16 KiB of an answer are kept, counted after decompression.
 
 :meth:`Sender.send` never raises for what a receiver or a network does; it says what happened in a :class:`Result`.
-A sender may be shared by threads; idle connections are kept for the next message to the same place.
+A sender may be shared by threads; idle connections are kept for the next message to the same place. Sockets never
+block: a message costs one look at the idle connection, one send, one wait and one receive, and no more, because each of
+them hands Python's one lock to another thread.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
+import ipaddress
 import re
 import select
 import socket
 import ssl
 import threading
 import time
-import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Final
 
-from . import egress
+from . import egress, http_answer
 from .egress import EgressError, Target
+from .http_answer import BadAnswer
 
 DEFAULT_DEADLINE_S: Final = 15.0
-MAX_ANSWER_BYTES: Final = 16 * 1024
-MAX_IDLE_PER_PLACE: Final = 4
+MAX_ANSWER_BYTES: Final = http_answer.MAX_BODY_BYTES
+MAX_IDLE_PER_PLACE: Final = 16
+"""Idle connections kept to one scheme, host and port: all that one process may use at once."""
 MAX_IDLE_S: Final = 30.0
+SWEEP_EVERY_S: Final = 1.0
 MAX_LOOKUPS: Final = 64
 
 ERRORS: Final = frozenset(
@@ -53,10 +56,20 @@ ERRORS: Final = frozenset(
 """Every code that a result's ``error`` may have."""
 
 _KEPT_HEADERS: Final = ("content-type", "retry-after")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
+_OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 _TLS_NAME_CODES: Final = frozenset({62, 63, 64})  # OpenSSL: host name, mail address, IP address mismatch
-_CHUNK_BYTES: Final = 64 * 1024
+_RECEIVE_BYTES: Final = 16 * 1024
+_NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_STEPS: Final = {
+    "dns": "looking up the host",
+    "connect": "connecting",
+    "tls": "agreeing on encryption",
+    "request": "sending the message",
+    "answer": "waiting for the answer",
+    "body": "reading the answer",
+}
 
 Resolver = Callable[[str, int], Sequence[str]]
 """Returns the addresses of a host; raises socket.gaierror when there are none. May block."""
@@ -68,6 +81,7 @@ class Result:
 
     Either ``status`` (the HTTP status) or ``error`` (a transport error code) is set. ``detail`` is a sentence without
     URL, header or body. ``excerpt`` is the start of the answer's body; ``elapsed`` and ``timings`` are seconds.
+    ``step`` is where a try without an answer ended: a key of ``timings``, or ``""``.
     """
 
     status: int | None
@@ -77,6 +91,7 @@ class Result:
     detail: str = ""
     elapsed: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
+    step: str = ""
 
 
 class _Failure(Exception):
@@ -88,13 +103,23 @@ class _Failure(Exception):
         super().__init__(detail)
 
 
-class _Deadline:
-    """The moment at which a try ends, and how long each of its steps took."""
+class _Clock:
+    """The moment at which a try ends, the step it is in, and how long each step took (seconds)."""
+
+    __slots__ = ("_end", "_since", "started", "step", "timings")
 
     def __init__(self, seconds: float) -> None:
-        self.started = time.monotonic()
+        self.started = self._since = time.monotonic()
         self._end = self.started + seconds
+        self.step = ""
         self.timings: dict[str, float] = {}
+
+    def enter(self, step: str) -> None:
+        """End the present step and begin another (``""``: none)."""
+        now = time.monotonic()
+        if self.step:
+            self.timings[self.step] = self.timings.get(self.step, 0.0) + now - self._since
+        self.step, self._since = step, now
 
     def remaining(self) -> float:
         """Return the seconds left; raise TimeoutError when there are none."""
@@ -106,81 +131,85 @@ class _Deadline:
     def elapsed(self) -> float:
         return time.monotonic() - self.started
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        begin = time.monotonic()
-        try:
-            yield
-        except TimeoutError:
-            raise _Failure("timeout", f"No answer in time ({_STEPS[name]}).") from None
-        finally:
-            self.timings[name] = self.timings.get(name, 0.0) + time.monotonic() - begin
-
-
-_STEPS: Final = {
-    "dns": "looking up the host",
-    "connect": "connecting",
-    "tls": "agreeing on encryption",
-    "request": "sending the message",
-    "answer": "waiting for the answer",
-    "body": "reading the answer",
-}
-
-
-class _Reader(io.RawIOBase):
-    """Reads a socket under a deadline: each read may take only what is left of it."""
-
-    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        self._sock.settimeout(self._deadline.remaining())
-        return self._sock.recv_into(buffer)
-
 
 class _Wire:
-    """A connected socket, lent to http.client for one answer at a time."""
+    """A connected socket that never blocks. One thread at a time owns it."""
 
     def __init__(self, sock: socket.socket, address: str) -> None:
-        self._sock = sock
         self.address = address
         self.idle_since = 0.0
+        self.heard = False
+        """Whether a byte of the present answer has come."""
+        self._sock = sock
+        self._is_plain = not isinstance(sock, ssl.SSLSocket)
+        self._early: bytes | None = None
+        sock.setblocking(False)
+        self._incoming = select.poll()  # select.select() cannot watch descriptors above 1023
+        self._incoming.register(sock, select.POLLIN)
 
-    def transmit(self, data: bytes, deadline: _Deadline) -> None:
-        view = memoryview(data)
-        while view:
-            self._sock.settimeout(deadline.remaining())
-            view = view[self._sock.send(view[:_CHUNK_BYTES]) :]
+    def transmit(self, data: bytes, clock: _Clock) -> bool:
+        """Send ``data``; return whether all of it went out.
 
-    def answer(self, deadline: _Deadline) -> http.client.HTTPResponse:
-        return http.client.HTTPResponse(_Lent(self._sock, deadline), method="POST")  # type: ignore[arg-type]
+        A receiver may answer (413, say) or close before it has read everything: its answer is what counts, and when
+        there is none, :meth:`receive` says so.
+        """
+        self.heard, self._early = False, None
+        try:
+            sent = self._push(data)
+            return sent == len(data) or self._transmit_slowly(memoryview(data)[sent:], clock)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            return False
+
+    def receive(self, clock: _Clock) -> bytes:
+        """Return what has come, waiting for it; ``b""`` when the other side has closed."""
+        if self._early is not None:
+            data, self._early = self._early, None
+            return data
+        if self._is_plain:  # unlike under TLS nothing can lie in a buffer, and an answer is hardly there at once
+            self._wait(self._incoming, clock)
+        while (found := self._pull()) is None:
+            self._wait(self._incoming, clock)
+        return found
 
     def is_fresh(self) -> bool:
         """Tell whether an idle connection can be used again: recent, and the other side has said nothing since."""
-        if time.monotonic() - self.idle_since > MAX_IDLE_S or self._sock.fileno() < 0:
-            return False
-        poller = select.poll()  # select.select() cannot watch descriptors above 1023
-        poller.register(self._sock, select.POLLIN)
-        return not poller.poll(0)
+        return time.monotonic() - self.idle_since <= MAX_IDLE_S and not self._incoming.poll(0)
 
     def close(self) -> None:
         with suppress(OSError):
             self._sock.close()
 
+    def _transmit_slowly(self, view: memoryview, clock: _Clock) -> bool:
+        both = select.poll()
+        both.register(self._sock, select.POLLIN | select.POLLOUT)
+        while view:
+            if self._wait(both, clock) & select.POLLIN:
+                self._early = self._pull()
+                if self._early is not None:
+                    return False
+            view = view[self._push(view) :]
+        return True
 
-class _Lent:
-    """The one method of a socket that http.client.HTTPResponse asks for."""
+    def _push(self, data: bytes | memoryview) -> int:
+        try:
+            return self._sock.send(data)
+        except _NOT_NOW:
+            return 0
 
-    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
+    def _pull(self) -> bytes | None:
+        try:
+            data = self._sock.recv(_RECEIVE_BYTES)
+        except _NOT_NOW:
+            return None
+        self.heard = self.heard or data != b""
+        return data
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._sock, self._deadline), _CHUNK_BYTES)
+    @staticmethod
+    def _wait(poller: select.poll, clock: _Clock) -> int:
+        ready = poller.poll(clock.remaining() * 1000)
+        if not ready:
+            raise TimeoutError
+        return ready[0][1]
 
 
 class _Pool:
@@ -189,11 +218,12 @@ class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str, int], list[_Wire]] = {}
+        self._swept_at = 0.0
 
     def take(self, target: Target) -> _Wire | None:
         while True:
             with self._lock:
-                wires = self._idle.get(_place(target))
+                wires = self._idle.get(target.place)
                 wire = wires.pop() if wires else None
             if wire is None:
                 return None
@@ -203,13 +233,16 @@ class _Pool:
             wire.close()
 
     def give(self, target: Target, wire: _Wire) -> None:
-        wire.idle_since = time.monotonic()
+        now = wire.idle_since = time.monotonic()
+        surplus = []
         with self._lock:
-            wires = self._idle.setdefault(_place(target), [])
+            wires = self._idle.setdefault(target.place, [])
             wires.append(wire)
-            surplus = wires[:-MAX_IDLE_PER_PLACE]
-            del wires[:-MAX_IDLE_PER_PLACE]
-            surplus += self._take_old(wire.idle_since - MAX_IDLE_S)
+            if len(wires) > MAX_IDLE_PER_PLACE:
+                surplus.append(wires.pop(0))
+            if now - self._swept_at >= SWEEP_EVERY_S:
+                self._swept_at = now
+                surplus += self._take_old(now - MAX_IDLE_S)
         for old in surplus:
             old.close()
 
@@ -229,10 +262,6 @@ class _Pool:
             self._idle.clear()
         for wire in wires:
             wire.close()
-
-
-def _place(target: Target) -> tuple[str, str, int]:
-    return target.scheme, target.host, target.port
 
 
 def _resolve(host: str, port: int) -> Sequence[str]:
@@ -259,60 +288,74 @@ class Sender:
         allowed: Collection[str] = (),
     ) -> Result:
         """POST ``body`` once. ``deadline`` is in seconds; ``allowed`` are the allow-list's ``host:port`` entries."""
-        clock = _Deadline(deadline)
+        clock = _Clock(deadline)
         try:
             target = egress.parse_url(url, allowed=allowed)
             return self._exchange(target, _request(target, headers, body), clock)
-        except EgressError as error:
-            failure = _Failure(error.code, error.detail)
-        except _Failure as error:
-            failure = error
-        except TimeoutError:
-            failure = _Failure("timeout", "No answer in time.")
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            failure = _network_failure(error)
-        return Result(None, error=failure.error, detail=failure.detail, elapsed=clock.elapsed(), timings=clock.timings)
+        except (_Failure, EgressError, OSError, ValueError) as error:
+            step = clock.step
+            failure = _failure(error, step)
+        clock.enter("")
+        return Result(
+            None,
+            error=failure.error,
+            detail=failure.detail,
+            elapsed=clock.elapsed(),
+            timings=clock.timings,
+            step=step,
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.close()
 
-    def _exchange(self, target: Target, request: bytes, clock: _Deadline) -> Result:
+    def _exchange(self, target: Target, request: bytes, clock: _Clock) -> Result:
         wire = self._pool.take(target)
         if wire is not None:
-            with suppress(ConnectionError, ssl.SSLError):
-                # The receiver may close an idle connection as the message goes out. Sending it again below is
-                # allowed: the webhook-id marks a duplicate.
+            try:
                 return self._ask(target, wire, request, clock)
+            except (ConnectionError, ssl.SSLError):
+                # The receiver may close an idle connection as the message goes out. Sending it again below is
+                # allowed: the webhook-id marks a duplicate. What has begun to answer is not asked twice.
+                if wire.heard:
+                    raise
         return self._ask(target, self._connect(target, clock), request, clock)
 
-    def _ask(self, target: Target, wire: _Wire, request: bytes, clock: _Deadline) -> Result:
+    def _ask(self, target: Target, wire: _Wire, request: bytes, clock: _Clock) -> Result:
         reusable = False
+        receive = partial(wire.receive, clock)
         try:
-            _write(wire, request, clock)
-            answer = wire.answer(clock)
-            with clock.step("answer"):
-                answer.begin()
-            with clock.step("body"):
-                excerpt = _read_excerpt(answer)
-            reusable = answer.isclosed() and not answer.will_close
-            return _result(answer, excerpt, clock)
+            clock.enter("request")
+            went_out = wire.transmit(request, clock)
+            clock.enter("answer")
+            head = http_answer.read_head(receive)
+            clock.enter("body")
+            excerpt, ended = http_answer.read_body(head, receive)
+            clock.enter("")
+            reusable = went_out and ended
         finally:
             if reusable:
                 self._pool.give(target, wire)
             else:
                 wire.close()
+        return Result(
+            head.status,
+            {name: head.fields[name] for name in _KEPT_HEADERS if name in head.fields},
+            excerpt,
+            detail=f"The receiver answered {head.status}.",
+            elapsed=clock.elapsed(),
+            timings=clock.timings,
+        )
 
-    def _connect(self, target: Target, clock: _Deadline) -> _Wire:
-        with clock.step("dns"):
-            addresses = [target.host] if target.is_address else _look_up(self._resolver, target, clock)
+    def _connect(self, target: Target, clock: _Clock) -> _Wire:
+        clock.enter("dns")
+        addresses = [target.host] if target.is_address else _look_up(self._resolver, target, clock)
         vetted = egress.vet(addresses, target)
-        with clock.step("connect"):
-            sock, address = _open(vetted, target.port, clock)
+        clock.enter("connect")
+        sock, address = _open(vetted, target.port, clock)
         if target.scheme == "https":
-            context = self._ssl_context or _default_context()
-            with clock.step("tls"):
-                sock = _encrypt(sock, context, target.host, clock)
+            clock.enter("tls")
+            sock = _encrypt(sock, self._ssl_context or _default_context(), target.host, clock)
         return _Wire(sock, address)
 
 
@@ -343,7 +386,7 @@ def _default_context() -> ssl.SSLContext:
 _lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
-def _look_up(resolver: Resolver, target: Target, clock: _Deadline) -> Sequence[str]:
+def _look_up(resolver: Resolver, target: Target, clock: _Clock) -> Sequence[str]:
     """Resolve in a thread of its own, since the system's resolver knows no deadline.
 
     A look-up that hangs keeps its thread until the system gives up; the semaphore bounds how many can hang.
@@ -373,22 +416,34 @@ def _look_up(resolver: Resolver, target: Target, clock: _Deadline) -> Sequence[s
     return outcome[0]
 
 
-def _open(addresses: Sequence[str], port: int, clock: _Deadline) -> tuple[socket.socket, str]:
+def _open(addresses: Sequence[str], port: int, clock: _Clock) -> tuple[socket.socket, str]:
     """Connect to the first address that answers; each gets an equal share of the time that is left."""
     last: OSError = TimeoutError()
     for index, address in enumerate(addresses):
         share = clock.remaining() / (len(addresses) - index)
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         try:
-            sock = socket.create_connection((address, port), timeout=share)
-        except OSError as error:
+            sock.settimeout(share)
+            sock.connect((address, port))
+            _check_peer(sock, address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except (OSError, _Failure) as error:
+            sock.close()
+            if isinstance(error, _Failure):
+                raise
             last = error
             continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock, address
     raise last
 
 
-def _encrypt(sock: socket.socket, context: ssl.SSLContext, host: str, clock: _Deadline) -> socket.socket:
+def _check_peer(sock: socket.socket, address: str) -> None:
+    """Refuse a connection whose other end is not the vetted address, whatever lies between."""
+    if ipaddress.ip_address(sock.getpeername()[0]) != ipaddress.ip_address(address):
+        raise _Failure("egress_refused", "The connection leads to another address than the one that was vetted.")
+
+
+def _encrypt(sock: socket.socket, context: ssl.SSLContext, host: str, clock: _Clock) -> socket.socket:
     try:
         sock.settimeout(clock.remaining())
         return context.wrap_socket(sock, server_hostname=host)
@@ -405,62 +460,46 @@ def _encrypt(sock: socket.socket, context: ssl.SSLContext, host: str, clock: _De
         raise _Failure("tls_handshake", "The receiver and this server could not agree on encryption.") from None
 
 
+@lru_cache(maxsize=1024)
+def _opening(target: Target) -> str:
+    return f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\naccept-encoding: identity\r\n"
+
+
+@lru_cache(maxsize=256)
+def _field_name(name: str) -> str:
+    """Return a header's name in lower case; what frames the message is the sender's own to say."""
+    lower = name.lower()
+    if not _HEADER_NAME.fullmatch(lower) or lower in _OWN_HEADERS:
+        raise _Failure("bad_url", "A header of the message has a name that cannot be sent.")
+    return lower
+
+
 def _request(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
-    lines = {
-        "host": target.authority,
-        "accept-encoding": "identity",
-        **{name.lower(): value for name, value in headers.items()},
-        "content-length": str(len(body)),
-    }
-    for name, value in lines.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+    lines = [_opening(target)]
+    for name, value in headers.items():
+        # The first two questions are quicker; a tab is all that they refuse without need.
+        if not (value.isascii() and value.isprintable()) and not _HEADER_VALUE.fullmatch(value):
             raise _Failure("bad_url", "A header of the message holds characters that cannot be sent.")
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"POST {target.path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
+        lines.append(f"{_field_name(name)}: {value}\r\n")
+    lines.append(f"content-length: {len(body)}\r\n\r\n")
+    return "".join(lines).encode("ascii") + body
 
 
-def _write(wire: _Wire, request: bytes, clock: _Deadline) -> None:
-    with clock.step("request"), suppress(BrokenPipeError, ConnectionResetError):
-        # A receiver may answer (413, say) and close before it has read everything: its answer is what counts, and
-        # when there is none, reading says so.
-        wire.transmit(request, clock)
-
-
-def _read_excerpt(answer: http.client.HTTPResponse) -> bytes:
-    """Return the first 16 KiB of the body as its sender wrote it; what cannot be decoded is left out."""
-    encoding = (answer.headers.get("content-encoding") or "identity").strip().lower()
-    raw = answer.read(MAX_ANSWER_BYTES)
-    if answer.length and len(raw) < MAX_ANSWER_BYTES:  # http.client raises this only for chunked bodies
-        raise http.client.IncompleteRead(raw, answer.length)
-    if encoding == "identity":
-        return raw
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        return b""
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    with suppress(zlib.error):
-        return inflater.decompress(raw, MAX_ANSWER_BYTES)
-    return b""
-
-
-def _result(answer: http.client.HTTPResponse, excerpt: bytes, clock: _Deadline) -> Result:
-    kept = {name: answer.headers[name] for name in _KEPT_HEADERS if answer.headers[name] is not None}
-    return Result(
-        answer.status,
-        headers=kept,
-        excerpt=excerpt,
-        detail=f"The receiver answered {answer.status}.",
-        elapsed=clock.elapsed(),
-        timings=clock.timings,
-    )
-
-
-def _network_failure(error: Exception) -> _Failure:
+def _failure(error: Exception, step: str) -> _Failure:
     match error:
+        case _Failure():
+            return error
+        case EgressError():
+            return _Failure(error.code, error.detail)
+        case TimeoutError():
+            return _Failure("timeout", f"No answer in time ({_STEPS.get(step, 'before anything was sent')}).")
         case ConnectionRefusedError():
             return _Failure("connection_refused", "Nothing listens at the receiver's address.")
-        case ConnectionError() | http.client.IncompleteRead() | ssl.SSLError():
+        case ConnectionError() | ssl.SSLError():
             return _Failure("connection_reset", "The receiver closed the connection before its answer was complete.")
         case OSError():
             return _Failure("network", "The receiver's address cannot be reached.")
+        case BadAnswer():
+            return _Failure("bad_response", f"The receiver's answer is not HTTP: {error}.")
         case _:
             return _Failure("bad_response", "The receiver's answer is not HTTP.")

@@ -1,6 +1,7 @@
 """The retry schedule: never early, bounded, and polite to Retry-After."""
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,42 @@ def test_never_early_never_endless(schedule, made, hint, chance):
         assert delay - step <= min(step * 0.1, 900) + 1e-6
 
 
+@given(
+    SCHEDULES,
+    st.integers(0, 19),
+    st.none() | st.floats() | st.integers(-(10**12), 10**12),
+    st.none() | st.floats(-1e9, 1e9),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_a_wish_is_the_longer_wait_within_the_time_that_is_left(schedule, made, hint, left, chance):
+    """Exactly: the longer of step and wish, the wish within what is left, and up to a tenth or a quarter of an hour."""
+    made %= schedule.tries
+    delay = next_delay(schedule, made, retry_after=hint, time_left=left, rand=lambda: chance)
+    step = schedule.delays[made]
+    planned = sum(schedule.delays[made:]) if left is None else left
+    heard = hint is not None and float("-inf") < hint < float("inf")
+    base = max(step, min(hint, planned)) if heard else step
+    assert base <= delay <= base + min(base * 0.1, 900) + 1e-6
+    assert delay - base == pytest.approx(chance * min(base * 0.1, 900), abs=1e-3)
+
+
+@given(SCHEDULES, st.integers(0, 19), st.floats(0, 1e7), st.floats(0, 1e7))
+def test_a_longer_wish_never_means_an_earlier_try(schedule, made, one, other):
+    made %= schedule.tries
+    shorter, longer = sorted((one, other))
+    waits = [next_delay(schedule, made, retry_after=hint, rand=no_jitter) for hint in (None, shorter, longer)]
+    assert waits == sorted(waits)
+
+
+@given(SCHEDULES, st.integers(0, 19))
+def test_the_jitter_spreads_over_its_whole_width(schedule, made):
+    made %= schedule.tries
+    first, middle, last = (next_delay(schedule, made, rand=lambda chance=chance: chance) for chance in (0, 0.5, 1))
+    assert first == schedule.delays[made]
+    assert last - first == pytest.approx(min(first * 0.1, 900))
+    assert middle == pytest.approx((first + last) / 2)
+
+
 @given(SCHEDULES)
 def test_schedules_read_back(schedule):
     assert Schedule.parse(schedule.to_text()) == schedule
@@ -99,13 +136,27 @@ def test_attempts_are_counted_from_zero():
         ("soon", None),
         ("-5", None),
         ("1.5", None),
-        ("1" * 11, None),
+        ("+5", None),
+        ("٣", None),
+        ("1" * 11, backoff.MAX_STEP_S),
+        ("9" * 50_000, backoff.MAX_STEP_S),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", backoff.MAX_STEP_S),
+        ("Fri, 99 Nov 2026 12:02:00 GMT", None),
+        ("120, 240", None),
     ],
 )
 def test_reading_retry_after(value, seconds):
     assert backoff.parse_retry_after(value, now=NOW) == seconds
 
 
-@given(st.text())
+@given(st.text() | st.integers().map(str) | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,4} [A-Z][a-z]{2} [0-9]{2,5} .*"))
 def test_garbage_is_tolerated(value):
-    backoff.parse_retry_after(value, now=NOW)
+    hint = backoff.parse_retry_after(value, now=NOW)
+    assert hint is None or 0 <= hint <= backoff.MAX_STEP_S
+
+
+@given(st.integers(-(10**6), 10**6))
+def test_a_date_means_the_seconds_until_then(seconds):
+    moment = NOW + timedelta(seconds=seconds)
+    value = format_datetime(moment, usegmt=True)
+    assert backoff.parse_retry_after(value, now=NOW) == max(0, seconds)

@@ -21,7 +21,7 @@ def test_every_status(status):
     assert verdict.outcome is expected
     assert verdict.code == (f"http_{status}" if 200 <= status < 600 else "bad_response")
     assert verdict.honours_retry_after == (status in (429, 503))
-    assert verdict.counts_for_breaker == (expected not in (Outcome.DELIVERED, Outcome.REJECTED))
+    assert verdict.counts_for_breaker == (expected is Outcome.RETRY)
     assert bool(verdict.remedy) == (expected is not Outcome.DELIVERED)
 
 
@@ -34,7 +34,7 @@ def test_every_transport_error(error):
     expected = Outcome.CONFIGURATION if error in CONFIGURATION else Outcome.RETRY
     assert (verdict.outcome, verdict.code) == (expected, error)
     assert verdict.remedy
-    assert verdict.counts_for_breaker
+    assert verdict.counts_for_breaker == (expected is Outcome.RETRY)
 
 
 @pytest.mark.parametrize("error", [None, "", "never heard of"])

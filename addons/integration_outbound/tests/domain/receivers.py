@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
+import struct
 import threading
 
 from cryptography import x509
@@ -82,6 +83,52 @@ def answering(*parts):
     return script
 
 
+def hanging_after(*parts):
+    """A script that sends the parts, then neither reads, writes nor closes."""
+
+    def script(receiver, connection):
+        receiver.read_request(connection)
+        for part in parts:
+            connection.sendall(part)
+        receiver.release.wait(30)
+
+    return script
+
+
+def resetting_after(*parts):
+    """A script that sends the parts, then resets the connection instead of closing it."""
+
+    def script(receiver, connection):
+        answering(*parts)(receiver, connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return script
+
+
+def dripping(start, piece=b"x", every=0.05):
+    """A script that sends ``start`` and then ``piece`` again and again, slowly, for ever."""
+
+    def script(receiver, connection):
+        receiver.read_request(connection)
+        connection.sendall(start)
+        while not receiver.release.wait(every):
+            connection.sendall(piece)
+
+    return script
+
+
+def flooding(start, piece):
+    """A script that sends ``start`` and then ``piece`` as fast as it is taken, for ever."""
+
+    def script(receiver, connection):
+        receiver.read_request(connection)
+        connection.sendall(start)
+        while not receiver.release.is_set():
+            connection.sendall(piece)
+
+    return script
+
+
 class Authority:
     """A certificate authority for the length of a test run."""
 
@@ -94,34 +141,36 @@ class Authority:
             self.name, self.key, (x509.BasicConstraints(ca=True, path_length=None), True), (usage, True)
         )
 
-    def _sign(self, subject, key, *extensions, end=None):
+    def _sign(self, subject, key, *extensions, end=None, alone=False):
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(self.name)
+            .issuer_name(subject if alone else self.name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=2))
             .not_valid_after(end or now + datetime.timedelta(days=1))
         )
         # Python 3.13 verifies strictly (RFC 5280): both key identifiers are needed.
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        signer = key if alone else self.key
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         for extension, critical in (*extensions, (issuer, False), (subject_id, False)):
             builder = builder.add_extension(extension, critical=critical)
-        return builder.sign(self.key, hashes.SHA256())
+        return builder.sign(signer, hashes.SHA256())
 
     def client_context(self):
         pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
         return ssl.create_default_context(cadata=pem)
 
-    def server_context(self, *names, addresses=(), end=None):
+    def server_context(self, *names, addresses=(), end=None, alone=False):
+        """``alone``: the certificate is signed by its own key rather than by this authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
-        certificate = self._sign(subject, key, (x509.SubjectAlternativeName(alternatives), False), end=end)
+        certificate = self._sign(subject, key, (x509.SubjectAlternativeName(alternatives), False), end=end, alone=alone)
         path = self.folder / f"{certificate.serial_number}.pem"
         path.write_bytes(
             key.private_bytes(

@@ -72,6 +72,24 @@ def test_read(url, target):
         "https://0x7f.0.0.1/",
         "https://0177.0.0.1/",
         "https://127.0.0.01/",
+        "https://0x7f.1/",
+        "https://017700000001/",
+        "https://0300.0250.1.1/",
+        "https://0xa9fea9fe/",
+        "https://2852039166/",
+        "https://127.0.0.1./",
+        "https://169.254.169.254./",
+        "https://[::ffff:127.0.0.1]./",
+        "https://①②⑦.⓪.⓪.①/",
+        "https://localhost%00.example.org/",
+        "https://example.org%2f@127.0.0.1/",
+        "https://127.0.0.1%20/",
+        "https://example.org:443@127.0.0.1/",
+        "https://example.org\\@127.0.0.1/",
+        "https://127.0.0.1:443:80/",
+        "jar:https://example.org/",
+        "dict://127.0.0.1:11211/",
+        "https:127.0.0.1",
         "https://127.0.0.1.2/",
         "https://256.0.0.1/",
         "https://example.0x7f/",
@@ -132,6 +150,25 @@ def test_authority(url, authority):
     assert egress.parse_url(url).authority == authority
 
 
+def test_the_list_is_asked_each_time_though_readings_are_kept():
+    url = "http://inner.example:8080/x"
+    for _turn in range(2):
+        assert egress.parse_url(url, allowed={"inner.example:8080"}).allow_listed
+        assert refusal(egress.parse_url, url).code == "egress_refused"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("HTTPS://Example.org/a?b", "https://example.org:443"),
+        ("http://example.org", "http://example.org:80"),
+        ("https://[2606:4700::0001]:8443/", "https://[2606:4700::1]:8443"),
+    ],
+)
+def test_origins(url, origin):
+    assert egress.origin_of(url) == origin
+
+
 def test_hosts_that_are_addresses_need_no_look_up():
     assert egress.parse_url("https://93.184.216.34/").is_address
     assert egress.parse_url("https://[2606:4700::1]/").is_address
@@ -173,6 +210,10 @@ def test_what_the_standard_library_calls_private_is_never_public(address):
         assert not egress.permitted(str(address), allow_listed=False) or address.version == 6
 
 
+INNER = [address for kind, text in KINDS.items() if kind is not Kind.PUBLIC for address in text.split()]
+PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700::1111")
+
+
 class TestVetting:
     OPEN = Target("https", "example.org", 443, "/", False)
     LISTED = Target("https", "inner.example", 443, "/", True)
@@ -185,6 +226,16 @@ class TestVetting:
     @pytest.mark.parametrize("bad", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "not an address", "fe80::1%eth0"])
     def test_one_forbidden_address_refuses_the_name(self, bad):
         assert refusal(egress.vet, ["8.8.8.8", bad], self.OPEN).code == "egress_refused"
+
+    @given(
+        st.lists(st.sampled_from(PUBLIC), max_size=4),
+        st.sampled_from(INNER),
+        st.integers(0, 4),
+    )
+    def test_families_may_be_mixed_and_one_inner_address_anywhere_refuses_all(self, good, bad, place):
+        if good:
+            assert egress.vet(good, self.OPEN) == tuple(dict.fromkeys(good))
+        assert refusal(egress.vet, [*good[:place], bad, *good[place:]], self.OPEN).code == "egress_refused"
 
     def test_the_list_opens_private_and_loopback_only(self):
         assert egress.vet(["127.0.0.1", "::1", "10.0.0.1"], self.LISTED)

@@ -1,0 +1,1 @@
+"""Small measurements of one part each, to be read by people and by ``scripts/bench``."""
