@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmark.options import Options
-from benchmark.site import Site
+from benchmark.site import Site, wait_until
 from suite import database as databases_module
 from suite import demo, masterkey, packages, postgres, processes, pyenv, setup
 from suite.database import Databases
@@ -24,6 +24,7 @@ from suite.layout import ADDONS, CHECKOUT, cache, make_folder, write_private
 from suite.odoo import Odoo
 from suite.postgres import Cluster
 from suite.progress import Progress
+from suite.refusal import Refusal
 
 BENCH_ADDONS: Final = Path(__file__).parent / "addons"
 QUEUE_JOB: Final = "odoo-addon-queue-job>=19.0,<19.1"
@@ -34,6 +35,8 @@ _OURS: Final = ("integration_suite", "integration_demo", "integration_bench")
 _PEERS: Final = ("integration_bench_peers",)
 _REMEDY: Final = "set XDG_CACHE_HOME to a folder that you may write"
 _NEEDS_NETWORK: Final = "Is the machine online?"
+_SYNCFS_SINCE: Final = 14
+"""The first PostgreSQL with ``recovery_init_sync_method``."""
 _numbers = itertools.count(1)
 
 
@@ -174,12 +177,36 @@ class Bed:
             shutil.rmtree(folder, ignore_errors=True)
 
     def checkpoint(self) -> None:
-        """Have PostgreSQL write out what is dirty, where the role may."""
-        if self.cluster is not None:
-            secret = json.loads((self.home / "postgres.json").read_text(encoding="utf-8"))
-            superuser = replace(self.odoo.server, user="suite", password=secret["password"])
-            with closing(superuser.connect()) as connection, connection.cursor() as cursor:
-                cursor.execute("CHECKPOINT")
+        """Have PostgreSQL write out what is dirty, where it is the benchmark's own."""
+        self._as_superuser("CHECKPOINT")
+
+    def recover_quickly(self) -> None:
+        """Have a crash of PostgreSQL sync the file system rather than each file of every template, one by one.
+
+        Otherwise a recovery takes as long as there are kept databases, which no production server has.
+        """
+        if self.odoo.server.version >= _SYNCFS_SINCE:
+            self._as_superuser("ALTER SYSTEM SET recovery_init_sync_method = 'syncfs'", "SELECT pg_reload_conf()")
+
+    def await_postgresql(self) -> None:
+        """Wait until PostgreSQL, of which a process was killed, lets people in again."""
+
+        def answers() -> bool:
+            try:
+                return bool(self.databases.rows("SELECT 1"))
+            except (Refusal, OSError):
+                return False
+
+        wait_until(answers, 300, "PostgreSQL has recovered")
+
+    def _as_superuser(self, *statements: str) -> None:
+        if self.cluster is None:
+            return
+        secret = json.loads((self.home / "postgres.json").read_text(encoding="utf-8"))
+        superuser = replace(self.odoo.server, user="suite", password=secret["password"])
+        with closing(superuser.connect()) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def clear(self) -> None:
         """Remove what this run, and any run that died, has left on the server."""

@@ -27,7 +27,7 @@ from benchmark.parts.memory import children
 from benchmark.receiving import Receiver, receiving
 from benchmark.site import READY, MeasureError, Site, free_port, wait_until
 from simulator.messages import ADMITTED, Message
-from suite import server
+from suite import processes, server
 from suite.refusal import Refusal
 
 LEASE_SECONDS: Final = 3
@@ -36,7 +36,7 @@ TRY_SECONDS: Final = 2
 NOTICE_SECONDS: Final = 2.0
 """For noticing that a lease ended, and for PostgreSQL's own recovery; the lease began before the kill."""
 ENDPOINTS: Final = 4
-_SETTLE_SECONDS: Final = 180.0
+_SETTLE_SECONDS: Final = 120.0
 _WORKERS: Final = 2
 
 
@@ -85,6 +85,10 @@ class Sending:
             thread.join(_SETTLE_SECONDS)
             if thread.is_alive():
                 raise MeasureError("a sender did not get its message accepted")
+
+    def abandon(self) -> None:
+        """End without waiting for anything."""
+        self._over.set()
 
     def _emit(self) -> None:
         while not self._over.wait(0.05):
@@ -190,32 +194,40 @@ class Crew:
 
 def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
     """Kill processes under load, let everything settle, and count."""
+    bed.recover_quickly()
+    with bed.ours() as site, receiving(bed.scratch, ENDPOINTS) as receiver:
+        try:
+            return _measure(bed, site, receiver, note)
+        finally:
+            bed.await_postgresql()
+
+
+def _measure(bed: Bed, site: Site, receiver: Receiver, note: Callable[[str], None]) -> list[Figure]:
     kills = bed.options.kills or bed.options.pick(6, 60, 1_000)
     seed = random.randrange(2**32)  # noqa: S311 - so that a run can be repeated
     chance = random.Random(seed)  # noqa: S311
-    with bed.ours() as site, receiving(bed.scratch, ENDPOINTS) as receiver:
-        site.environ["INTEGRATION_LEASE_SECONDS"] = str(LEASE_SECONDS)
-        types: list[str] = site.inside("ours.prepare", ports=receiver.ports, timeout=TRY_SECONDS)
-        site.inside("ours.admit_everything")
-        site.inside("ours.count_admissions")
-        receiver.reset()
-        port = free_port()
-        crew = Crew(site, port, chance)
-        ways = {"worker": crew.kill_worker, "Odoo": crew.kill_odoo}
-        if bed.cluster is not None:
-            ways["PostgreSQL backend"] = crew.kill_backend
-        with _sending(site, types, port) as sending:
-            recoveries: defaultdict[str, list[float]] = defaultdict(list)
-            for number in range(kills):
-                time.sleep(chance.uniform(0.1, 1.5))
-                way = chance.choice(list(ways))
-                note(f"kill {number + 1} of {kills}: {way} (seed {seed})")
-                recoveries[way].append(_recovery(site, ways[way]))
-                crew.look_after()
-        note("letting everything settle")
-        wait_until(lambda: _open(site) == 0, _SETTLE_SECONDS, "every delivery is complete")
-        note(f"seed {seed}")
-        return [*_counted(site, receiver, sending.told), *_recovered(recoveries, crew)]
+    site.environ["INTEGRATION_LEASE_SECONDS"] = str(LEASE_SECONDS)
+    types: list[str] = site.inside("ours.prepare", ports=receiver.ports, timeout=TRY_SECONDS)
+    site.inside("ours.admit_everything")
+    site.inside("ours.count_admissions")
+    receiver.reset()
+    port = free_port()
+    crew = Crew(site, port, chance)
+    ways = {"worker": crew.kill_worker, "Odoo": crew.kill_odoo}
+    if bed.cluster is not None:
+        ways["PostgreSQL backend"] = crew.kill_backend
+    recoveries: defaultdict[str, list[float]] = defaultdict(list)
+    with _sending(site, types, port) as sending:
+        for number in range(kills):
+            time.sleep(chance.uniform(0.1, 1.5))
+            way = chance.choice(list(ways))
+            note(f"kill {number + 1} of {kills}: {way} (seed {seed})")
+            recoveries[way].append(_recovery(site, ways[way]))
+            crew.look_after()
+    note("letting everything settle")
+    _settle(site, "every delivery is complete")
+    note(f"seed {seed}")
+    return [*_counted(site, receiver, sending.told), *_recovered(recoveries, crew)]
 
 
 @contextmanager
@@ -224,16 +236,36 @@ def _sending(site: Site, types: list[str], port: int) -> Iterator[Sending]:
     sending.start()
     try:
         yield sending
-    finally:
-        sending.stop()
+    except BaseException:
+        sending.abandon()
+        raise
+    sending.stop()
 
 
 def _recovery(site: Site, kill: Callable[[], None]) -> float:
     """Kill, and return seconds until everything that was open at that moment is complete."""
     moment, began = datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic()
     kill()
-    wait_until(lambda: _open(site, moment) == 0, _SETTLE_SECONDS, "what was open at the kill is complete")
+    _settle(site, "what was open at the kill is complete", moment)
     return time.monotonic() - began
+
+
+def _settle(site: Site, what: str, before: datetime | None = None) -> None:
+    """Wait until everything made before a moment is complete.
+
+    Raises:
+        MeasureError: It takes too long; with what is still open, and why.
+    """
+    try:
+        wait_until(lambda: _open(site, before) == 0, _SETTLE_SECONDS, what)
+    except MeasureError as error:
+        query = """
+            SELECT d.consumer, u.tier, d.attempts, d.crashes, d.error_code, u.lease_owner, count(*), min(u.due_at)::text
+              FROM integration_due u JOIN integration_delivery d ON d.id = u.id GROUP BY 1, 2, 3, 4, 5, 6
+        """
+        rows = "\n".join(map(str, site.sql(query)))
+        logs = "\n".join(processes.tail(log, 12) for log in sorted(site.folder.glob("worker-*.log"))[-2:])
+        raise MeasureError(f"{error}; now is {datetime.now(timezone.utc)}, open are\n{rows}\n{logs}") from error
 
 
 def _open(site: Site, before: datetime | None = None) -> int:
