@@ -213,9 +213,9 @@ def _measure(bed: Bed, site: Site, receiver: Receiver, note: Callable[[str], Non
     receiver.reset()
     port = free_port()
     crew = Crew(site, port, chance)
-    ways = {"worker": crew.kill_worker, "Odoo": crew.kill_odoo}
+    ways = {"a worker": crew.kill_worker, "an Odoo process": crew.kill_odoo}
     if bed.cluster is not None:
-        ways["PostgreSQL backend"] = crew.kill_backend
+        ways["a PostgreSQL backend"] = crew.kill_backend
     recoveries: defaultdict[str, list[float]] = defaultdict(list)
     with _sending(site, types, port) as sending:
         for number in range(kills):
@@ -323,7 +323,8 @@ def _recovered(recoveries: dict[str, list[float]], crew: Crew) -> list[Figure]:
     """Return the kills of each sort and the slowest recovery from them."""
     found = []
     for way, seconds in sorted(recoveries.items()):
-        title = f"faults: {len(seconds)} kills of a {way}, slowest recovery, s (lease {LEASE_SECONDS} s)"
+        found.append(Figure(f"faults: kills of {way}", len(seconds)))
+        title = f"faults: slowest recovery from a kill of {way}, s (lease {LEASE_SECONDS} s)"
         found.append(Figure(title, max(seconds), None, None, at_most(LEASE_SECONDS + NOTICE_SECONDS)))
     ended = Figure("faults: processes that ended by themselves", crew.ended_by_themselves, None, None, at_most(0))
     return [*found, ended]

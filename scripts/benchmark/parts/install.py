@@ -29,7 +29,7 @@ def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
         bed.checkpoint()
         note(f"installing with {made:,}")
         big = _install(site)
-    title = f"install with {made:,} journal items, s; without"
+    title = f"install with {items:,} journal items, s; without"
     return [Figure(title, big, small, big / small, more_at_most(60))]
 
 
