@@ -35,6 +35,7 @@ _INTERRUPTED: Final = 130
 _SHOWN_LINES: Final = 400
 _NOT_OURS: Final = "missing-readme,consider-merging-classes-inherited"
 """OCA's robot makes README.rst from ``readme/``; a big model is told in several files, each with one concern."""
+_TYPED: Final = ("scripts/suite", "scripts/simulator", "scripts/benchmark")
 _FEED_PORT: Final = 8099
 """Where the template's demo endpoint points; each test's server has it moved."""
 
@@ -146,7 +147,7 @@ def _static(bed: Bed) -> list[Part]:
         Part("pylint-odoo", ("pylint", "--rcfile=.pylintrc", f"--disable={_NOT_OURS}", *addons), env),
         Part(
             "mypy --strict",
-            ("mypy", f"--cache-dir={bed.home / 'mypy'}", *domains, "scripts/suite", "scripts/simulator"),
+            ("mypy", f"--cache-dir={bed.home / 'mypy'}", *domains, *_TYPED),
             env,
         ),
         Part("ruff", ("ruff", "check", "--no-cache", "addons", "scripts", "tests"), env),

@@ -1,0 +1,2 @@
+from . import integration_bench_record
+from . import integration_bench_count

@@ -1,0 +1,2 @@
+from . import integration_bench_inbox
+from . import integration_bench_peers
