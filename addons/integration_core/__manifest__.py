@@ -21,6 +21,7 @@
         "wizards/integration_key_wizard_views.xml",
         "views/integration_event_views.xml",
         "views/integration_delivery_views.xml",
+        "views/integration_replay_views.xml",
         "views/integration_subscription_views.xml",
         "views/integration_credential_views.xml",
         "views/integration_system_views.xml",

@@ -63,7 +63,7 @@ class IntegrationEngine(models.AbstractModel):
     @api.model
     def _chores(self):
         """Return (model, method) pairs that the engine calls: each one transaction, returning the rows left."""
-        return []
+        return [("integration.replay", "_chore_advance")]
 
     @api.model
     def _cron_run(self):
