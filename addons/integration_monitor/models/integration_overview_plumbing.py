@@ -37,14 +37,43 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                 """
                 SELECT count(*) FROM (
                     SELECT 1 FROM integration_due d JOIN integration_subscription s ON s.id = d.subscription_id
-                     WHERE d.tier IN (0, 1, 5) AND d.due_at < %s AND d.company_id IN %s AND %s LIMIT 1000) AS late
+                     WHERE d.tier IN (0, 1, 5) AND d.due_at < %s AND d.company_id IN %s AND %s AND (%s)
+                     LIMIT 1000) AS late
                 """,
                 fields.Datetime.now() - LATE,
                 tuple(self.env.companies.ids),
                 self.env["integration.delivery"]._claim_condition(),
+                self.env["integration.hold"]._let_go(),
             )
         )
         return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _holds(self, roles):
+        """Return what a person holds back, since when and why; operators may release it."""
+        # sudo: everybody with a role may know that and why nothing moves; systems of other companies stay out
+        holds = self.env["integration.hold"].sudo().search([])
+        ours = holds.filtered(lambda hold: not hold.system_id or hold.system_id.company_id in self.env.companies)
+        rows = [
+            {
+                "id": hold.id,
+                "everything": hold.scope == "all",
+                "what": hold.display_name,
+                "since": self._age(hold.since),
+                "by": hold.user_id.name,
+                "why": hold.reason,
+                "waiting": hold.count,
+                "release": hold.action_release() if roles["operator"] else None,
+            }
+            for hold in ours.sorted(lambda hold: (hold.scope != "all", hold.id))
+        ]
+        everything = any(row["everything"] for row in rows)
+        pause = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_pause_everything")
+        return {
+            "rows": rows,
+            "everything": everything,
+            "pause": pause if roles["operator"] and not everything else None,
+        }
 
     @api.model
     def _to_map(self, roles):

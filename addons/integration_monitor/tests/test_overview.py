@@ -96,6 +96,39 @@ class TestOverview(MonitorCase):
         self.assertEqual(found.event_id, event)
         self.assertEqual(data["headline"]["level"], "warning")
 
+    def test_a_hold_is_said_to_everybody_and_released_by_operators(self):
+        hold = self.env["integration.hold"]._hold("all", "the bank holiday")
+        self.finalize("E-1", self.line(1))
+        self.env.cr.execute("UPDATE integration_due SET due_at = due_at - interval '1 hour'")
+        data = self.data()
+        [row] = data["holds"]["rows"]
+        self.assertEqual((row["id"], row["everything"], row["why"]), (hold.id, True, "the bank holiday"))
+        self.assertEqual((row["by"], row["waiting"]), (self.env.user.name, 1))
+        self.assertEqual(data["headline"]["text"], "Everything is paused.")
+        self.assertFalse(data["engine"]["stopped"])
+        self.assertEqual(row["release"]["context"]["active_ids"], hold.ids)
+        self.assertIsNone(data["holds"]["pause"])
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        [seen] = self.data(viewer)["holds"]["rows"]
+        self.assertEqual((seen["why"], seen["release"]), ("the bank holiday", None))
+        hold._release("it is over")
+        data = self.data()
+        self.assertEqual(data["holds"]["rows"], [])
+        self.assertTrue(data["holds"]["pause"])
+
+    def test_a_held_system_of_another_company_is_not_told(self):
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.env.user.company_ids |= other
+        system = self._make_system("elsewhere", company=other)
+        self.env["integration.hold"]._hold("system", "moving house", system=system)
+        self.assertEqual(self.data()["holds"]["rows"], [])
+
+    def test_a_paused_subscription_is_warned_about(self):
+        subscription = self.env["integration.subscription"].search([], limit=1)
+        subscription.action_pause()
+        texts = " ".join(warning["text"] for warning in self.data()["warnings"])
+        self.assertIn(f"Subscription {subscription.name}: paused.", texts)
+
     def test_one_approver_is_warned_about(self):
         others = self.env.ref("integration_core.group_admin").sudo().all_user_ids - self.boss
         others.group_ids = [fields.Command.unlink(self.env.ref("integration_core.group_admin").id)]

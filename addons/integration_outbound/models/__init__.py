@@ -4,4 +4,5 @@ from . import integration_credential
 from . import integration_subscription
 from . import integration_event
 from . import integration_delivery
+from . import integration_hold
 from . import integration_consumer_endpoint
