@@ -65,6 +65,7 @@ class IntegrationEngine(models.AbstractModel):
         """Return (model, method) pairs that the engine calls: each one transaction, returning the rows left."""
         return [
             ("integration.replay", "_chore_advance"),
+            ("integration.retention", "_chore_purge"),
         ]
 
     @api.model
