@@ -66,6 +66,7 @@ class IntegrationEngine(models.AbstractModel):
         return [
             ("integration.replay", "_chore_advance"),
             ("integration.retention", "_chore_purge"),
+            ("integration.delivery.count", "_chore_fold"),
         ]
 
     @api.model

@@ -1,4 +1,5 @@
 from . import test_approval
+from . import test_delivery_count
 from . import test_engine
 from . import test_hold
 from . import test_journal

@@ -40,24 +40,21 @@ class TestRetention(IntegrationCase):
 
     def age(self, events, days=LONG_AGO):
         """Let what belongs to ``events`` be ``days`` older."""
+        ids, uuids = tuple(events.ids), tuple(events.mapped("uuid"))
+        deliveries = tuple(events.delivery_ids.ids) or (0,)
         for table, column, where in (
-            ("integration_event", "received_at", "id IN %s"),
-            ("integration_event_key", "seen_at", "event_uuid IN (SELECT uuid FROM integration_event WHERE id IN %s)"),
-            ("integration_receipt", "received_at", "event_id IN %s"),
-            (
-                "integration_attempt",
-                "started_at",
-                "delivery_id IN (SELECT id FROM integration_delivery WHERE event_id IN %s)",
-            ),
+            ("integration_event", "received_at", SQL("id IN %s", ids)),
+            ("integration_event_key", "seen_at", SQL("event_uuid IN %s", uuids)),
+            ("integration_receipt", "received_at", SQL("event_id IN %s", ids)),
+            ("integration_attempt", "started_at", SQL("delivery_id IN %s", deliveries)),
         ):
             self.env.cr.execute(
                 SQL(
-                    "UPDATE %s SET %s = %s - make_interval(days => %s) WHERE " + where,  # noqa: S608 (no input)
-                    SQL.identifier(table),
-                    SQL.identifier(column),
-                    SQL.identifier(column),
-                    days,
-                    tuple(events.ids),
+                    "UPDATE %(table)s SET %(column)s = %(column)s - make_interval(days => %(days)s) WHERE %(where)s",
+                    table=SQL.identifier(table),
+                    column=SQL.identifier(column),
+                    days=days,
+                    where=where,
                 )
             )
         self.env.invalidate_all()

@@ -129,6 +129,24 @@ class TestOverview(MonitorCase):
         texts = " ".join(warning["text"] for warning in self.data()["warnings"])
         self.assertIn(f"Subscription {subscription.name}: paused.", texts)
 
+    def test_the_last_hour_in_three_figures(self):
+        self.assertEqual(self.data()["deliveries"]["hour"]["share"], "")
+        self.finalize("E-1", self.line(1))
+        hour = self.data()["deliveries"]["hour"]
+        self.assertEqual((hour["delivered"], hour["tries"], hour["share"], hour["well"]), (1, 1, "100 %", True))
+        self.assertTrue(hour["p95"])
+        self.env.cr.execute(
+            """
+            INSERT INTO integration_delivery_count
+                (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms)
+            VALUES (date_trunc('minute', now() AT TIME ZONE 'UTC'), %s, 0, 1, 'waiting', 'retry', 3, 99, 1),
+                   (now() AT TIME ZONE 'UTC' - interval '2 hours', %s, 0, 1, 'waiting', 'retry', 3, 99, 1)
+            """,
+            (self.company.id, self.company.id),
+        )
+        hour = self.data()["deliveries"]["hour"]
+        self.assertEqual((hour["delivered"], hour["tries"], hour["share"], hour["well"]), (1, 100, "1 %", False))
+
     def test_one_approver_is_warned_about(self):
         others = self.env.ref("integration_core.group_admin").sudo().all_user_ids - self.boss
         others.group_ids = [fields.Command.unlink(self.env.ref("integration_core.group_admin").id)]
