@@ -1,8 +1,8 @@
 """Quantiles of latencies that were counted in slots.
 
 Slot ``n`` holds latencies from bound ``n - 1`` up to bound ``n``, slot 0 those below the first bound, the last slot
-those above the last bound. Within a slot latencies are taken to be spread evenly, so that a quantile is at most one slot's
-width away from the true one. All latencies are milliseconds.
+those above the last bound. Within a slot latencies are taken to be spread evenly, so that a quantile is at most one
+slot's width away from the true one. All latencies are milliseconds.
 """
 
 from __future__ import annotations

@@ -121,7 +121,9 @@ class IntegrationReplay(models.Model):
     waiting_count = fields.Integer("Already waiting", readonly=True, help="Left out: these will arrive anyway.")
     gone_count = fields.Integer("Content no longer kept", readonly=True, help="Left out: there is nothing to send.")
     inside_count = fields.Integer("Inside Odoo", readonly=True, help="Refused: an effect in Odoo is never repeated.")
-    refused_count = fields.Integer("No longer subscribed", readonly=True, help="Left out: it would not get them today.")
+    refused_count = fields.Integer(
+        "Not granted", readonly=True, help="Left out: it is no longer subscribed to them, or may not get them."
+    )
     first_at = fields.Datetime("First event", readonly=True)
     last_at = fields.Datetime("Last event", readonly=True)
 
@@ -630,6 +632,6 @@ class IntegrationReplayLine(models.Model):
     waiting_count = fields.Integer("Already waiting", readonly=True)
     gone_count = fields.Integer("Content no longer kept", readonly=True)
     inside_count = fields.Integer("Inside Odoo", readonly=True)
-    refused_count = fields.Integer("No longer subscribed", readonly=True)
+    refused_count = fields.Integer("Not granted", readonly=True)
     first_at = fields.Datetime("First event", readonly=True)
     last_at = fields.Datetime("Last event", readonly=True)

@@ -11,7 +11,7 @@ class IntegrationHoldWizard(models.TransientModel):
     _description = "Hold deliveries back"
 
     scope = fields.Selection(
-        [("all", "Everything"), ("lane", "One lane"), ("system", "One system")], "What", required=True, default="all"
+        [("all", "Everything"), ("lane", "One lane"), ("system", "One system")], "What", required=True, default="lane"
     )
     lane = fields.Selection(LANES)
     system_id = fields.Many2one("integration.system")

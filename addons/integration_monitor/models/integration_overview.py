@@ -42,7 +42,7 @@ class IntegrationOverview(models.AbstractModel):
         parked = self._parked(roles)
         to_map = self._to_map(roles)
         holds = self._holds(roles)
-        waiting = self._waiting_for_people(deliveries, parked, to_map)
+        waiting = self._waiting_for_people(deliveries, parked, to_map, holds)
         return {
             "state": "ok" if last else "empty",
             "period": period,
@@ -104,9 +104,11 @@ class IntegrationOverview(models.AbstractModel):
         return self._flowing(last, waiting_for_people)
 
     @api.model
-    def _waiting_for_people(self, deliveries, parked, to_map):
+    def _waiting_for_people(self, deliveries, parked, to_map, holds):
         """Return what waits for a person, as far as this user has to do with it: a list of short texts."""
         found = []
+        if holds["rows"]:
+            found.append(self.env._("holds (%s)", ", ".join(row["what"] for row in holds["rows"])))
         if deliveries and deliveries["dead"]:
             found.append(self.env._("dead letters (%s)", deliveries["dead"]))
         if parked and parked["count"]:

@@ -116,6 +116,13 @@ class TestOverview(MonitorCase):
         self.assertEqual(data["holds"]["rows"], [])
         self.assertTrue(data["holds"]["pause"])
 
+    def test_a_held_lane_is_part_of_the_first_sentence(self):
+        self.finalize("E-1", self.line(1))
+        self.env["integration.hold"]._hold("lane", "repairs", lane="bulk")
+        data = self.data()
+        self.assertEqual(data["headline"]["level"], "warning")
+        self.assertIn("holds (Lane: Bulk)", data["headline"]["text"])
+
     def test_a_held_system_of_another_company_is_not_told(self):
         other = self.env["res.company"].create({"name": "Other hospital"})
         self.env.user.company_ids |= other
