@@ -17,6 +17,7 @@ from . import integration_billing_run
 from . import integration_billing_group
 from . import integration_handler
 from . import integration_engine
+from . import integration_retention
 from . import integration_mapping
 from . import recheck
 from . import account_move

@@ -11,6 +11,7 @@ from . import integration_subscription
 from . import integration_event
 from . import integration_event_emission
 from . import integration_payload
+from . import integration_payload_gone
 from . import integration_event_key
 from . import integration_receipt
 from . import integration_effect
@@ -23,6 +24,7 @@ from . import integration_attempt
 from . import integration_delivery_count
 from . import integration_hold
 from . import integration_delivery_explained
+from . import integration_retention
 from . import integration_heartbeat
 from . import integration_handler
 from . import integration_consumer

@@ -56,7 +56,7 @@ class IntegrationDelivery(models.Model):
     dead_since = fields.Datetime(readonly=True)
     owner_id = fields.Many2one("res.users", "Whose turn", readonly=True, index="btree_not_null")
     skip_reason = fields.Char(readonly=True)
-    replay_id = fields.Many2one("integration.replay", readonly=True, index="btree_not_null", ondelete="restrict")
+    replay_id = fields.Many2one("integration.replay", readonly=True, ondelete="restrict")
     attempt_ids = fields.One2many("integration.attempt", "delivery_id")
     type_name = fields.Char("Type", related="event_id.type_name")
     correlation_id = fields.Char("Flow", related="event_id.correlation_id")
@@ -65,6 +65,7 @@ class IntegrationDelivery(models.Model):
     _once = models.UniqueIndex(
         "(event_id, subscription_id, COALESCE(replay_id, 0))", "Delivered once per event, subscription and replay."
     )
+    _replay_idx = models.Index("(replay_id, id) WHERE replay_id IS NOT NULL")
     # On columns that change at a death alone, not on the state.
     _dead_idx = models.Index("(company_id, dead_since) WHERE dead_since IS NOT NULL")
 
@@ -284,36 +285,31 @@ class IntegrationDelivery(models.Model):
             raise UserError(
                 self.env._("What a handler did inside Odoo is not done again. Retry its dead letters instead.")
             )
+        replay = self._prepare_replay(reason)
+        replay._start()
+        return replay
+
+    def _prepare_replay(self, reason=False):
+        """Return a draft of a replay of these."""
         if len(self.company_id) != 1:
             raise UserError(self.env._("Replay the deliveries of one company at a time."))
-        # sudo: operators may replay, the rows are the engine's
-        replay = (
-            self.env["integration.replay"]
-            .sudo()
-            .create({"reason": reason, "user_id": self.env.uid, "company_id": self.company_id.id})
+        return self.env["integration.replay"].create(
+            {
+                "scope": "chosen",
+                "reason": reason,
+                "company_id": self.company_id.id,
+                "chosen_ids": [fields.Command.set(self.ids)],
+            }
         )
-        self.env.cr.execute(
-            SQL(
-                """
-                WITH made AS (
-                    INSERT INTO integration_delivery
-                        (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
-                         attempts, crashes, replay_id)
-                    SELECT DISTINCT event_id, subscription_id, company_id, consumer, lane, 'waiting', n.now, n.now,
-                           0, 0, %(replay)s::int
-                      FROM integration_delivery, (SELECT %(now)s AS now) n WHERE id IN %(ids)s
-                    ON CONFLICT DO NOTHING
-                    RETURNING id, event_id, subscription_id, company_id, lane, due_at)
-                INSERT INTO integration_due (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at)
-                SELECT m.id, m.event_id, m.subscription_id, m.company_id, e.system_id, m.lane, %(fresh)s, m.due_at
-                  FROM made m JOIN integration_event e ON e.id = m.event_id
-                """,
-                now=tools.utc_now(),
-                replay=replay.id,
-                ids=tuple(self.ids),
-                fresh=claims.FRESH,
-            )
-        )
-        self.env["integration.audit"]._record("delivery.replay", self, reason=reason)
-        self.env["integration.engine"]._wake()
-        return replay.with_env(self.env)
+
+    def action_prepare_replay(self):
+        """Open a draft of a replay of these, with the preview of what it will do."""
+        self.check_access("read")
+        replay = self._prepare_replay()
+        replay.action_preview()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": replay._name,
+            "res_id": replay.id,
+            "view_mode": "form",
+        }

@@ -1,15 +1,22 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
 
+from .. import tools
+from ..domain import latency
 from ..engine.claims import LATENCY_SLOTS_MS
 from .integration_attempt import OUTCOMES
+
+AS_WRITTEN, BY_MINUTE, BY_HOUR = range(3)
+_FOLD_LOCK = 0x696E7466  # "intf"
+"""Advisory lock of the process that folds."""
 
 
 class IntegrationDeliveryCount(models.Model):
     """How many tries ended how, by minute, and how long after their event: what dashboards read.
 
     Every completion appends its own small rows, so that no two processes write one row; a chore folds the rows of a
-    past minute into one per key. Readers always add up, so they never see the difference. Written in SQL by the engine
-    alone, without foreign keys: these rows outlive what they count.
+    past minute into one per key, and after three days those of an hour. Readers always add up, so they never see the
+    difference. Written in SQL by the engine alone, without foreign keys: these rows outlive what they count.
     """
 
     _name = "integration.delivery.count"
@@ -43,10 +50,123 @@ class IntegrationDeliveryCount(models.Model):
                 tries bigint NOT NULL,
                 latency_ms bigint NOT NULL
             );
+            ALTER TABLE integration_delivery_count ADD COLUMN IF NOT EXISTS grain smallint NOT NULL DEFAULT 0;
             CREATE INDEX IF NOT EXISTS integration_delivery_count_minute_idx
                 ON integration_delivery_count (minute, company_id);
+            CREATE INDEX IF NOT EXISTS integration_delivery_count_fold_idx
+                ON integration_delivery_count (grain, minute) WHERE grain < 2;
             """
         )
+
+    # -- folding
+    # ---------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _chore_fold(self, limit):
+        """Fold rows of past minutes, and of hours past three days; return 1 when more is to be folded now.
+
+        One process folds at a time; a row that is appended late to a minute that was folded is folded into it again.
+        """
+        if not self._unfolded():
+            return 0
+        # A snapshot from before another process's fold would refuse the DELETE.
+        tools.begin_read_committed(self.env.cr)
+        return self._fold(limit)
+
+    @api.model
+    def _fold(self, limit):
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", (_FOLD_LOCK,))
+        if not self.env.cr.fetchone()[0]:
+            return 0
+        for grain, unit, age in self._folds():
+            self.env.cr.execute(
+                SQL(
+                    """
+                    WITH past AS (
+                        SELECT DISTINCT date_trunc(%(unit)s, minute) AS start FROM (
+                            SELECT minute FROM integration_delivery_count
+                             WHERE grain = %(below)s AND minute < %(now)s - %(age)s::interval
+                             ORDER BY minute LIMIT %(limit)s) AS oldest),
+                    gone AS (
+                        DELETE FROM integration_delivery_count c USING past
+                         WHERE c.minute >= past.start AND c.minute < past.start + ('1 ' || %(unit)s)::interval
+                           AND c.grain <= %(grain)s
+                        RETURNING past.start, c.company_id, c.subscription_id, c.lane, c.state, c.outcome, c.slot,
+                                  c.tries, c.latency_ms)
+                    INSERT INTO integration_delivery_count
+                        (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms, grain)
+                    SELECT start, company_id, subscription_id, lane, state, outcome, slot, sum(tries), sum(latency_ms),
+                           %(grain)s
+                      FROM gone GROUP BY 1, 2, 3, 4, 5, 6, 7
+                    """,
+                    unit=unit,
+                    below=grain - 1,
+                    grain=grain,
+                    age=age,
+                    limit=limit,
+                    now=tools.utc_now(),
+                )
+            )
+        return int(self._unfolded())
+
+    @staticmethod
+    def _folds():
+        """Return (grain, its unit of time, how old rows are when they are folded into it)."""
+        return ((BY_MINUTE, "minute", "2 minutes"), (BY_HOUR, "hour", "3 days"))
+
+    @api.model
+    def _unfolded(self):
+        """Tell whether there is a row that is old enough to be folded."""
+        looks = [
+            SQL(
+                "EXISTS (SELECT 1 FROM integration_delivery_count WHERE grain = %s AND minute < %s - %s::interval)",
+                grain - 1,
+                tools.utc_now(),
+                age,
+            )
+            for grain, _unit, age in self._folds()
+        ]
+        self.env.cr.execute(SQL("SELECT %s", SQL(" OR ").join(looks)))
+        return self.env.cr.fetchone()[0]
+
+    # -- reading
+    # ---------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _figures(self, companies, since, until=None, subscription=None):
+        """Return what became of tries, and how long deliveries took.
+
+        Whole minutes are counted; what is older than three days, in whole hours.
+
+        :param companies: ``res.company`` records; the caller has checked that the user may see them
+        :param datetime since: naive UTC
+        :param datetime until: naive UTC, left out; None: up to now
+        :param subscription: one ``integration.subscription``; None: all
+        :return: :class:`~odoo.addons.integration_core.domain.latency.Figures`
+        """
+        where = [
+            SQL("company_id IN %s", tuple(companies.ids) or (0,)),
+            SQL("minute >= date_trunc('minute', %s::timestamp)", since),
+        ]
+        if until:
+            where.append(SQL("minute < %s", until))
+        if subscription:
+            where.append(SQL("subscription_id IN %s", tuple(subscription.ids)))
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT outcome, state = 'done', slot, sum(tries)::bigint
+                  FROM integration_delivery_count WHERE %s GROUP BY 1, 2, 3
+                """,
+                SQL(" AND ").join(where),
+            )
+        )
+        tries, delivered = {}, {}
+        for outcome, done, slot, count in self.env.cr.fetchall():
+            tries[outcome] = tries.get(outcome, 0) + count
+            if done:
+                delivered[slot] = delivered.get(slot, 0) + count
+        return latency.figures(tries, delivered, LATENCY_SLOTS_MS)
 
     @api.model
     def _slot_bounds(self):

@@ -63,7 +63,11 @@ class IntegrationEngine(models.AbstractModel):
     @api.model
     def _chores(self):
         """Return (model, method) pairs that the engine calls: each one transaction, returning the rows left."""
-        return []
+        return [
+            ("integration.replay", "_chore_advance"),
+            ("integration.retention", "_chore_purge"),
+            ("integration.delivery.count", "_chore_fold"),
+        ]
 
     @api.model
     def _cron_run(self):
@@ -102,10 +106,11 @@ class IntegrationEngine(models.AbstractModel):
                 SELECT 1 FROM integration_subscription s
                  WHERE %s AND EXISTS (
                     SELECT 1 FROM integration_due d
-                     WHERE d.subscription_id = s.id AND d.tier IN (0, 1, 5) AND d.due_at <= %s) LIMIT 1
+                     WHERE d.subscription_id = s.id AND d.tier IN (0, 1, 5) AND d.due_at <= %s AND (%s)) LIMIT 1
                 """,
                 self.env["integration.delivery"]._claim_condition(),
                 utc_now(),
+                self.env["integration.hold"]._let_go(),
             )
         )
         return bool(self.env.cr.fetchone())

@@ -80,6 +80,12 @@ class IntegrationEvent(models.Model):
         search="_search_delivery_state",
         string="State",
     )
+    content_gone = fields.Char(
+        "Content",
+        compute="_compute_content_gone",
+        compute_sudo=True,
+        help="When and why it was removed; empty: it is kept.",
+    )
     cause_ids = fields.One2many("integration.event", compute="_compute_flow", string="Flow of events")
 
     _uuid_uniq = models.UniqueIndex("(uuid)", "An event has an id of its own.")
@@ -104,6 +110,11 @@ class IntegrationEvent(models.Model):
                 event.delivery_state = "done"
             else:
                 event.delivery_state = "parked" if event.held_reason else "none"
+
+    def _compute_content_gone(self):
+        gone = self.env["integration.payload.gone"]._words(self)
+        for event in self:
+            event.content_gone = gone.get(event.id, False)
 
     def _search_delivery_state(self, operator, value):
         if operator != "in":
@@ -293,7 +304,7 @@ class IntegrationEvent(models.Model):
         self.env["integration.audit"]._record("payload.read", self, reason=reason)
         body = self._read_payload()
         if body is None:
-            raise UserError(self.env._("The content is no longer kept."))
+            raise UserError(self.env._("The content is no longer kept. %s", self.content_gone or "").strip())
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
 
     # -- effects

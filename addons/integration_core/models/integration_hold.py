@@ -1,7 +1,10 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import SQL
 
-from .integration_event_type import LANES
+from .integration_event_type import LANE_RANK, LANES
+
+COUNT_LIMIT = 100_000
 
 
 class IntegrationHold(models.Model):
@@ -23,6 +26,7 @@ class IntegrationHold(models.Model):
     reason = fields.Char(required=True, readonly=True)
     user_id = fields.Many2one("res.users", "Held by", required=True, readonly=True, default=lambda self: self.env.user)
     since = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
+    count = fields.Integer("Waiting", compute="_compute_count", help="Deliveries that it holds back now.")
 
     _once = models.UniqueIndex(
         "(scope, COALESCE(lane, ''), COALESCE(system_id, 0))", "This is already held. Reload the page."
@@ -45,6 +49,34 @@ class IntegrationHold(models.Model):
                     hold.display_name = self.env._("System: %s", hold.system_id.name)
                 case _:
                     hold.display_name = self.env._("Everything")
+
+    @api.depends("scope", "lane", "system_id")
+    def _compute_count(self):
+        for hold in self:
+            hold.count = hold._count_held()
+
+    def _count_held(self):
+        """Return how many deliveries of the user's companies this hold is about, counted up to ``COUNT_LIMIT``."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT count(*) FROM"
+                " (SELECT 1 FROM integration_due d WHERE d.company_id IN %s AND (%s) LIMIT %s) AS held",
+                tuple(self.env.companies.ids),
+                self._due_condition(),
+                COUNT_LIMIT,
+            )
+        )
+        return self.env.cr.fetchone()[0]
+
+    def _due_condition(self):
+        """SQL over ``d`` (integration_due): what this hold is about."""
+        match self.scope:
+            case "lane":
+                return SQL("d.lane = %s", LANE_RANK.get(self.lane, -1))
+            case "system":
+                return SQL("d.system_id = %s", self.system_id.id or 0)
+            case _:
+                return SQL("TRUE")
 
     @api.model
     def _check_operator(self, reason):
@@ -81,6 +113,25 @@ class IntegrationHold(models.Model):
         # sudo: as in _hold
         self.sudo().unlink()
         self.env["integration.engine"]._wake(plan=True)
+
+    def action_release(self):
+        """Ask why, then release."""
+        self.check_access("read")
+        action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_release")
+        context = {"default_operation": "release", "active_model": self._name, "active_ids": self.ids}
+        return {**action, "context": context}
+
+    @api.model
+    def _let_go(self):
+        """SQL over ``d`` (integration_due): what no hold keeps back."""
+        everything, lanes, systems = self._held()
+        if everything:
+            return SQL("FALSE")
+        return SQL(
+            "d.lane <> ALL (%s) AND (d.system_id IS NULL OR d.system_id <> ALL (%s))",
+            [*lanes, -1],
+            [*systems, 0],
+        )
 
     @api.model
     def _held(self):

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 
 
 class IntegrationSubscription(models.Model):
@@ -95,16 +95,27 @@ class IntegrationSubscription(models.Model):
             if subscription.consumer != "handler" and not subscription.company_id:
                 raise ValidationError(self.env._("What leaves Odoo belongs to one company: choose it."))
 
+    def _as_operator(self):
+        """Return these with the right to pause and resume them, for those who keep deliveries moving.
+
+        :raises AccessError: for anybody else
+        """
+        self.check_access("read")
+        if not self.env.user.has_group("integration_core.group_operator"):
+            raise AccessError(self.env._("Only integration operators pause and resume subscriptions."))
+        # sudo: operators stop and start a subscription, but may not change who gets what
+        return self.sudo()
+
     def action_pause(self):
         """Hold its deliveries: they keep waiting and spend no attempts."""
-        self.write({"state": "paused"})
+        self._as_operator().write({"state": "paused"})
         self.env["integration.audit"]._record("subscription.pause", self)
         self.env["integration.engine"]._wake(plan=True)
         return True
 
     def action_resume(self):
         """Let its deliveries move again."""
-        self.write({"state": "active"})
+        self._as_operator().write({"state": "active"})
         self.env["integration.audit"]._record("subscription.resume", self)
         self.env["integration.engine"]._wake(plan=True)
         return True

@@ -3,6 +3,7 @@ import re
 from odoo import api, fields, models
 from odoo.addons.base.models.res_partner import _tz_get
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_datetime
 
 from ..domain import envelope
 
@@ -72,6 +73,8 @@ class IntegrationSystem(models.Model):
     )
     credential_ids = fields.One2many("integration.credential", "system_id")
     inbound_url = fields.Char(compute="_compute_inbound_url")
+    hold_id = fields.Many2one("integration.hold", compute="_compute_hold", groups="integration_core.group_operator")
+    hold_summary = fields.Char(compute="_compute_hold", groups="integration_core.group_operator")
 
     _code_uniq = models.UniqueIndex("(code)", "Another system already has this code.")
     _limits = models.Constraint(
@@ -86,6 +89,18 @@ class IntegrationSystem(models.Model):
         base = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
         for system in self:
             system.inbound_url = f"{base}/integration/v1/inbound/{system.code}" if system.code else False
+
+    def _compute_hold(self):
+        holds = {hold.system_id: hold for hold in self.env["integration.hold"].search([("system_id", "in", self.ids)])}
+        for system in self:
+            hold = holds.get(system._origin)
+            system.hold_id = hold
+            system.hold_summary = hold and self.env._(
+                "since %(since)s by %(person)s: %(reason)s",
+                since=format_datetime(self.env, hold.since, dt_format="short"),
+                person=hold.user_id.name,
+                reason=hold.reason,
+            )
 
     @api.constrains("code")
     def _check_code(self):
@@ -145,6 +160,10 @@ class IntegrationSystem(models.Model):
             system._approving().write({"state": "suspended"})
         self.env["integration.audit"]._record("system.suspend", self)
         return True
+
+    def action_release_hold(self):
+        """Ask why, then let its messages and what is for it go on."""
+        return self.hold_id.action_release()
 
     def action_back_to_test(self):
         """From now on what arrives is test again."""

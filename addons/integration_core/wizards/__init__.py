@@ -1,4 +1,5 @@
 from . import integration_reason_wizard
+from . import integration_hold_wizard
 from . import integration_payload_wizard
 from . import integration_key_wizard
 from . import integration_assign_wizard

@@ -13,6 +13,7 @@ class IntegrationPayloadWizard(models.TransientModel):
     event_id = fields.Many2one(
         "integration.event", required=True, readonly=True, default=lambda self: self.env.context.get("active_id")
     )
+    content_gone = fields.Char(related="event_id.content_gone")
     reason = fields.Char("Why", required=True)
 
     def action_open(self):

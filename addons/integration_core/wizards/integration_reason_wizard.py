@@ -6,18 +6,27 @@ OPERATIONS = {
     "retry": ("integration.delivery", "_retry"),
     "replay": ("integration.delivery", "_replay"),
     "skip": ("integration.delivery", "_skip"),
+    "release": ("integration.hold", "_release"),
     "reject": (None, "action_reject"),
 }
 
 
 class IntegrationReasonWizard(models.TransientModel):
-    """Ask why before something is retried, replayed, skipped or rejected; the reason is kept with the person's name."""
+    """Ask why before something is done; the reason is kept with the person's name."""
 
     _name = "integration.reason.wizard"
     _description = "Say why"
 
     operation = fields.Selection(
-        [("retry", "Retry"), ("replay", "Replay"), ("skip", "Skip"), ("reject", "Reject")], required=True, readonly=True
+        [
+            ("retry", "Retry"),
+            ("replay", "Replay"),
+            ("skip", "Skip"),
+            ("release", "Release"),
+            ("reject", "Reject"),
+        ],
+        required=True,
+        readonly=True,
     )
     res_model = fields.Char(required=True, readonly=True)
     res_ids = fields.Json(readonly=True)
@@ -49,6 +58,10 @@ class IntegrationReasonWizard(models.TransientModel):
                 )
             case "skip":
                 return self.env._("%s dead letters are given up. They will not be delivered.", self.count)
+            case "release":
+                holds = self.env["integration.hold"].browse(self.res_ids or [])
+                names = ", ".join(holds.exists().mapped("display_name"))
+                return self.env._("%s: what waits there leaves at once.", names)
             case "reject":
                 return self.env._("%s requests go back to their authors.", self.count)
         return False

@@ -41,11 +41,14 @@ class IntegrationOverview(models.AbstractModel):
         deliveries = self._deliveries(roles)
         parked = self._parked(roles)
         to_map = self._to_map(roles)
+        holds = self._holds(roles)
+        waiting = self._waiting_for_people(deliveries, parked, to_map, holds)
         return {
             "state": "ok" if last else "empty",
             "period": period,
             "roles": roles,
-            "headline": self._headline(last, engine, equation, self._waiting_for_people(deliveries, parked, to_map)),
+            "headline": self._headline(last, engine, equation, holds, waiting),
+            "holds": holds,
             "warnings": self._warnings(roles),
             "equation": equation,
             "parked": parked,
@@ -65,7 +68,7 @@ class IntegrationOverview(models.AbstractModel):
         return receipts.search([("company_id", "in", self.env.companies.ids)], order="id desc", limit=1).received_at
 
     @api.model
-    def _headline(self, last, engine, equation, waiting_for_people):
+    def _headline(self, last, engine, equation, holds, waiting_for_people):
         """Return the one sentence that answers: is it flowing?"""
         # sudo: why nothing is sent or accepted concerns everybody who looks here; it names no secret
         key_problem = self.env["integration.keyring"].sudo()._status()
@@ -86,6 +89,12 @@ class IntegrationOverview(models.AbstractModel):
                 self.env._("Something is unaccounted for."),
                 self.env._("What was received is not equal to what became of it. Open the red figure below."),
             )
+        if holds["everything"]:
+            return self._sentence(
+                "warning",
+                self.env._("Everything is paused."),
+                self.env._("Messages are accepted and wait; nothing is carried out or sent until it is released."),
+            )
         if not last:
             return self._sentence(
                 "info",
@@ -95,9 +104,11 @@ class IntegrationOverview(models.AbstractModel):
         return self._flowing(last, waiting_for_people)
 
     @api.model
-    def _waiting_for_people(self, deliveries, parked, to_map):
+    def _waiting_for_people(self, deliveries, parked, to_map, holds):
         """Return what waits for a person, as far as this user has to do with it: a list of short texts."""
         found = []
+        if holds["rows"]:
+            found.append(self.env._("holds (%s)", ", ".join(row["what"] for row in holds["rows"])))
         if deliveries and deliveries["dead"]:
             found.append(self.env._("dead letters (%s)", deliveries["dead"]))
         if parked and parked["count"]:
@@ -179,6 +190,16 @@ class IntegrationOverview(models.AbstractModel):
                     ),
                 }
             )
+        warnings += [
+            {
+                "level": "warning",
+                "text": self.env._("Subscription %s: paused. Its deliveries wait.", subscription.name),
+                "action": self._open(
+                    subscription.name, subscription._name, [("id", "=", subscription.id)], views=("list", "form")
+                ),
+            }
+            for subscription in self.env["integration.subscription"].search([("state", "=", "paused")], limit=20)
+        ]
         refused = Domain("state", "=", "open")
         count = self.env["integration.refused.message"].search_count(refused)
         if count:

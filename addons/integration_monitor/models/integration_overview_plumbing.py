@@ -1,4 +1,5 @@
 from datetime import timedelta
+from math import floor
 
 from odoo import api, fields, models
 from odoo.fields import Domain
@@ -6,6 +7,8 @@ from odoo.tools import SQL
 
 LATE = timedelta(minutes=2)
 """Work that has been due for longer than this, while no engine beats, means that the engine has stopped."""
+WELL = 0.95
+"""Share of tries below which the figure is shown as bad."""
 
 
 class IntegrationOverviewPlumbing(models.AbstractModel):
@@ -37,14 +40,43 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                 """
                 SELECT count(*) FROM (
                     SELECT 1 FROM integration_due d JOIN integration_subscription s ON s.id = d.subscription_id
-                     WHERE d.tier IN (0, 1, 5) AND d.due_at < %s AND d.company_id IN %s AND %s LIMIT 1000) AS late
+                     WHERE d.tier IN (0, 1, 5) AND d.due_at < %s AND d.company_id IN %s AND %s AND (%s)
+                     LIMIT 1000) AS late
                 """,
                 fields.Datetime.now() - LATE,
                 tuple(self.env.companies.ids),
                 self.env["integration.delivery"]._claim_condition(),
+                self.env["integration.hold"]._let_go(),
             )
         )
         return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _holds(self, roles):
+        """Return what a person holds back, since when and why; operators may release it."""
+        # sudo: everybody with a role may know that and why nothing moves; systems of other companies stay out
+        ours = Domain("system_id", "=", False) | Domain("system_id.company_id", "in", self.env.companies.ids)
+        holds = self.env["integration.hold"].sudo().search(ours)
+        rows = [
+            {
+                "id": hold.id,
+                "everything": hold.scope == "all",
+                "what": hold.display_name,
+                "since": self._age(hold.since),
+                "by": hold.user_id.name,
+                "why": hold.reason,
+                "waiting": hold.count,
+                "release": hold.action_release() if roles["operator"] else None,
+            }
+            for hold in holds.sorted(lambda hold: (hold.scope != "all", hold.id))
+        ]
+        everything = any(row["everything"] for row in rows)
+        pause = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_pause_everything")
+        return {
+            "rows": rows,
+            "everything": everything,
+            "pause": pause if roles["operator"] and not everything else None,
+        }
 
     @api.model
     def _to_map(self, roles):
@@ -90,6 +122,7 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                 row["since"] = min(row["since"] or first, first or row["since"])
         stuck = failing | dead
         return {
+            "hour": self._last_hour(),
             "waiting": waiting,
             "oldest": self._age(oldest),
             "dead": sum(row["dead"] for row in rows.values()),
@@ -111,6 +144,21 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
             ],
             "action": self._open(self.env._("Waiting deliveries"), deliveries._name, list(open_ones)),
             "dead_action": self.env["ir.actions.actions"]._for_xml_id("integration_core.action_dead_letter"),
+        }
+
+    @api.model
+    def _last_hour(self):
+        """Return what was delivered within the last hour, how many tries went well and how long deliveries took."""
+        since = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
+        figures = self.env["integration.delivery.count"]._figures(self.env.companies, since)
+        share = figures.success_share
+        return {
+            "delivered": figures.delivered,
+            "tries": figures.total,
+            # Rounded down: a single failure must never read as 100 %.
+            "share": "" if share is None else self.env._("%s %%", f"{floor(share * 1000) / 10:g}"),
+            "well": share is None or share >= WELL,
+            "p95": self._span(figures.p95),
         }
 
     @api.model

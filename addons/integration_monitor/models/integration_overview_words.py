@@ -14,6 +14,19 @@ class IntegrationOverviewWords(models.AbstractModel):
         return tools.age_in_words(self.env, moment)
 
     @api.model
+    def _span(self, milliseconds):
+        """Return a duration (ms) in words; an empty string for None."""
+        if milliseconds is None:
+            return ""
+        if milliseconds < 1000:
+            return self.env._("%s ms", max(1, round(milliseconds)))
+        if milliseconds < 60_000:
+            return self.env._("%s s", f"{milliseconds / 1000:.1f}")
+        if milliseconds < 3_600_000:
+            return self.env._("%s min", round(milliseconds / 60_000))
+        return self.env._("%s h", round(milliseconds / 3_600_000))
+
+    @api.model
     def _money(self, amounts):
         """Return {currency code: Decimal} as a list of texts in the user's language; zero amounts stay."""
         return tools.money_in_words(self.env, amounts)

@@ -96,6 +96,64 @@ class TestOverview(MonitorCase):
         self.assertEqual(found.event_id, event)
         self.assertEqual(data["headline"]["level"], "warning")
 
+    def test_a_hold_is_said_to_everybody_and_released_by_operators(self):
+        hold = self.env["integration.hold"]._hold("all", "the bank holiday")
+        self.finalize("E-1", self.line(1))
+        self.env.cr.execute("UPDATE integration_due SET due_at = due_at - interval '1 hour'")
+        data = self.data()
+        [row] = data["holds"]["rows"]
+        self.assertEqual((row["id"], row["everything"], row["why"]), (hold.id, True, "the bank holiday"))
+        self.assertEqual((row["by"], row["waiting"]), (self.env.user.name, 1))
+        self.assertEqual(data["headline"]["text"], "Everything is paused.")
+        self.assertFalse(data["engine"]["stopped"])
+        self.assertEqual(row["release"]["context"]["active_ids"], hold.ids)
+        self.assertIsNone(data["holds"]["pause"])
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        [seen] = self.data(viewer)["holds"]["rows"]
+        self.assertEqual((seen["why"], seen["release"]), ("the bank holiday", None))
+        hold._release("it is over")
+        data = self.data()
+        self.assertEqual(data["holds"]["rows"], [])
+        self.assertTrue(data["holds"]["pause"])
+
+    def test_a_held_lane_is_part_of_the_first_sentence(self):
+        self.finalize("E-1", self.line(1))
+        self.env["integration.hold"]._hold("lane", "repairs", lane="bulk")
+        data = self.data()
+        self.assertEqual(data["headline"]["level"], "warning")
+        self.assertIn("holds (Lane: Bulk)", data["headline"]["text"])
+
+    def test_a_held_system_of_another_company_is_not_told(self):
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.env.user.company_ids |= other
+        system = self._make_system("elsewhere", company=other)
+        self.env["integration.hold"]._hold("system", "moving house", system=system)
+        self.assertEqual(self.data()["holds"]["rows"], [])
+
+    def test_a_paused_subscription_is_warned_about(self):
+        subscription = self.env["integration.subscription"].search([], limit=1)
+        subscription.action_pause()
+        texts = " ".join(warning["text"] for warning in self.data()["warnings"])
+        self.assertIn(f"Subscription {subscription.name}: paused.", texts)
+
+    def test_the_last_hour_in_three_figures(self):
+        self.assertEqual(self.data()["deliveries"]["hour"]["share"], "")
+        self.finalize("E-1", self.line(1))
+        hour = self.data()["deliveries"]["hour"]
+        self.assertEqual((hour["delivered"], hour["tries"], hour["share"], hour["well"]), (1, 1, "100 %", True))
+        self.assertTrue(hour["p95"])
+        self.env.cr.execute(
+            """
+            INSERT INTO integration_delivery_count
+                (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms)
+            VALUES (date_trunc('minute', now() AT TIME ZONE 'UTC'), %s, 0, 1, 'waiting', 'retry', 3, 99, 1),
+                   (now() AT TIME ZONE 'UTC' - interval '2 hours', %s, 0, 1, 'waiting', 'retry', 3, 99, 1)
+            """,
+            (self.company.id, self.company.id),
+        )
+        hour = self.data()["deliveries"]["hour"]
+        self.assertEqual((hour["delivered"], hour["tries"], hour["share"], hour["well"]), (1, 100, "1 %", False))
+
     def test_one_approver_is_warned_about(self):
         others = self.env.ref("integration_core.group_admin").sudo().all_user_ids - self.boss
         others.group_ids = [fields.Command.unlink(self.env.ref("integration_core.group_admin").id)]

@@ -7,4 +7,5 @@ from . import integration_event
 from . import integration_delivery
 from . import integration_engine
 from . import integration_delivery_explained
+from . import integration_hold
 from . import integration_consumer_endpoint

@@ -143,7 +143,10 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
                        SELECT o.wire_ids FROM integration_delivery o
                         WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
                           AND o.wire_ids IS NOT NULL ORDER BY o.id LIMIT 1) END),
-                   d.attempts + d.crashes = 0 AND d.replay_id IS NULL
+                   d.attempts + d.crashes = 0 AND (d.replay_id IS NULL OR NOT EXISTS (
+                       SELECT 1 FROM integration_delivery o
+                        WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
+                          AND o.id < d.id AND o.attempts + o.crashes > 0))
               FROM integration_delivery d
               JOIN integration_event e ON e.id = d.event_id
               LEFT JOIN integration_payload p ON p.event_id = e.id

@@ -316,6 +316,22 @@ class IntegrationEndpoint(models.Model):
             resumed._end_trouble()
         return True
 
+    def action_replay_missed(self):
+        """Open a new replay of what this endpoint has missed; the operator says since when."""
+        self.ensure_one()
+        self.check_access("read")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Replay what %s missed", self.name),
+            "res_model": "integration.replay",
+            "view_mode": "form",
+            "context": {
+                "default_scope": "missed",
+                "default_company_id": self.company_id.id,
+                "default_subscription_ids": self.subscription_ids.filtered(lambda s: not s.for_tests).ids,
+            },
+        }
+
     def _activate(self):
         self.ensure_one()
         self.write({"state": "active", "disabled_reason": False, "disabled_at": False, "configuration_streak": 0})

@@ -202,6 +202,16 @@ class TestDelivery(OutboundCase):
         delivery = event.delivery_ids
         self.assertEqual((delivery.state, delivery.attempts, self.sent()), ("waiting", 0, []))
 
+    def test_a_held_system_is_told_nothing_until_it_is_released(self):
+        event = self.emit()
+        hold = self.env["integration.hold"]._hold("system", "their upgrade", system=self.partner)
+        self.assertEqual(hold.count, 1)
+        self.drain()
+        self.assertEqual((event.delivery_ids.state, event.delivery_ids.attempts, self.sent()), ("waiting", 0, []))
+        hold._release("they are back")
+        self.drain()
+        self.assertEqual(self.sent(), [event.uuid])
+
     # -- the egress guard --------------------------------------------------------------------------------------------
 
     def test_loopback_is_refused_without_the_exact_entry(self):

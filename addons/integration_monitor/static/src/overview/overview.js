@@ -86,6 +86,11 @@ export class Overview extends Component {
         }
     }
 
+    /** Opens a dialog; what it changed shows when it closes. */
+    ask(action) {
+        return this.action.doAction(action, { onClose: () => this.refresh() });
+    }
+
     icon(level) {
         return {
             success: "fa-check-circle",
