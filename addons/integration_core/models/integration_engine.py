@@ -117,18 +117,33 @@ class IntegrationEngine(models.AbstractModel):
 
         :param plan: what may be claimed has changed: the engine reads it anew at once
         """
+        news = "plan" if plan else ""
+        if not self._is_news(news):
+            return
+        if plan or not _belief.is_busy(self.env.cr.dbname):
+            self.env.cr.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
+        self._woke(news)
+
+    @api.model
+    def _must_notify(self):
+        """Tell whether a statement that adds deliveries must notify; call :meth:`_woke` when it has added some."""
+        return self._is_news("") and not _belief.is_busy(self.env.cr.dbname)
+
+    def _is_news(self, news):
+        """Tell whether this transaction has not yet said ``news``, nor that everything changed."""
+        cr = self.env.cr
+        return is_real(cr) and not cr.postcommit.data.get(_NOTIFIED, set()) & {news, "plan"}
+
+    @api.model
+    def _woke(self, news=""):
+        """Remember that this transaction has said ``news``, and look at the engine after its commit."""
         cr = self.env.cr
         if not is_real(cr):
             return
         said = cr.postcommit.data.setdefault(_NOTIFIED, set())
-        news = "plan" if plan else ""
-        if news in said or "plan" in said:
-            return
         if not said:
             cr.postcommit.add(lambda dbname=cr.dbname: _look_at_engine(dbname))
         said.add(news)
-        if plan or not _belief.is_busy(cr.dbname):
-            cr.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
 
 
 class _CronLimit:

@@ -43,6 +43,11 @@ class IntegrationSubscription(models.Model):
     )
     active = fields.Boolean(default=True)
 
+    def init(self):
+        configuration = self.env["integration.configuration"]
+        configuration._follow(self._table)
+        configuration._follow(self._fields["event_type_ids"].relation)
+
     @api.model
     def _selection_handler(self):
         names = self.env.registry.descendants(["integration.handler"], "_inherit")

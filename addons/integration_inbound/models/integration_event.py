@@ -1,5 +1,6 @@
 from odoo import api, models
 from odoo.addons.integration_core.domain import signing
+from odoo.tools import SQL
 
 # From the least finished to the finished; a message is as finished as its least finished line.
 _ORDER = ["waiting", "parked", "rejected", "applied"]
@@ -7,6 +8,14 @@ _ORDER = ["waiting", "parked", "rejected", "applied"]
 
 class IntegrationEvent(models.Model):
     _inherit = "integration.event"
+
+    @api.model
+    def _accepting_also(self):
+        """Close the open refusals of a message with the statement that accepts it."""
+        return [
+            *super()._accepting_also(),
+            SQL("settled AS (%s)", self.env["integration.refused.message"]._settle_sql()),
+        ]
 
     @api.model
     def _status_of(self, system, webhook_id):

@@ -1,0 +1,1 @@
+"""Measurements of the suite against what it is compared with, on the machine at hand."""
