@@ -176,7 +176,6 @@ class Door:
             raise Outdated
         if accepted.conflict or accepted.duplicate:
             return None
-        self.env["integration.refused.message"].invalidate_model()
         return accepted.event_uuid
 
     def glimpse(self, body: bytes | None) -> Glimpse:

@@ -51,6 +51,11 @@ rule = env["base.automation"].create({
     "name": "bench", "model_id": env["ir.model"]._get_id("bench.message"), "trigger": "on_webhook",
     "record_getter": "model.create({'message_id': payload['id'], 'body': str(payload['data'])})",
 })
+# An engine seems to be awake, as while messages come: what waking one costs is not measured here.
+env.cr.execute(
+    "INSERT INTO integration_heartbeat (name, kind, lanes, state, started_at, last_beat)"
+    " VALUES ('bench', 'worker', 'critical,normal,bulk', 'awake', now(), now() + interval '1 day')"
+)
 env.cr.commit()
 Path(%r).write_text(json.dumps({"api_key": key, "webhook": rule.webhook_uuid}))
 """

@@ -223,9 +223,11 @@ class IntegrationEvent(models.Model):
                 "notify": engine._must_notify(),
             },
         )
-        stored, due, _notified = self.env.cr.fetchone()
+        stored, due, unsettled, _notified = self.env.cr.fetchone()
         if due:
             engine._woke()
+        if stored and unsettled:
+            self._settle_earlier(values)
         return bool(stored)
 
     @ormcache("known")
@@ -246,8 +248,8 @@ class IntegrationEvent(models.Model):
                 SELECT id, %(data_key)s, 'AES-256-GCM', %(sealed)s FROM e),
             receipts AS (%(receipts)s),
             who AS (%(who)s),
-            %(fan_out)s%(also)s
-            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due),
+            %(fan_out)s
+            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due), %(unsettled)s,
                    (SELECT pg_notify(%(channel)s, '') FROM due WHERE %(notify)s LIMIT 1)
             """,
             key=self.env["integration.event.key"]._take_sql(values, place("stamp")),
@@ -258,29 +260,20 @@ class IntegrationEvent(models.Model):
             receipts=self.env["integration.receipt"]._accepted_sql(place("receipts"), place("encounter")),
             who=self._known_recipients_sql(place("recipients")) if known else self._recipients_sql(),
             fan_out=self._fan_out_sql(),
-            also=SQL("").join(SQL(", %s", part) for part in self._accepting_also()),
+            unsettled=self._unsettled_sql(place("system_id")),
             channel=CHANNEL,
             notify=place("notify"),
         )
         return tools.Template(self.env.cr, statement)
 
     @api.model
-    def _accepting_also(self):
-        """Return further parts (``name AS (statement)``) of the statement that stores an inbound event, ``e`` in it."""
-        return []
+    def _unsettled_sql(self, system_id):
+        """SQL that tells whether :meth:`_settle_earlier` may have something to do for a system."""
+        return SQL("FALSE")
 
     @api.model
-    def _insert(self, values):
-        columns = SQL(", ").join(SQL.identifier(name) for name in values)
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO integration_event (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
-                columns,
-                tuple(values.values()),
-            )
-        )
-        row = self.env.cr.fetchone()
-        return self.browse((row and row[0]) or ())
+    def _settle_earlier(self, values):
+        """Settle what was told of a message before it was accepted; ``values`` are its event's."""
 
     # -- emitting what happens in Odoo
     # ------------------------------------------------------------------------------------

@@ -10,12 +10,22 @@ class IntegrationEvent(models.Model):
     _inherit = "integration.event"
 
     @api.model
-    def _accepting_also(self):
-        """Close the open refusals of a message with the statement that accepts it."""
-        return [
-            *super()._accepting_also(),
-            SQL("settled AS (%s)", self.env["integration.refused.message"]._settle_sql()),
-        ]
+    def _unsettled_sql(self, system_id):
+        return SQL(
+            "%s OR EXISTS (SELECT FROM integration_refused_message WHERE system_id = %s AND state = 'open')",
+            super()._unsettled_sql(system_id),
+            system_id,
+        )
+
+    @api.model
+    def _settle_earlier(self, values):
+        super()._settle_earlier(values)
+        self.env["integration.refused.message"]._settle(
+            values["system_id"],
+            webhook_id=values["webhook_id"],
+            source_event_id=values["source_event_id"],
+            event_uuid=values["uuid"],
+        )
 
     @api.model
     def _status_of(self, system, webhook_id):

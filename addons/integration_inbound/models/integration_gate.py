@@ -178,7 +178,7 @@ class IntegrationGate(models.AbstractModel):
             outcome="duplicate" if ended.outcome == "duplicate" else "rejected",
             webhook_id=gate.sent.webhook_id,
             received_at=gate.sent.received_at,
-            mode=ended.party._mode_at(gate.sent.received_at),
+            mode=ended.party.mode_at(gate.sent.received_at),
             event_uuid=ended.event_uuid,
             event_type=self.env["integration.event.type"]._named(glimpse.type_name or ""),
             encounter=glimpse.encounter,

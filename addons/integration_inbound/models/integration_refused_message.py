@@ -4,7 +4,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import hashing, problems
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
 
 KEPT_PER_SYSTEM = 1000  # open refused messages of one system that are kept; further ones are only counted
 KEEP_CLOSED_DAYS = 30  # how long the body of a settled one is kept
@@ -220,21 +219,26 @@ class IntegrationRefusedMessage(models.Model):
         return self.env.cr.fetchone()[0]
 
     @api.model
-    def _settle_sql(self):
-        """SQL that closes the open refusals of a message whose event is the part ``e`` of the statement."""
-        return SQL(
+    def _settle(self, system_id, *, webhook_id, source_event_id, event_uuid):
+        """Close the open refusals of a message that has now been accepted."""
+        self.env.cr.execute(
             """
             UPDATE integration_refused_message
-               SET state = 'closed', event_uuid = e.uuid, decided_at = now() AT TIME ZONE 'UTC',
-                   decision_reason = %s
-              FROM e
-             WHERE integration_refused_message.system_id = e.system_id
-               AND integration_refused_message.state = 'open'
-               AND (integration_refused_message.webhook_id = e.webhook_id
-                    OR integration_refused_message.source_event_id = e.source_event_id)
+               SET state = 'closed', event_uuid = %(event_uuid)s, decided_at = now() AT TIME ZONE 'UTC',
+                   decision_reason = %(reason)s
+             WHERE system_id = %(system)s AND state = 'open'
+               AND (webhook_id = %(webhook_id)s OR source_event_id = %(source_event_id)s)
             """,
-            self.env._("A later message of the sender was accepted."),
+            {
+                "event_uuid": event_uuid,
+                "reason": self.env._("A later message of the sender was accepted."),
+                "system": system_id,
+                "webhook_id": webhook_id,
+                "source_event_id": source_event_id,
+            },
         )
+        if self.env.cr.rowcount:
+            self.invalidate_model()
 
     # -- what people do ------------------------------------------------------------------------------------------------
 
