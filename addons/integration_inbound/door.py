@@ -62,6 +62,10 @@ class Door:
         self.cause: str | None = None
         self.quota: Quota | None = None
 
+    def reopen(self, book: Book) -> None:
+        """Forget what was found out by another book."""
+        self.book, self.cause, self.quota = book, None, None
+
     # -- who is it ----------------------------------------------------------------------------------------------------
 
     def authenticate(self, request: admission.Request) -> Party | None:
@@ -101,10 +105,9 @@ class Door:
 
     def take_rate(self, party: Party) -> admission.Refusal | None:
         """Count the request against the system's allowance in this process."""
-        if self.quota is None:  # a request that is judged again counts once
-            self.quota = limiter.take(
-                (self.env.cr.dbname, party.id), per_window=party.rate_per_minute, now=time.monotonic()
-            )
+        self.quota = limiter.take(
+            (self.env.cr.dbname, party.id), per_window=party.rate_per_minute, now=time.monotonic()
+        )
         if self.quota.allowed:
             return None
         return admission.Refusal("rate-limited", "rate_limited", headers=self.quota.headers())

@@ -275,6 +275,19 @@ class IntegrationEvent(models.Model):
     def _settle_earlier(self, values):
         """Settle what was told of a message before it was accepted; ``values`` are its event's."""
 
+    @api.model
+    def _insert(self, values):
+        columns = SQL(", ").join(SQL.identifier(name) for name in values)
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO integration_event (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
+                columns,
+                tuple(values.values()),
+            )
+        )
+        row = self.env.cr.fetchone()
+        return self.browse((row and row[0]) or ())
+
     # -- emitting what happens in Odoo
     # ------------------------------------------------------------------------------------
 

@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -123,14 +124,11 @@ class IntegrationGate(models.AbstractModel):
         """
         configuration = self.env["integration.configuration"]
         for _attempt in range(MAX_ATTEMPTS):
-            try:
+            with contextlib.suppress(door.Outdated):
                 ended = admission.admit(request, gate)
-            except door.Outdated:
-                gate.book = configuration._current()
-                continue
-            if ended.outcome == "accepted" or configuration._stamp() == gate.book.stamp:
-                return ended
-            gate.book = configuration._current()
+                if ended.outcome == "accepted" or configuration._stamp() == gate.book.stamp:
+                    return ended
+            gate.reopen(configuration._current())
         return admission.Admission("refused", refusal=admission.not_ready("configuration"))
 
     @staticmethod
