@@ -230,9 +230,7 @@ class Round:
     postgres_ms: float
 
 
-def _measure(
-    running: server.Running, chosen: list[Target], options: argparse.Namespace
-) -> dict[str, list[Round]]:
+def _measure(running: server.Running, chosen: list[Target], options: argparse.Namespace) -> dict[str, list[Round]]:
     port = int(running.url.rpartition(":")[2])
     found: dict[str, list[Round]] = {target.name: [] for target in chosen}
     for target in chosen:
@@ -252,11 +250,11 @@ def _measure(
 def _report(found: dict[str, list[Round]], log: Path) -> None:
     statements = _statements(log)
     print("\n1/s and latency as the clients saw them; processor time per request in the workers and in PostgreSQL")
-    print(f"{'target':<10} {'1/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'SQL':>4} {'Odoo ms':>8} {'PG ms':>7} {'gate is':>8}")
+    print(
+        f"{'target':<10} {'1/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'SQL':>4} {'Odoo ms':>8} {'PG ms':>7} {'gate is':>8}"
+    )
     for name, rounds in found.items():
-        ratio = _median(
-            gate.load.rate / other.load.rate for gate, other in zip(found["gate"], rounds, strict=True)
-        )
+        ratio = _median(gate.load.rate / other.load.rate for gate, other in zip(found["gate"], rounds, strict=True))
         print(
             f"{name:<10} {_median(one.load.rate for one in rounds):7.0f}"
             f" {_median(one.load.percentile(0.5) for one in rounds):7.1f}"

@@ -11,7 +11,9 @@ KEY = b"bench-bare-key-of-32-bytes-------"
 
 
 class BareController(http.Controller):
-    @http.route("/bench/bare", type="http", auth="none", methods=["POST"], csrf=False, save_session=False, readonly=False)
+    @http.route(
+        "/bench/bare", type="http", auth="none", methods=["POST"], csrf=False, save_session=False, readonly=False
+    )
     def receive(self, **_ignored):
         headers, body = request.httprequest.headers, request.httprequest.get_data()
         message_id = headers["webhook-id"]
