@@ -1,6 +1,7 @@
 """Small helpers that the addons share: of the database, and of words on screens."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +12,10 @@ from odoo.api import Environment
 from odoo.sql_db import BaseCursor, Cursor
 from odoo.tools import SQL
 from odoo.tools.translate import get_translation
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 _TRANSACTION: Final = "integration_core.transaction"
+_PLACE = re.compile(r"\$\{([a-z_]+)\}")
 
 
 def is_real(cr: BaseCursor) -> bool:
@@ -34,6 +37,16 @@ def begin_read_committed(cr: BaseCursor) -> None:
     cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off")
 
 
+def stay_read_committed(cr: BaseCursor) -> None:
+    """Make all transactions of ``cr`` READ COMMITTED from now on, with no statement of their own for it.
+
+    For a cursor that does nothing else. What its transaction had not committed is rolled back: call it first.
+    """
+    if is_real(cr):
+        cr.rollback()
+        cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)  # the next cursor sets its own
+
+
 @contextlib.contextmanager
 def engine_cursor(registry) -> Iterator[BaseCursor]:
     """Yield a cursor in a READ COMMITTED transaction of its own; commit on a clean exit, roll back otherwise."""
@@ -49,6 +62,26 @@ def transaction_data(cr: BaseCursor) -> dict[str, Any]:
     within the one they run in.
     """
     return cr.postcommit.data.setdefault(_TRANSACTION, {"serial": 0})
+
+
+class Template:
+    """A statement whose constant parts are put together once; composing a long one takes longer than running it.
+
+    :param SQL statement: with :meth:`place` where a value goes
+    """
+
+    def __init__(self, cr: BaseCursor, statement: SQL) -> None:
+        text = cr.mogrify(statement).decode().replace("%", "%%")
+        self._text = _PLACE.sub(r"%(\1)s", text)
+
+    @staticmethod
+    def place(name: str) -> SQL:
+        """SQL of the value called ``name``, for the statement of a template."""
+        return SQL("${" + name + "}")  # pylint: disable=sql-injection
+
+    def execute(self, cr: BaseCursor, values: Mapping[str, object]) -> None:
+        """Run the statement with these values."""
+        cr.execute(self._text, values)
 
 
 def utc_now() -> SQL:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from odoo.addons.integration_core.domain import acceptance, envelope, hashing, signing, strict_json, units
+from odoo.addons.integration_core.domain.book import Book, Party
 from odoo.api import Environment
 
 from .domain import admission
@@ -47,28 +48,35 @@ class Glimpse(NamedTuple):
     message_units: Sequence[units.Unit] = (units.MESSAGE,)
 
 
-class Door:
-    """Implements :class:`admission.Gate` for one request. ``PartyT`` is a record of ``integration.system``."""
+class Outdated(Exception):
+    """The configuration has changed since it was read: nothing was judged, and nothing stored."""
 
-    def __init__(self, env: Environment, sent: Sent) -> None:
+
+class Door:
+    """Implements :class:`admission.Gate` for one request. ``PartyT`` is a :class:`book.Party` of ``book``."""
+
+    def __init__(self, env: Environment, sent: Sent, book: Book) -> None:
         self.env = env
         self.sent = sent
+        self.book = book
         self.cause: str | None = None
         self.quota: Quota | None = None
 
+    def reopen(self, book: Book) -> None:
+        """Forget what was found out by another book."""
+        self.book, self.cause, self.quota = book, None, None
+
     # -- who is it ----------------------------------------------------------------------------------------------------
 
-    def authenticate(self, request: admission.Request) -> Any | None:
+    def authenticate(self, request: admission.Request) -> Party | None:
         """Return the system whose key signed the request; else None, with the cause in ``cause``.
 
-        An unknown, a suspended and a keyless system cost the same queries and the same computing as a wrong signature.
+        An unknown, a suspended and a keyless system cost the same computing as a wrong signature.
         """
-        systems = self.env["integration.system"]
-        system = systems._for_address(request.system)
-        looked_at = system or systems._stand_in()
-        active = looked_at.state == "active"
-        keys = looked_at._verify_keys(self.sent.received_at)
-        usable = keys if system and active else ()
+        party = self.book.parties.get(request.system)
+        looked_at = party or self.book.stand_in
+        keys = looked_at.verify_keys(self.sent.received_at) if looked_at else ()
+        usable = keys if party and party.active else ()
         verdict = signing.verify(
             message_id=request.message_id,
             timestamp=request.timestamp,
@@ -76,26 +84,26 @@ class Door:
             body=request.body,
             keys=usable or signing.decoy_keys(),
             now=self.sent.received_at.replace(tzinfo=timezone.utc).timestamp(),
-            past_tolerance=system.timestamp_tolerance or signing.TOLERANCE_S,
+            past_tolerance=party.timestamp_tolerance if party else signing.TOLERANCE_S,
         )
         if isinstance(verdict, signing.Accepted):
-            return system
-        self.cause = self._cause(system, usable, verdict.cause)
+            return party
+        self.cause = self._cause(party, usable, verdict.cause)
         return None
 
     @staticmethod
-    def _cause(system: Any, keys: Sequence[signing.VerifyKey], cause: signing.Cause) -> str:
+    def _cause(party: Party | None, keys: Sequence[signing.VerifyKey], cause: signing.Cause) -> str:
         if cause is not signing.Cause.NO_MATCH:
             return cause.value
-        if not system:
+        if party is None:
             return "unknown_system"
-        if system.state != "active":
+        if not party.active:
             return "suspended_system"
         return cause.value if keys else signing.Cause.NO_KEY.value
 
     # -- how much -----------------------------------------------------------------------------------------------------
 
-    def take_rate(self, party: Any) -> admission.Refusal | None:
+    def take_rate(self, party: Party) -> admission.Refusal | None:
         """Count the request against the system's allowance in this process."""
         self.quota = limiter.take(
             (self.env.cr.dbname, party.id), per_window=party.rate_per_minute, now=time.monotonic()
@@ -104,7 +112,7 @@ class Door:
             return None
         return admission.Refusal("rate-limited", "rate_limited", headers=self.quota.headers())
 
-    def body_limit(self, party: Any) -> int:
+    def body_limit(self, party: Party) -> int:
         """Return the system's own limit in bytes."""
         return party.max_body_bytes
 
@@ -114,23 +122,23 @@ class Door:
         """Return the digest that the journal keeps of a body."""
         return hashing.body_digest(body)
 
-    def seen_message(self, party: Any, message_id: str) -> admission.Seen | None:
+    def seen_message(self, party: Party, message_id: str) -> admission.Seen | None:
         """Return what was accepted under this message id."""
-        return self._seen(self.env["integration.event.key"]._seen_webhook(party, message_id))
+        return self._seen(self.env["integration.event.key"]._seen_webhook(party.id, message_id))
 
-    def seen_event(self, party: Any, event: envelope.Envelope) -> admission.Seen | None:
+    def seen_event(self, party: Party, event: envelope.Envelope) -> admission.Seen | None:
         """Return what was accepted under this event's ``source`` and ``id``."""
-        return self._seen(self.env["integration.event.key"]._seen_source(party, event.source, event.id))
+        return self._seen(self.env["integration.event.key"]._seen_source(party.id, event.source, event.id))
 
     @staticmethod
     def _seen(seen: Any | None) -> admission.Seen | None:
         return admission.Seen(seen.event_uuid, seen.digest) if seen else None
 
-    def judge(self, party: Any, body: bytes) -> envelope.Envelope | admission.Refusal:
+    def judge(self, party: Party, body: bytes) -> envelope.Envelope | admission.Refusal:
         """Read the body as an event that the system may send, or say why it is not one."""
 
         def type_facts(name: str) -> acceptance.TypeFacts:
-            return party._type_facts(name, self.sent.received_at.date())
+            return self.book.type_facts(party, name, self.sent.received_at.date())
 
         verdict = acceptance.accept(body, system_code=party.code, type_facts=type_facts)
         if isinstance(verdict, acceptance.Refusal):
@@ -146,23 +154,31 @@ class Door:
         """Tell whether less work is waiting than may wait."""
         return not self.env["integration.gate"]._is_backlogged()
 
-    def store(self, party: Any, event: envelope.Envelope, body: bytes, message_id: str) -> str | admission.Seen:
-        """Store the event with everything that follows from it, and close its earlier refusals."""
-        event_type = self.env["integration.event.type"]._named(event.type)
-        accepted = self.env["integration.event"]._accept(
-            party,
+    def store(self, party: Party, event: envelope.Envelope, body: bytes, message_id: str) -> str | None:
+        """Store the event with everything that follows from it, and close its earlier refusals.
+
+        :raises Outdated: when the configuration is no longer that of the book
+        """
+        event_type = self.book.types[event.type]
+        journal = self.env["integration.event"]
+        received_at = self.sent.received_at
+        sender = self.book.sender_of(
+            party, event.type, received_at, lambda known: journal._recipients(known, received_at)
+        )
+        accepted = journal._accept(
+            self.env["integration.system"].browse(party.id),
             event,
             body,
             message_units=_units(event.data, event_type),
             webhook_id=message_id,
             request_id=self.sent.request_id,
-            received_at=self.sent.received_at,
+            received_at=received_at,
+            sender=sender,
         )
+        if accepted.outdated:
+            raise Outdated
         if accepted.conflict or accepted.duplicate:
-            return admission.Seen(accepted.event_uuid, self.digest(body) if accepted.duplicate else "")
-        self.env["integration.refused.message"]._settle(
-            party, webhook_id=message_id, source_event_id=event.id, event_uuid=accepted.event_uuid
-        )
+            return None
         return accepted.event_uuid
 
     def glimpse(self, body: bytes | None) -> Glimpse:
@@ -182,7 +198,7 @@ class Door:
 
 
 def _units(data: strict_json.JSON, event_type: Any) -> list[units.Unit]:
-    """Return the units of ``data``; of a type that nobody knows, as if it had lines."""
+    """Return the units of ``data``; of a type (a record, or of the book) that nobody knows, as if it had lines."""
     lines = None if event_type and event_type.unit == "message" else "/lines"
     return units.units(data, lines_pointer=lines, priced=event_type.priced)
 

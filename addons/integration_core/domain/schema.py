@@ -24,7 +24,7 @@ import jsonschema
 from jsonschema.protocols import Validator
 from referencing import Registry
 
-from . import timestamps
+from . import quick_schema, timestamps
 from .strict_json import JSON, JSONObject, escape_token
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -114,6 +114,10 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.ASCII)
 
 
+_QUICK: Final = quick_schema.Maker(
+    _FORMATS, lambda pattern, text: _compile_pattern(pattern).search(text) is not None
+)
+
 # Under this name Odoo's lint does not take it for the error of the same name that people read.
 _Mismatch: Final = jsonschema.ValidationError
 
@@ -134,12 +138,15 @@ class CompiledSchema:
 
     digest: str
     _validator: Validator = field(repr=False, compare=False)
+    _quick: quick_schema.Check | None = field(default=None, repr=False, compare=False)
 
     def validate(self, instance: JSON, *, base: str = "/data") -> list[Violation]:
         """Return the violations of ``instance``, at most 20, in document order of discovery; none when it is valid.
 
         ``base`` is the pointer of ``instance`` within the message, put before every pointer.
         """
+        if self._quick is not None and self._quick(instance):
+            return []
         errors: Iterator[Any] = self._validator.iter_errors(instance)
         return list(islice(_violations(errors, base), MAX_ERRORS))
 
@@ -179,7 +186,7 @@ def _compile_text(text: str) -> CompiledSchema:
     check(schema)
     registry: Registry[Any] = Registry()  # without a retrieve function nothing is ever fetched
     validator = _Validator(schema, registry=registry, format_checker=_CHECKER)
-    return CompiledSchema(hashlib.sha256(text.encode("utf-8")).hexdigest(), validator)
+    return CompiledSchema(hashlib.sha256(text.encode("utf-8")).hexdigest(), validator, _QUICK.make(schema))
 
 
 def _keywords(value: JSON, pointer: str) -> Iterator[tuple[str, str, JSON]]:

@@ -1,6 +1,7 @@
 from . import integration_audit
 from . import integration_approval_mixin
 from . import integration_approval
+from . import integration_configuration
 from . import integration_keyring
 from . import integration_data_key
 from . import integration_event_type

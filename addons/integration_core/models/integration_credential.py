@@ -38,6 +38,9 @@ class IntegrationCredential(models.Model):
 
     _name_uniq = models.UniqueIndex("(name)", "A key id is used once.")
 
+    def init(self):
+        self.env["integration.configuration"]._follow(self._table)
+
     # -- who owns the key: a system here, an endpoint in integration_outbound
     # ---------------------------------------------
 

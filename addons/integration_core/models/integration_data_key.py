@@ -22,6 +22,9 @@ class IntegrationDataKey(models.Model):
     _name_uniq = models.UniqueIndex("(name)", "A data key has a name of its own.")
     _one_active = models.UniqueIndex("(state) WHERE state = 'active'", "Only one data key is active.")
 
+    def init(self):
+        self.env["integration.configuration"]._follow(self._table)
+
     @api.model
     def _active(self):
         """Return (record, DataKey) to seal with; the first call makes it.

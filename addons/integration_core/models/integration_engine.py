@@ -116,39 +116,40 @@ class IntegrationEngine(models.AbstractModel):
         return bool(self.env.cr.fetchone())
 
     @api.model
-    def _must_notify(self, *, plan=False):
-        """Tell whether this transaction still owes the engine a NOTIFY: for a caller with a statement of its own."""
-        cr = self.env.cr
-        said = cr.postcommit.data.get(_NOTIFIED, ())
-        news = "plan" if plan else ""
-        return is_real(cr) and not (news in said or "plan" in said) and (plan or not _belief.is_busy(cr.dbname))
-
-    @api.model
-    def _channel(self):
-        """Return the name of the channel that the engine listens on."""
-        return CHANNEL
-
-    @api.model
-    def _wake(self, *, plan=False, notified=False):
+    def _wake(self, *, plan=False):
         """Wake the engine at this transaction's commit: by NOTIFY, and by the cron when nobody is awake.
 
         A NOTIFY serialises commits; it is left out while an engine is known to be busy, which looks for more by itself.
 
         :param plan: what may be claimed has changed: the engine reads it anew at once
-        :param notified: the caller has sent the NOTIFY, as :meth:`_must_notify` told it to
         """
+        news = "plan" if plan else ""
+        if not self._is_news(news):
+            return
+        if plan or not _belief.is_busy(self.env.cr.dbname):
+            self.env.cr.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
+        self._woke(news)
+
+    @api.model
+    def _must_notify(self):
+        """Tell whether a statement that adds deliveries must notify; call :meth:`_woke` when it has added some."""
+        return self._is_news("") and not _belief.is_busy(self.env.cr.dbname)
+
+    def _is_news(self, news):
+        """Tell whether this transaction has not yet said ``news``, nor that everything changed."""
+        cr = self.env.cr
+        return is_real(cr) and not cr.postcommit.data.get(_NOTIFIED, set()) & {news, "plan"}
+
+    @api.model
+    def _woke(self, news=""):
+        """Remember that this transaction has said ``news``, and look at the engine after its commit."""
         cr = self.env.cr
         if not is_real(cr):
             return
         said = cr.postcommit.data.setdefault(_NOTIFIED, set())
-        news = "plan" if plan else ""
-        if news in said or "plan" in said:
-            return
         if not said:
             cr.postcommit.add(lambda dbname=cr.dbname: _look_at_engine(dbname))
         said.add(news)
-        if not notified and (plan or not _belief.is_busy(cr.dbname)):
-            cr.execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
 
 
 class _CronLimit:

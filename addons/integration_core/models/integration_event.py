@@ -2,14 +2,39 @@ import json
 import uuid
 from dataclasses import dataclass
 
+import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, ormcache
 
 from .. import tools
 from ..domain import hashing, units
+from ..domain.sender import Recipient
 from ..engine import claims
+from ..engine.inbox import CHANNEL
 from .integration_event_type import lane_ranks
+
+_INBOUND_COLUMNS = (
+    "uuid",
+    "company_id",
+    "system_id",
+    "origin_system_id",
+    "event_type_id",
+    "source",
+    "source_event_id",
+    "webhook_id",
+    "occurred_at",
+    "received_at",
+    "partition_key",
+    "correlation_id",
+    "causation_id",
+    "depth",
+    "traceparent",
+    "mode",
+    "body_digest",
+    "body_size",
+    "request_id",
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +44,8 @@ class Accepted:
     event_uuid: str
     duplicate: bool = False
     conflict: bool = False
+    outdated: bool = False
+    """Nothing was judged: what is known of its sender changed meanwhile."""
 
 
 class IntegrationEvent(models.Model):
@@ -142,7 +169,7 @@ class IntegrationEvent(models.Model):
     # -----------------------------------------------------------------------------------
 
     @api.model
-    def _accept(self, system, message, body, *, message_units, webhook_id, request_id, received_at):
+    def _accept(self, system, message, body, *, message_units, webhook_id, request_id, received_at, sender=None):
         """Store a verified, valid message with everything that follows from it, in the caller's transaction.
 
         Call it in a READ COMMITTED transaction: of two copies at once the second then waits for the first and is told
@@ -152,63 +179,121 @@ class IntegrationEvent(models.Model):
         :param bytes body: the body after content-decoding
         :param message_units: the :class:`units.Unit` rows of its receipts
         :param datetime received_at: naive UTC
-        :return: :class:`Accepted`; nothing was stored when ``duplicate`` or ``conflict``
+        :param sender: the :class:`sender.Sender` that ``system`` is known to be; it is read when left out
+        :return: :class:`Accepted`; nothing was stored when ``duplicate``, ``conflict`` or ``outdated``
         :raises KeyringError: when payloads cannot be sealed
         """
+        sender = sender or system._as_sender(received_at, message.type)
         event_uuid = str(uuid.uuid4())
         digest = hashing.body_digest(body)
-        seen = self.env["integration.event.key"]._take(
-            system,
-            webhook_id=webhook_id,
-            source=message.source,
-            source_event_id=message.id,
-            digest=digest,
-            event_uuid=event_uuid,
-        )
-        if seen:
-            return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
-        event = self._insert_inbound(system, message, body, digest, event_uuid, webhook_id, request_id, received_at)
-        self.env["integration.payload"]._store(event, body)
-        self.env["integration.receipt"]._append(
-            system,
-            message_units,
-            outcome="accepted",
-            webhook_id=webhook_id,
-            received_at=received_at,
-            event=event,
-            encounter=units.encounter_of(message.data),
-            mode=event.mode,
-        )
-        event._fan_out()
-        return Accepted(event_uuid)
+        values = {
+            **self._sender_values(sender, message),
+            "uuid": event_uuid,
+            "correlation_id": message.correlationid or event_uuid,
+            "webhook_id": webhook_id,
+            "received_at": received_at,
+            "body_digest": digest,
+            "body_size": len(body),
+            "request_id": request_id,
+        }
+        receipts = self.env["integration.receipt"]._accepted_rows(message_units, received_at, sender.zone)
+        if self._store_inbound(values, sender, body, receipts, units.encounter_of(message.data)):
+            return Accepted(event_uuid)
+        seen = self.env["integration.event.key"]._seen(sender.system_id, webhook_id, message.source, message.id)
+        if seen is None:
+            return Accepted(event_uuid, outdated=True)
+        return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
 
-    def _insert_inbound(self, system, message, body, digest, event_uuid, webhook_id, request_id, received_at):
+    @staticmethod
+    def _sender_values(sender, message):
         ordering_key = message.ordering_key
-        ring = self.env["integration.keyring"]
-        return self._insert(
+        return {
+            "company_id": sender.company_id,
+            "system_id": sender.system_id,
+            "origin_system_id": sender.system_id,
+            "event_type_id": sender.event_type_id,
+            "source": message.source,
+            "source_event_id": message.id,
+            "occurred_at": message.time and message.time.replace(tzinfo=None),
+            # A sender may order by patient: only a keyed hash is kept outside the payload.
+            "partition_key": ordering_key and sender.vault.keyed_hash(ordering_key, scope=f"ordering:{sender.code}"),
+            "causation_id": message.causationid,
+            "depth": 0,
+            "traceparent": message.traceparent,
+            "mode": sender.mode,
+        }
+
+    def _store_inbound(self, values, sender, body, receipts, encounter):
+        """Store an event with its key, payload, receipts and deliveries in one statement; tell whether it was new.
+
+        The unique indexes of the keys decide, never a search before the insert: without a new key nothing is stored.
+        """
+        engine = self.env["integration.engine"]
+        known = sender.recipients is not None
+        self._storing(known).execute(
+            self.env.cr,
             {
-                "uuid": event_uuid,
-                "company_id": system.company_id.id,
-                "system_id": system.id,
-                "origin_system_id": system.id,
-                "event_type_id": self.env["integration.event.type"]._named(message.type).id,
-                "source": message.source,
-                "source_event_id": message.id,
-                "webhook_id": webhook_id,
-                "occurred_at": message.time and message.time.replace(tzinfo=None),
-                "received_at": received_at,
-                # A sender may order by patient: only a keyed hash is kept outside the payload.
-                "partition_key": ordering_key and ring._keyed_hash(ordering_key, scope=f"ordering:{system.code}"),
-                "correlation_id": message.correlationid or event_uuid,
-                "causation_id": message.causationid,
-                "depth": 0,
-                "traceparent": message.traceparent,
-                "mode": system._mode_at(received_at),
-                "body_digest": digest,
-                "body_size": len(body),
-                "request_id": request_id,
-            }
+                **values,
+                "stamp": sender.stamp,
+                "data_key": sender.vault.data_key_id,
+                "sealed": psycopg2.Binary(sender.vault.seal(body, aad=f"integration.payload:{values['uuid']}")),
+                "receipts": receipts,
+                "encounter": encounter,
+                "recipients": json.dumps([recipient._asdict() for recipient in sender.recipients]) if known else None,
+                "notify": engine._must_notify(),
+            },
         )
+        stored, due, unsettled, _notified = self.env.cr.fetchone()
+        if due:
+            engine._woke()
+        if stored and unsettled:
+            self._settle_earlier(values)
+        return bool(stored)
+
+    @ormcache("known")
+    def _storing(self, known):
+        """Return the :class:`tools.Template` of :meth:`_store_inbound`; it depends on the code alone.
+
+        :param bool known: who gets the event is known, and not looked up by the statement
+        """
+        place = tools.Template.place
+        values = {name: place(name) for name in _INBOUND_COLUMNS}
+        statement = SQL(
+            """
+            WITH taken AS (%(key)s),
+            e AS (
+                INSERT INTO integration_event (%(columns)s) SELECT %(values)s FROM taken RETURNING *),
+            payload AS (
+                INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed)
+                SELECT id, %(data_key)s, 'AES-256-GCM', %(sealed)s FROM e),
+            receipts AS (%(receipts)s),
+            who AS (%(who)s),
+            %(fan_out)s
+            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due), %(unsettled)s,
+                   (SELECT pg_notify(%(channel)s, '') FROM due WHERE %(notify)s LIMIT 1)
+            """,
+            key=self.env["integration.event.key"]._take_sql(values, place("stamp")),
+            columns=SQL(", ").join(map(SQL.identifier, values)),
+            values=SQL(", ").join(values.values()),
+            data_key=place("data_key"),
+            sealed=place("sealed"),
+            receipts=self.env["integration.receipt"]._accepted_sql(place("receipts"), place("encounter")),
+            who=self._known_recipients_sql(place("recipients")) if known else self._recipients_sql(),
+            fan_out=self._fan_out_sql(),
+            unsettled=self._unsettled_sql(place("system_id")),
+            channel=CHANNEL,
+            notify=place("notify"),
+        )
+        return tools.Template(self.env.cr, statement)
+
+    @api.model
+    def _unsettled_sql(self, system_id):
+        """SQL that tells whether :meth:`_settle_earlier` may have something to do for a system."""
+        return SQL("FALSE")
+
+    @api.model
+    def _settle_earlier(self, values):
+        """Settle what was told of a message before it was accepted; ``values`` are its event's."""
 
     @api.model
     def _insert(self, values):
@@ -243,24 +328,128 @@ class IntegrationEvent(models.Model):
         :param SQL source: common table expressions, one of them called ``event`` with the events' rows
         """
         engine = self.env["integration.engine"]
-        notify = engine._must_notify()
         self.env.cr.execute(
             SQL(
-                _FAN_OUT,
+                """
+                WITH %(source)s,
+                e AS (SELECT * FROM event),
+                who AS (%(who)s),
+                %(fan_out)s
+                SELECT ARRAY(SELECT id FROM event), (SELECT count(*) FROM due),
+                       (SELECT pg_notify(%(channel)s, '') FROM due WHERE %(notify)s LIMIT 1)
+                """,
                 source=source,
-                lane=lane_ranks(),
-                now=tools.utc_now(),
-                condition=self._fan_out_condition(),
-                fresh=claims.FRESH,
-                unpositioned=claims.UNPOSITIONED,
-                channel=engine._channel(),
-                notify=notify,
+                who=self._recipients_sql(),
+                fan_out=self._fan_out_sql(),
+                channel=CHANNEL,
+                notify=engine._must_notify(),
             )
         )
-        ids, made = self.env.cr.fetchone()[:2]
+        ids, made, _notified = self.env.cr.fetchone()
         if made:
-            engine._wake(notified=notify)
+            engine._woke()
         return ids
+
+    @api.model
+    def _recipients_sql(self):
+        """SQL that selects who gets the events whose rows are the part ``e`` of the statement."""
+        return SQL(
+            """
+            SELECT e.id AS event_id, e.company_id, e.system_id, e.partition_key,
+                   s.id AS subscription_id, s.consumer, CASE t.lane %(lane)s END AS lane, s.ordered
+              FROM e
+              JOIN integration_event_type t ON t.id = e.event_type_id
+              JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
+              JOIN integration_subscription s ON s.id = r.subscription_id AND s.active
+             WHERE e.held_reason IS NULL
+               AND (s.company_id IS NULL OR s.company_id = e.company_id)
+               AND (%(condition)s)
+            """,
+            lane=lane_ranks(),
+            condition=self._fan_out_condition(),
+        )
+
+    @api.model
+    def _known_recipients_sql(self, recipients):
+        """SQL that selects what :meth:`_recipients_sql` does, from SQL of the JSON text of what it found before."""
+        return SQL(
+            """
+            SELECT e.id AS event_id, e.company_id, e.system_id, e.partition_key, k.*
+              FROM e, jsonb_to_recordset(%s::jsonb) AS k (
+                   subscription_id integer, consumer varchar, lane integer, ordered boolean)
+            """,
+            recipients,
+        )
+
+    @api.model
+    def _recipients(self, sender, received_at):
+        """Return the :class:`sender.Recipient` of a message of ``sender``; None when that may change with the time.
+
+        What leaves Odoo depends on the time; handlers inside Odoo depend on the configuration alone.
+        """
+        event = {
+            "company_id": sender.company_id,
+            "system_id": sender.system_id,
+            "origin_system_id": sender.system_id,
+            "event_type_id": sender.event_type_id,
+            "mode": sender.mode,
+            "received_at": str(received_at),
+        }
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH e AS (SELECT (jsonb_populate_record(NULL::integration_event, %(event)s)).*),
+                who AS (%(who)s)
+                SELECT EXISTS (SELECT FROM integration_subscription_event_type_rel r
+                                 JOIN integration_subscription s ON s.id = r.subscription_id AND s.active
+                                WHERE r.event_type_id = %(type)s AND s.consumer <> 'handler'),
+                       ARRAY(SELECT to_jsonb(who) FROM who ORDER BY subscription_id)
+                """,
+                event=json.dumps(event),
+                who=self._recipients_sql(),
+                type=sender.event_type_id,
+            )
+        )
+        leaves, found = self.env.cr.fetchone()
+        if leaves:
+            return None
+        return tuple(Recipient(*(one[name] for name in Recipient._fields)) for one in found)
+
+    @api.model
+    def _fan_out_sql(self):
+        """SQL parts ``line``, ``made`` and ``due`` of a statement with the events ``e`` and their recipients ``who``.
+
+        ``e`` may be what the same statement inserts. ``due`` returns the ids of the deliveries.
+        """
+        return SQL(
+            """
+            line AS (
+                INSERT INTO integration_event_position (event_id)
+                SELECT id FROM e ORDER BY id ON CONFLICT DO NOTHING),
+            made AS (
+                INSERT INTO integration_delivery
+                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
+                     attempts, crashes)
+                SELECT who.event_id, who.subscription_id, who.company_id, who.consumer, who.lane, 'waiting', n.now,
+                       n.now, 0, 0
+                  FROM who, (SELECT %(now)s AS now) n
+                 ORDER BY who.event_id, who.subscription_id
+                ON CONFLICT DO NOTHING
+                RETURNING id, event_id, subscription_id, due_at),
+            due AS (
+                INSERT INTO integration_due
+                    (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at, order_key)
+                SELECT m.id, m.event_id, m.subscription_id, who.company_id, who.system_id, who.lane,
+                       CASE WHEN k.order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, m.due_at, k.order_key
+                  FROM made m
+                  JOIN who ON who.event_id = m.event_id AND who.subscription_id = m.subscription_id
+                 CROSS JOIN LATERAL (SELECT CASE WHEN who.ordered THEN who.partition_key END AS order_key) k
+                RETURNING id)
+            """,
+            now=tools.utc_now(),
+            fresh=claims.FRESH,
+            unpositioned=claims.UNPOSITIONED,
+        )
 
     @api.model
     def _fan_out_condition(self):
@@ -318,36 +507,3 @@ class IntegrationEvent(models.Model):
         """
         self.ensure_one()
         self.env["integration.effect"]._put([(self.id, *row) for row in rows])
-
-
-_FAN_OUT = """
-    WITH %(source)s,
-    line AS (
-        INSERT INTO integration_event_position (event_id) SELECT id FROM event ORDER BY id ON CONFLICT DO NOTHING),
-    made AS (
-        INSERT INTO integration_delivery
-            (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts, crashes)
-        SELECT e.id, s.id, e.company_id, s.consumer, CASE t.lane %(lane)s END, 'waiting', n.now, n.now, 0, 0
-          FROM event e
-          JOIN integration_event_type t ON t.id = e.event_type_id
-          JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
-          JOIN integration_subscription s ON s.id = r.subscription_id AND s.active,
-               (SELECT %(now)s AS now) n
-         WHERE e.held_reason IS NULL AND (s.company_id IS NULL OR s.company_id = e.company_id) AND (%(condition)s)
-         ORDER BY e.id, s.id
-        ON CONFLICT DO NOTHING
-        RETURNING id, event_id, subscription_id, company_id, lane, due_at),
-    due AS (
-        INSERT INTO integration_due
-            (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at, order_key)
-        SELECT m.id, m.event_id, m.subscription_id, m.company_id, e.system_id, m.lane,
-               CASE WHEN k.order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, m.due_at, k.order_key
-          FROM made m
-          JOIN integration_event e ON e.id = m.event_id
-          JOIN integration_subscription s ON s.id = m.subscription_id
-         CROSS JOIN LATERAL (SELECT CASE WHEN s.ordered THEN e.partition_key END AS order_key) k),
-    counted AS (SELECT count(*) AS made FROM made)
-    SELECT (SELECT COALESCE(array_agg(id), '{}') FROM event), made,
-           CASE WHEN made > 0 AND %(notify)s THEN pg_notify(%(channel)s, '') END
-      FROM counted
-"""

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..domain import catalogue, schema
+from ..domain.book import EventType
 
 LANES = [("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")]
 LANE_RANK = {"critical": 0, "normal": 1, "bulk": 2}
@@ -51,6 +52,9 @@ class IntegrationEventType(models.Model):
 
     _name_uniq = models.UniqueIndex("(name)", "There is already an event type of that name.")
 
+    def init(self):
+        self.env["integration.configuration"]._follow(self._table)
+
     @api.model
     def _load_catalogue(self):
         """Create or refresh the event types that ship with the suite; approved by its release."""
@@ -83,6 +87,23 @@ class IntegrationEventType(models.Model):
     def _named(self, name):
         """Return the type called ``name`` (byte for byte), or an empty recordset."""
         return self.search([("name", "=", name)], limit=1)
+
+    @api.model
+    def _for_gate(self):
+        """Return the :class:`book.EventType` of every type that systems may be granted."""
+        types = self.search([("direction", "=", "inbound"), ("state", "!=", "draft")])
+        return [
+            EventType(
+                id=event_type.id,
+                name=event_type.name,
+                retired=event_type.state == "retired",
+                sunset=event_type.sunset or None,
+                unit=event_type.unit,
+                priced=event_type.priced,
+                schema_text=event_type.schema_json or None,
+            )
+            for event_type in types
+        ]
 
     def _compiled_schema(self):
         """Return the compiled schema, or None when the type has none. Compiled once per content and process."""

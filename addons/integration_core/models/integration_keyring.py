@@ -2,6 +2,7 @@ from odoo import api, models
 from odoo.tools import config
 
 from ..domain import hashing, keyring
+from ..domain.sender import Vault
 
 
 class IntegrationKeyring(models.AbstractModel):
@@ -41,6 +42,15 @@ class IntegrationKeyring(models.AbstractModel):
     def _data_key(self):
         """Return the data key that new secrets are sealed with, made on first use."""
         return self.env["integration.data.key"]._active()
+
+    @api.model
+    def _vault(self):
+        """Return the :class:`Vault` of now.
+
+        :raises KeyringError: without a usable master key
+        """
+        record, key = self._data_key()
+        return Vault(record.id, key, hashing.KeyedHasher(self._hash_key()))
 
     @api.model
     def _seal(self, plaintext, *, aad):

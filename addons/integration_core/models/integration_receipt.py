@@ -1,6 +1,9 @@
+import json
+from datetime import timezone
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ..domain import units
 
@@ -70,40 +73,93 @@ class IntegrationReceipt(models.Model):
             known
         :param datetime received_at: naive UTC
         """
-        zone = ZoneInfo(system.timezone or "UTC")
-        received_day = received_at.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).date()
         event_type = event.event_type_id if event else event_type
-        rows = [
-            (
-                system.company_id.id,
-                system.id,
-                event.id if event else None,
-                event.uuid if event else event_uuid,
-                event_type.id if event_type else None,
-                webhook_id,
-                unit.line or "",
-                encounter,
-                outcome,
-                reason,
-                unit.amount,
-                unit.currency,
-                unit.price_unknown,
-                unit.department,
-                unit.cost_center,
-                received_at,
-                received_day,
-                units.service_day(unit, zone),
-                mode,
-            )
-            for unit in message_units or [units.MESSAGE]
-        ]
+        common = (
+            system.company_id.id,
+            system.id,
+            event.id if event else None,
+            event.uuid if event else event_uuid,
+            event_type.id if event_type else None,
+            webhook_id,
+            encounter,
+            outcome,
+            reason,
+            mode,
+        )
+        zone = ZoneInfo(system.timezone or "UTC")
+        rows = [(*common, *row) for row in _rows(message_units, received_at, zone)]
         self.env.cr.execute_values(
             """
             INSERT INTO integration_receipt
-                (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, unit, encounter, outcome,
-                 reason, amount, currency, price_unknown, department, cost_center, received_at, received_day,
-                 service_day, mode) VALUES %s
+                (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, encounter, outcome,
+                 reason, mode, unit, amount, currency, price_unknown, department, cost_center, received_at,
+                 received_day, service_day) VALUES %s
             """,
             rows,
             page_size=1000,
         )
+
+    @api.model
+    def _accepted_rows(self, message_units, received_at, zone):
+        """Return the units of an accepted message as the JSON text that :meth:`_accepted_sql` reads.
+
+        :param message_units: as for :meth:`_append`
+        :param zone: the system's, a ``tzinfo``
+        """
+        rows = [dict(zip(_UNIT_COLUMNS, row, strict=True)) for row in _rows(message_units, received_at, zone)]
+        return json.dumps(rows, default=str)
+
+    @api.model
+    def _accepted_sql(self, rows, encounter):
+        """SQL that appends the receipts of an accepted message whose event is the part ``e`` of the statement.
+
+        :param rows: SQL of the text that :meth:`_accepted_rows` returns
+        :param encounter: SQL of the encounter that the message names
+        """
+        return SQL(
+            """
+            INSERT INTO integration_receipt
+                (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, encounter, outcome, mode,
+                 unit, amount, currency, price_unknown, department, cost_center, received_at, received_day,
+                 service_day)
+            SELECT e.company_id, e.system_id, e.id, e.uuid, e.event_type_id, e.webhook_id, %s, 'accepted', e.mode,
+                   u.*
+              FROM e, jsonb_to_recordset(%s::jsonb) AS u (
+                   unit varchar, amount numeric, currency varchar, price_unknown boolean, department varchar,
+                   cost_center varchar, received_at timestamp, received_day date, service_day date)
+            """,
+            encounter,
+            rows,
+        )
+
+
+_UNIT_COLUMNS = (
+    "unit",
+    "amount",
+    "currency",
+    "price_unknown",
+    "department",
+    "cost_center",
+    "received_at",
+    "received_day",
+    "service_day",
+)
+
+
+def _rows(message_units, received_at, zone):
+    """Return what is the unit's own of each receipt, as the end of the columns that both statements name."""
+    received_day = received_at.replace(tzinfo=timezone.utc).astimezone(zone).date()
+    return [
+        (
+            unit.line or "",
+            unit.amount,
+            unit.currency,
+            unit.price_unknown,
+            unit.department,
+            unit.cost_center,
+            received_at,
+            received_day,
+            units.service_day(unit, zone),
+        )
+        for unit in message_units or [units.MESSAGE]
+    ]

@@ -82,6 +82,11 @@ class IntegrationSubscription(models.Model):
             "document_type": set(self.document_type_ids.mapped("code")),
         }
 
+    def init(self):
+        configuration = self.env["integration.configuration"]
+        configuration._follow(self._table)
+        configuration._follow(self._fields["event_type_ids"].relation)
+
     @api.model
     def _selection_handler(self):
         names = self.env.registry.descendants(["integration.handler"], "_inherit")

@@ -1,4 +1,5 @@
 import re
+from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.addons.base.models.res_partner import _tz_get
@@ -6,6 +7,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_datetime
 
 from ..domain import envelope
+from ..domain.book import Key, Party
+from ..domain.sender import Sender, mode_at
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
@@ -83,6 +86,11 @@ class IntegrationSystem(models.Model):
         "Largest message 1 KiB–16 MiB, 1–10,000,000 messages per minute, signatures 300–259,200 s old.",
     )
 
+    def init(self):
+        configuration = self.env["integration.configuration"]
+        configuration._follow(self._table)
+        configuration._follow(self._fields["event_type_ids"].relation)
+
     @api.depends("code")
     def _compute_inbound_url(self):
         # sudo: the public address of this Odoo is not a secret
@@ -139,8 +147,51 @@ class IntegrationSystem(models.Model):
     def _mode_at(self, moment):
         """Return ``live`` or ``test`` for what arrives at ``moment`` (naive UTC datetime)."""
         self.ensure_one()
-        live = self.mode == "live" and self.live_from and moment >= self.live_from
-        return "live" if live else "test"
+        return mode_at(self.mode, self.live_from or None, moment)
+
+    def _as_party(self):
+        """Return the system as the gate knows it, a :class:`book.Party`.
+
+        :raises KeyringError: without a usable master key
+        """
+        self.ensure_one()
+        keys = self.env["integration.credential"].search(
+            [("system_id", "=", self.id), ("use", "=", "inbound"), ("state", "=", "active")]
+        )
+        return Party(
+            id=self.id,
+            company_id=self.company_id.id,
+            code=self.code,
+            active=self.state == "active",
+            mode=self.mode,
+            live_from=self.live_from or None,
+            zone=ZoneInfo(self.timezone or "UTC"),
+            max_body_bytes=self.max_body_bytes,
+            rate_per_minute=self.rate_per_minute,
+            timestamp_tolerance=self.timestamp_tolerance,
+            granted=frozenset(self.event_type_ids.ids),
+            keys=tuple(
+                Key(verify, key.valid_from, key.valid_to or None)
+                for key in keys
+                for verify in key._verify_keys(key.valid_from)
+            ),
+        )
+
+    def _as_sender(self, moment, type_name):
+        """Return the :class:`Sender` of a message of this type that arrives at ``moment`` (naive UTC datetime).
+
+        :raises KeyringError: without a usable master key
+        """
+        self.ensure_one()
+        return Sender(
+            system_id=self.id,
+            company_id=self.company_id.id,
+            code=self.code,
+            zone=ZoneInfo(self.timezone or "UTC"),
+            mode=self._mode_at(moment),
+            event_type_id=self.env["integration.event.type"]._named(type_name).id,
+            vault=self.env["integration.keyring"]._vault(),
+        )
 
     # -- life cycle
     # -----------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ class InboundController(http.Controller):
 
     def _gate(self):
         """Return the gate in a fresh READ COMMITTED transaction: of two copies the second waits for the first."""
-        tools.begin_read_committed(request.env.cr)
+        tools.stay_read_committed(request.env.cr)
         # su: nobody is logged in; the gate reads systems and keys and writes the journal in the sender's name
         return request.env(user=SUPERUSER_ID, su=True, context={"lang": "en_US"})["integration.gate"]
 

@@ -149,12 +149,12 @@ class Gate(Protocol[PartyT, EventT]):
     def is_ready(self) -> bool:
         """Tell whether there is room for one more event."""
 
-    def store(self, party: PartyT, event: EventT, body: bytes, message_id: str) -> str | Seen:
-        """Store the event and return its uuid; or what a concurrent request stored first under its identity."""
+    def store(self, party: PartyT, event: EventT, body: bytes, message_id: str) -> str | None:
+        """Store the event and return its uuid; None when an event was accepted under its identity before."""
 
 
 def admit(request: Request, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
-    """Check a request in the contract's order. Its raw length is known to be within the cap."""
+    """Check a request so that the contract's order decides. Its raw length is known to be within the cap."""
     party = gate.authenticate(request)
     if party is None:
         return Admission("refused", refusal=Refusal("signature-rejected", "signature_rejected"))
@@ -177,22 +177,32 @@ def readmit(request: Request, party: PartyT, gate: Gate[PartyT, EventT]) -> Admi
 
 
 def _admit_body(message_id: str, body: bytes, party: PartyT, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
+    """Store what can be stored, without asking first whether it is new: the database knows when it stores.
+
+    Only what was not stored is looked into, so that the first check that fails answers.
+    """
+    event = gate.judge(party, body)
+    if isinstance(event, Refusal) or not gate.is_ready():
+        return _not_stored(message_id, body, party, event, gate)
+    stored = gate.store(party, event, body, message_id)
+    if stored is None:
+        return _not_stored(message_id, body, party, event, gate)
+    return Admission("accepted", stored, party=party, body=body, event=event)
+
+
+def _not_stored(
+    message_id: str, body: bytes, party: PartyT, event: EventT | Refusal, gate: Gate[PartyT, EventT]
+) -> Admission[PartyT, EventT]:
     digest = gate.digest(body)
     seen = gate.seen_message(party, message_id)
     if seen is not None:
         return _repeated(seen, digest, "webhook_id", party, body)
-    event = gate.judge(party, body)
     if isinstance(event, Refusal):
         return Admission("refused", refusal=event, party=party, body=body)
     seen = gate.seen_event(party, event)
     if seen is not None:
         return _repeated(seen, digest, "source_id", party, body, event)
-    if not gate.is_ready():
-        return Admission("refused", refusal=not_ready("backlog"), party=party, body=body, event=event)
-    stored = gate.store(party, event, body, message_id)
-    if isinstance(stored, Seen):
-        return _repeated(stored, digest, "concurrent", party, body, event)
-    return Admission("accepted", stored, party=party, body=body, event=event)
+    return Admission("refused", refusal=not_ready("backlog"), party=party, body=body, event=event)
 
 
 def _repeated(

@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ _logger = logging.getLogger(__name__)
 
 BACKLOG_LIMIT = 200_000  # waiting deliveries; above, senders are asked to wait
 BACKLOG_SECONDS = 5.0  # for how long a process believes its last count
+MAX_ATTEMPTS = 5  # to judge one message while the configuration changes under it
 
 # When this process last counted what is waiting, and whether it was too much; per database.
 _backlogs = {}
@@ -105,13 +107,29 @@ class IntegrationGate(models.AbstractModel):
         :param str address: where it came from
         :return: :class:`Verdict`
         """
-        gate = door.Door(self.env, self._sent(request, traceparent, request_id))
-        ended = admission.admit(request, gate)
+        believed = self.env["integration.configuration"]._believed()
+        gate = door.Door(self.env, self._sent(request, traceparent, request_id), believed)
+        ended = self._judge(request, gate)
         self._record(ended, gate, claimed=request.system, address=address)
         _logger.info(
             "request %s of %s: %s", request_id, ended.party.code if ended.party else "nobody", self._told(ended, gate)
         )
         return Verdict(ended, gate.quota.headers() if gate.quota else {})
+
+    def _judge(self, request, gate):
+        """Judge a request by the book that this process knows, and anew where that turns out to be outdated.
+
+        A message is stored by a statement that sees for itself whether the book still holds; for any other answer it
+        is looked up. So whatever was revoked, suspended or granted before the request counts.
+        """
+        configuration = self.env["integration.configuration"]
+        for _attempt in range(MAX_ATTEMPTS):
+            with contextlib.suppress(door.Outdated):
+                ended = admission.admit(request, gate)
+                if ended.outcome == "accepted" or configuration._stamp() == gate.book.stamp:
+                    return ended
+            gate.reopen(configuration._current())
+        return admission.Admission("refused", refusal=admission.not_ready("configuration"))
 
     @staticmethod
     def _told(ended, gate):
@@ -147,15 +165,18 @@ class IntegrationGate(models.AbstractModel):
         """Count a request that is refused without anything of it being kept."""
         self.env["integration.refusal"]._note(cause, claimed=claimed, address=address, request_id=request_id)
 
+    def _system(self, party):
+        return self.env["integration.system"].browse(party.id)
+
     def _append_receipts(self, ended, gate):
         glimpse = gate.glimpse(ended.body)
         self.env["integration.receipt"]._append(
-            ended.party,
+            self._system(ended.party),
             glimpse.message_units,
             outcome="duplicate" if ended.outcome == "duplicate" else "rejected",
             webhook_id=gate.sent.webhook_id,
             received_at=gate.sent.received_at,
-            mode=ended.party._mode_at(gate.sent.received_at),
+            mode=ended.party.mode_at(gate.sent.received_at),
             event_uuid=ended.event_uuid,
             event_type=self.env["integration.event.type"]._named(glimpse.type_name or ""),
             encounter=glimpse.encounter,
@@ -164,7 +185,7 @@ class IntegrationGate(models.AbstractModel):
 
     def _keep(self, ended, gate):
         return self.env["integration.refused.message"]._keep(
-            ended.party, gate.sent, ended.refusal, gate.glimpse(ended.body)
+            self._system(ended.party), gate.sent, ended.refusal, gate.glimpse(ended.body)
         )
 
     @api.model
@@ -175,7 +196,9 @@ class IntegrationGate(models.AbstractModel):
         :param str message_id: the message asked about
         :return: (:class:`Verdict`, status document or None when no such message is known)
         """
-        gate = door.Door(self.env, self._sent(request, None, request_id))
+        gate = door.Door(
+            self.env, self._sent(request, None, request_id), self.env["integration.configuration"]._current()
+        )
         party = gate.authenticate(request)
         if party is None:
             refusal = admission.Refusal("signature-rejected", "signature_rejected")
@@ -184,7 +207,7 @@ class IntegrationGate(models.AbstractModel):
         ended = admission.Admission("refused" if refusal else "accepted", refusal=refusal, party=party)
         if refusal:
             self._record(ended, gate, claimed=request.system, address=address)
-        document = None if refusal else self.env["integration.event"]._status_of(party, message_id)
+        document = None if refusal else self.env["integration.event"]._status_of(self._system(party), message_id)
         return Verdict(ended, gate.quota.headers() if gate.quota else {}), document
 
     @api.model
@@ -207,8 +230,10 @@ class IntegrationGate(models.AbstractModel):
             request_id=message.request_id,
             received_at=door.now(),
         )
-        gate = door.Door(self.env, sent)
-        ended = admission.readmit(sent.as_request(message.system_id.code), message.system_id, gate)
+        system = message.system_id
+        gate = door.Door(self.env, sent, self.env["integration.configuration"]._current())
+        party = gate.book.parties.get(system.code) or system._as_party()
+        ended = admission.readmit(sent.as_request(system.code), party, gate)
         if ended.is_kept:
             self._keep(ended, gate)
         return Verdict(ended, {})

@@ -219,7 +219,7 @@ class IntegrationRefusedMessage(models.Model):
         return self.env.cr.fetchone()[0]
 
     @api.model
-    def _settle(self, system, *, webhook_id, source_event_id, event_uuid):
+    def _settle(self, system_id, *, webhook_id, source_event_id, event_uuid):
         """Close the open refusals of a message that has now been accepted."""
         self.env.cr.execute(
             """
@@ -232,7 +232,7 @@ class IntegrationRefusedMessage(models.Model):
             {
                 "event_uuid": event_uuid,
                 "reason": self.env._("A later message of the sender was accepted."),
-                "system": system.id,
+                "system": system_id,
                 "webhook_id": webhook_id,
                 "source_event_id": source_event_id,
             },

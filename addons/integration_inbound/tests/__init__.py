@@ -1,3 +1,4 @@
+from . import test_configuration
 from . import test_contract
 from . import test_fuzz
 from . import test_order

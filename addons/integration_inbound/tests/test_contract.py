@@ -326,7 +326,10 @@ class TestContract(PartnerCase):
         def fail(*_args, **_kwargs):
             raise zlib.error("a bug")
 
-        with patch.object(type(self.env["integration.payload"]), "_store", fail), self.assertLogs("odoo", "ERROR"):
+        with (
+            patch.object(type(self.env["integration.receipt"]), "_accepted_rows", fail),
+            self.assertLogs("odoo", "ERROR"),
+        ):
             response = self.deliver(self.event(), message_id="later")
         self.assert_problem(response, 503, "not-ready")
         self.assertIn("Retry-After", response.headers)
@@ -363,6 +366,7 @@ class TestContract(PartnerCase):
         body = json.dumps(self.event()).encode()
         other = signing.Secret.generate()
         counts = []
+        self.env["integration.configuration"]._current()
         for code in ("ehr", "nobody", "No such system"):
             headers = self.signed(body, secret=other)
             request = admission.Request(

@@ -24,7 +24,7 @@ class TestStandardWebhooks(PartnerCase):
             use="inbound",
             version="v1",
             text=secret.text(),
-        )[0]._approving().write({"state": "active"})
+        )[0]._approving().write({"state": "active", "valid_from": "2021-01-01"})
         moment = datetime.fromtimestamp(1614265330, timezone.utc).replace(tzinfo=None)
         headers = {
             "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -33,10 +33,7 @@ class TestStandardWebhooks(PartnerCase):
             "content-type": JSON_TYPE,
         }
         body = b'{"test": 2432232314}'
-        with (
-            patch.object(door, "now", lambda: moment),
-            patch.object(type(self.env["integration.credential"]), "_is_valid_at", lambda self, _moment: True),
-        ):
+        with patch.object(door, "now", lambda: moment):
             self.assert_problem(self.request("POST", self.url, body, headers), 400, "malformed-event")
             self.assertEqual(self.request("POST", self.url, body + b" ", headers).status_code, 401)
 

@@ -68,7 +68,6 @@ class FakeGate:
 REQUEST = Request("ehr", "m1", "1", "v1,x", JSON_TYPE, None, b"{}")
 SAME = Seen("first", hashlib.sha256(b"{}").hexdigest())
 OTHER = Seen("first", hashlib.sha256(b"[]").hexdigest())
-ORDER = ["authenticate", "rate", "limit", "seen_message", "judge", "seen_event", "ready", "store"]
 
 
 def admit(request=REQUEST, **facts):
@@ -78,7 +77,7 @@ def admit(request=REQUEST, **facts):
 
 def test_accepted():
     outcome, asked = admit()
-    assert asked == ORDER
+    assert asked == ["authenticate", "rate", "limit", "judge", "ready", "store"]  # nothing is looked up
     assert (outcome.outcome, outcome.event_uuid, outcome.party, outcome.body) == ("accepted", "uuid", "ehr", b"{}")
     assert outcome.is_received
     assert not outcome.is_kept
@@ -95,7 +94,6 @@ def broken_from(step):
         "judge": {"judgement": Refusal("malformed-body", "syntax")},
         "seen_event": {"seen_events": {"event": OTHER}},
         "ready": {"ready": False},
-        "store": {"stored": OTHER},
     }
     names = list(facts)
     chosen = names[names.index(step) :]
@@ -115,7 +113,6 @@ def broken_from(step):
         ("judge", "malformed-body", True),
         ("seen_event", "id-conflict", True),
         ("ready", "not-ready", False),
-        ("store", "id-conflict", True),
     ],
 )
 def test_the_first_check_that_fails_answers(step, segment, received):
@@ -123,25 +120,53 @@ def test_the_first_check_that_fails_answers(step, segment, received):
     outcome, asked = admit(request, **facts)
     assert outcome.outcome == "refused"
     assert outcome.refusal.segment == segment
-    assert asked == ORDER[: len(asked)]
+    assert "store" not in asked
     assert outcome.is_received == received
     assert outcome.is_kept == received
 
 
-@pytest.mark.parametrize(
-    ("facts", "after"),
-    [
-        ({"seen_messages": {"m1": SAME}}, "seen_message"),
-        ({"seen_events": {"event": SAME}}, "seen_event"),
-        ({"stored": SAME}, "store"),
-    ],
-)
-def test_the_same_message_again_is_a_duplicate_of_the_first(facts, after):
-    outcome, asked = admit(**facts)
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("facts", [{"seen_messages": {"m1": SAME}}, {"seen_events": {"event": SAME}}])
+def test_the_same_message_again_is_a_duplicate_of_the_first(facts, ready):
+    outcome, _asked = admit(**facts, ready=ready, stored=None)
     assert (outcome.outcome, outcome.event_uuid) == ("duplicate", "first")
-    assert asked[-1] == after
     assert outcome.is_received
     assert not outcome.is_kept
+
+
+def test_what_was_not_stored_and_is_not_found_either_is_to_come_again():
+    outcome, _asked = admit(stored=None)
+    assert (outcome.outcome, outcome.refusal.segment) == ("refused", "not-ready")
+
+
+def step_by_step(facts):
+    """Return what the contract's table answers from the row ``webhook-id`` on, one row after the other."""
+    message, event = facts["seen_messages"].get("m1"), facts["seen_events"].get("event")
+    if message:
+        return ("duplicate", "first") if message is SAME else ("refused", "id_conflict_webhook_id")
+    if isinstance(facts["judgement"], Refusal):
+        return ("refused", "syntax")
+    if event:
+        return ("duplicate", "first") if event is SAME else ("refused", "id_conflict_source_id")
+    return ("accepted", "uuid") if facts["ready"] else ("refused", "backlog")
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "seen_messages": st.sampled_from([{}, {"m1": SAME}, {"m1": OTHER}]),
+            "judgement": st.sampled_from(["event", Refusal("malformed-body", "syntax")]),
+            "seen_events": st.sampled_from([{}, {"event": SAME}, {"event": OTHER}]),
+            "ready": st.booleans(),
+        }
+    )
+)
+def test_storing_first_answers_as_asking_first_would(facts):
+    new = not facts["seen_messages"] and not facts["seen_events"]
+    outcome, asked = admit(**facts, stored="uuid" if new else None)
+    code = outcome.refusal.code if outcome.refusal else outcome.event_uuid
+    assert (outcome.outcome, code) == step_by_step(facts)
+    assert ("store" in asked) == (facts["ready"] and facts["judgement"] == "event")
 
 
 def test_a_refused_message_is_nothing_to_authenticate_again():
@@ -152,7 +177,7 @@ def test_a_refused_message_is_nothing_to_authenticate_again():
 
 def test_same_body_is_judged_after_decoding():
     request = replace(REQUEST, content_encoding="gzip", body=gzip.compress(b"{}"))
-    outcome, _asked = admit(request, seen_messages={"m1": SAME})
+    outcome, _asked = admit(request, seen_messages={"m1": SAME}, stored=None)
     assert (outcome.outcome, outcome.body) == ("duplicate", b"{}")
 
 

@@ -1,0 +1,126 @@
+"""What the gate knows by heart: systems, their keys, their grants and the event types, as one configuration had them.
+
+A book is read once and used for many requests, so nothing in it is a record of the database. Its ``stamp`` says which
+configuration it was; whoever answers by it has to see that this is still the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, tzinfo
+from typing import Literal, TypeAlias
+
+from . import schema, sender, signing
+from .acceptance import TypeFacts
+from .keyring import Keyring
+
+Recipients: TypeAlias = tuple[sender.Recipient, ...] | None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a system and the time (naive UTC) that it is good for; ``valid_to`` None: until revoked."""
+
+    verify: signing.VerifyKey
+    valid_from: datetime
+    valid_to: datetime | None = None
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Tell whether a message of ``moment`` may be signed with it."""
+        return self.valid_from <= moment and (self.valid_to is None or moment < self.valid_to)
+
+
+@dataclass(frozen=True)
+class EventType:
+    """An approved inbound event type. ``schema_text`` None: nothing of it can be accepted."""
+
+    id: int
+    name: str
+    retired: bool
+    sunset: date | None
+    unit: Literal["line", "message"]
+    priced: bool
+    schema_text: str | None = field(repr=False)
+
+    def facts(self, today: date, *, granted: bool) -> TypeFacts:
+        """Return what is known of it on ``today`` for a system that was granted it, or not."""
+        return TypeFacts(
+            known=True,
+            retired=self.retired or bool(self.sunset and today >= self.sunset),
+            granted=granted,
+            schema=schema.compile_schema(self.schema_text) if self.schema_text else None,
+        )
+
+
+@dataclass(frozen=True)
+class Party:
+    """A system as the gate knows it. ``granted`` are ids of event types; times are naive UTC."""
+
+    id: int
+    company_id: int
+    code: str
+    active: bool
+    mode: sender.Mode
+    live_from: datetime | None
+    zone: tzinfo
+    max_body_bytes: int
+    rate_per_minute: int
+    timestamp_tolerance: int
+    granted: frozenset[int] = frozenset()
+    keys: tuple[Key, ...] = field(default=(), repr=False)
+
+    def verify_keys(self, moment: datetime) -> tuple[signing.VerifyKey, ...]:
+        """Return the keys that its messages may be signed with at ``moment``."""
+        return tuple(key.verify for key in self.keys if key.holds_at(moment))
+
+    def mode_at(self, moment: datetime) -> sender.Mode:
+        """Return ``live`` or ``test`` for what arrives at ``moment``."""
+        return sender.mode_at(self.mode, self.live_from, moment)
+
+
+@dataclass(frozen=True)
+class Book:
+    """One configuration. ``parties`` are known by their codes, ``types`` by their names; ``ring`` opened their keys."""
+
+    stamp: str
+    ring: Keyring
+    vault: sender.Vault
+    parties: Mapping[str, Party]
+    types: Mapping[str, EventType]
+    stand_in: Party | None = None
+    """Some system with a key: looking at its keys is the work that an unknown system must cost, too."""
+    _senders: dict[tuple[int, str, sender.Mode], sender.Sender] = field(default_factory=dict, repr=False)
+
+    def type_facts(self, party: Party, name: str, today: date) -> TypeFacts:
+        """Return what is known on ``today`` of the event type ``name`` for a system that sends it."""
+        event_type = self.types.get(name)
+        if event_type is None:
+            return TypeFacts(known=False)
+        return event_type.facts(today, granted=event_type.id in party.granted)
+
+    def sender_of(
+        self, party: Party, type_name: str, moment: datetime, recipients: Callable[[sender.Sender], Recipients]
+    ) -> sender.Sender:
+        """Return a party as the journal needs to know it, for a message of a known type that arrives at ``moment``.
+
+        ``recipients`` finds out who gets such messages; it is asked once per configuration.
+        """
+        place = (party.id, type_name, party.mode_at(moment))
+        found = self._senders.get(place)
+        if found is None:
+            found = self._sender(party, type_name, moment)
+            found = self._senders[place] = replace(found, recipients=recipients(found))
+        return found
+
+    def _sender(self, party: Party, type_name: str, moment: datetime) -> sender.Sender:
+        return sender.Sender(
+            system_id=party.id,
+            company_id=party.company_id,
+            code=party.code,
+            zone=party.zone,
+            mode=party.mode_at(moment),
+            event_type_id=self.types[type_name].id,
+            vault=self.vault,
+            stamp=self.stamp,
+        )
