@@ -6,3 +6,4 @@ from . import test_parking
 from . import test_amounts
 from . import test_finance_events
 from . import test_access
+from . import test_retention
