@@ -56,7 +56,7 @@ class IntegrationDelivery(models.Model):
     dead_since = fields.Datetime(readonly=True)
     owner_id = fields.Many2one("res.users", "Whose turn", readonly=True, index="btree_not_null")
     skip_reason = fields.Char(readonly=True)
-    replay_id = fields.Many2one("integration.replay", readonly=True, ondelete="restrict")
+    replay_id = fields.Many2one("integration.replay", readonly=True, index="btree_not_null", ondelete="restrict")
     attempt_ids = fields.One2many("integration.attempt", "delivery_id")
     type_name = fields.Char("Type", related="event_id.type_name")
     correlation_id = fields.Char("Flow", related="event_id.correlation_id")

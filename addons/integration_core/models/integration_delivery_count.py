@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -53,8 +55,9 @@ class IntegrationDeliveryCount(models.Model):
             ALTER TABLE integration_delivery_count ADD COLUMN IF NOT EXISTS grain smallint NOT NULL DEFAULT 0;
             CREATE INDEX IF NOT EXISTS integration_delivery_count_minute_idx
                 ON integration_delivery_count (minute, company_id);
-            CREATE INDEX IF NOT EXISTS integration_delivery_count_fold_idx
-                ON integration_delivery_count (grain, minute) WHERE grain < 2;
+            -- On an expression, so that the search for what is to be folded can never read the folded history instead.
+            CREATE INDEX IF NOT EXISTS integration_delivery_count_unfolded_idx
+                ON integration_delivery_count (grain, date_trunc('minute', minute)) WHERE grain < 2;
             """
         )
 
@@ -85,8 +88,8 @@ class IntegrationDeliveryCount(models.Model):
                     WITH past AS (
                         SELECT DISTINCT date_trunc(%(unit)s, minute) AS start FROM (
                             SELECT minute FROM integration_delivery_count
-                             WHERE grain = %(below)s AND minute < %(now)s - %(age)s::interval
-                             ORDER BY minute LIMIT %(limit)s) AS oldest),
+                             WHERE grain = %(below)s AND date_trunc('minute', minute) < %(until)s
+                             ORDER BY date_trunc('minute', minute) LIMIT %(limit)s) AS oldest),
                     gone AS (
                         DELETE FROM integration_delivery_count c USING past
                          WHERE c.minute >= past.start AND c.minute < past.start + ('1 ' || %(unit)s)::interval
@@ -102,9 +105,8 @@ class IntegrationDeliveryCount(models.Model):
                     unit=unit,
                     below=grain - 1,
                     grain=grain,
-                    age=age,
+                    until=fields.Datetime.now() - age,
                     limit=limit,
-                    now=tools.utc_now(),
                 )
             )
         return int(self._unfolded())
@@ -112,17 +114,17 @@ class IntegrationDeliveryCount(models.Model):
     @staticmethod
     def _folds():
         """Return (grain, its unit of time, how old rows are when they are folded into it)."""
-        return ((BY_MINUTE, "minute", "2 minutes"), (BY_HOUR, "hour", "3 days"))
+        return ((BY_MINUTE, "minute", timedelta(minutes=2)), (BY_HOUR, "hour", timedelta(days=3)))
 
     @api.model
     def _unfolded(self):
         """Tell whether there is a row that is old enough to be folded."""
         looks = [
             SQL(
-                "EXISTS (SELECT 1 FROM integration_delivery_count WHERE grain = %s AND minute < %s - %s::interval)",
+                "EXISTS (SELECT 1 FROM integration_delivery_count"
+                " WHERE grain = %s AND date_trunc('minute', minute) < %s)",
                 grain - 1,
-                tools.utc_now(),
-                age,
+                fields.Datetime.now() - age,
             )
             for grain, _unit, age in self._folds()
         ]

@@ -13,6 +13,9 @@ WINDOW = 1000
 OPEN_LIMIT = 10_000
 """Deliveries of one replay that may wait at the same time: more are made as they leave, so that the work list stays
 small however large the replay is."""
+PREVIEW_HOLDS = 10
+"""Minutes for which a preview is what a person decided on: counting a million events again takes half a minute. What
+is delivered is decided anew for each event in any case."""
 SLOW_LOOK = 0.05
 LOOK_SHARE = 0.05
 """A look for open deliveries that took longer than ``SLOW_LOOK`` seconds is repeated such that looking takes at most
@@ -134,6 +137,7 @@ class IntegrationReplay(models.Model):
     open_count = fields.Integer("Waiting", compute="_compute_progress")
     dead_count = fields.Integer("Dead letters", compute="_compute_progress")
     progress = fields.Integer("Progress (%)", compute="_compute_progress")
+    held_by = fields.Char(compute="_compute_held_by", help="The holds that keep its deliveries back now.")
     last_event_id = fields.Integer(readonly=True, help="Every event up to this one has been looked at.")
     until_event_id = fields.Integer(readonly=True, help="The last event that is looked at.")
     open_from_id = fields.Integer(readonly=True, help="No delivery of the replay below this one is waiting.")
@@ -166,6 +170,13 @@ class IntegrationReplay(models.Model):
             replay.open_count = counts.get((replay.id, "waiting"), 0)
             ended = replay.made - replay.open_count
             replay.progress = 100 if replay.state == "done" else min(99, 100 * ended // (replay.total or 1))
+
+    @api.depends("lane", "state")
+    def _compute_held_by(self):
+        holds = self.env["integration.hold"].search([("scope", "in", ("all", "lane"))])
+        for replay in self:
+            ours = holds.filtered(lambda hold, lane=replay.lane: hold.scope == "all" or hold.lane == lane)
+            replay.held_by = ", ".join(ours.mapped("display_name")) or False
 
     @api.constrains(
         "scope", "chosen_ids", "date_from", "date_to", "subscription_ids", "with_done", "with_dead", "with_skipped"
@@ -403,7 +414,9 @@ class IntegrationReplay(models.Model):
             raise UserError(self.env._("Say why: the reason is kept with your name."))
         if self.state != "draft":
             raise UserError(self.env._("This replay has begun."))
-        self._look()
+        since = fields.Datetime.subtract(fields.Datetime.now(), minutes=PREVIEW_HOLDS)
+        if not self.preview_at or self.preview_at < since:
+            self._look()
         if not self.total:
             raise UserError(self.env._("There is nothing to deliver. The preview says what was left out, and why."))
         # sudo: as in _look

@@ -212,6 +212,18 @@ class TestReplay(OutboundCase):
         self.drain()
         self.assertEqual(self.sent(), [])
 
+    def test_a_replay_says_that_a_hold_keeps_it_back(self):
+        self.delivered(1)
+        hold = self.env["integration.hold"]._hold("lane", "repairs", lane="bulk")
+        replay = self.replay()
+        replay.action_start()
+        self.drain()
+        self.assertEqual((replay.held_by, replay.state, self.sent()), ("Lane: Bulk", "running", []))
+        hold._release("repaired")
+        self.env.invalidate_all()
+        self.drain()
+        self.assertEqual((replay.held_by, replay.state, len(self.sent())), (False, "done", 1))
+
     def test_a_second_start_is_refused(self):
         self.delivered(1)
         replay = self.replay()
