@@ -61,10 +61,13 @@ class Door:
         self.book = book
         self.cause: str | None = None
         self.quota: Quota | None = None
+        self._counted: tuple[str, int] | None = None
 
     def reopen(self, book: Book) -> None:
-        """Forget what was found out by another book."""
-        self.book, self.cause, self.quota = book, None, None
+        """Forget what was found out by another book; the request is counted once, by the book that holds."""
+        if self._counted is not None:
+            limiter.give_back(self._counted)
+        self.book, self.cause, self.quota, self._counted = book, None, None, None
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
@@ -105,10 +108,10 @@ class Door:
 
     def take_rate(self, party: Party) -> admission.Refusal | None:
         """Count the request against the system's allowance in this process."""
-        self.quota = limiter.take(
-            (self.env.cr.dbname, party.id), per_window=party.rate_per_minute, now=time.monotonic()
-        )
+        key = (self.env.cr.dbname, party.id)
+        self.quota = limiter.take(key, per_window=party.rate_per_minute, now=time.monotonic())
         if self.quota.allowed:
+            self._counted = key
             return None
         return admission.Refusal("rate-limited", "rate_limited", headers=self.quota.headers())
 

@@ -39,6 +39,7 @@ class Quota:
 
 @dataclass
 class _Bucket:
+    per_window: int
     tokens: float
     filled_at: float
 
@@ -53,11 +54,14 @@ class RateLimiter:
     def take(self, key: Hashable, *, per_window: int, now: float) -> Quota:
         """Count one request of ``key`` at ``now`` (seconds of a clock that never goes back).
 
-        A refused request costs nothing: the sender that keeps to ``Retry-After`` is let in then.
+        A refused request costs nothing: the sender that keeps to ``Retry-After`` is let in then. An allowance that was
+        changed begins with a full window.
         """
         rate = per_window / WINDOW_S
         with self._lock:
-            bucket = self._buckets.setdefault(key, _Bucket(float(per_window), now))
+            bucket = self._buckets.get(key)
+            if bucket is None or bucket.per_window != per_window:
+                bucket = self._buckets[key] = _Bucket(per_window, float(per_window), now)
             bucket.tokens = min(per_window, bucket.tokens + max(0.0, now - bucket.filled_at) * rate)
             bucket.filled_at = now
             allowed = bucket.tokens >= 1
@@ -67,6 +71,13 @@ class RateLimiter:
         reset = math.ceil((per_window - tokens) / rate)
         retry_after = 0 if allowed else max(1, math.ceil((1 - tokens) / rate))
         return Quota(allowed, per_window, int(tokens), reset, retry_after)
+
+    def give_back(self, key: Hashable) -> None:
+        """Uncount one request of ``key`` that is going to be judged anew."""
+        with self._lock:
+            bucket = self._buckets.get(key)
+            if bucket is not None:
+                bucket.tokens = min(bucket.per_window, bucket.tokens + 1)
 
     def forget(self) -> None:
         """Start anew with full buckets."""

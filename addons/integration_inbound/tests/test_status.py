@@ -23,7 +23,8 @@ class TestStatus(PartnerCase):
 
     def test_waiting_then_applied_and_parked_per_line(self):
         self.env["integration.subscription"].search([]).unlink()
-        self.deliver(self.lines(), message_id="m/1~x")
+        answer = self.deliver(self.lines(), message_id="m/1~x")
+        self.assertEqual(answer.status_code, 202, answer.text)
         parked = self.ask("m%2F1~x")
         self.assertEqual(parked.status_code, 200, parked.text)
         event = self.events()

@@ -57,3 +57,18 @@ def test_never_more_than_the_policy_says(per_window, gaps):
         assert 0 <= quota.remaining <= per_window
         assert quota.allowed or quota.retry_after >= 1
     assert allowed <= per_window + now * per_window / 60 + 1
+
+
+def test_a_request_that_is_judged_anew_is_counted_once():
+    limiter = RateLimiter()
+    assert limiter.take("ehr", per_window=1, now=0.0).allowed
+    assert not limiter.take("ehr", per_window=1, now=0.0).allowed
+    limiter.give_back("ehr")
+    assert limiter.take("ehr", per_window=1, now=0.0).allowed
+
+
+def test_a_changed_allowance_begins_with_a_full_window():
+    limiter = RateLimiter()
+    assert limiter.take("ehr", per_window=1, now=0.0).allowed
+    assert limiter.take("ehr", per_window=6000, now=0.0).allowed
+    assert not limiter.take("lab", per_window=1, now=0.0).remaining
