@@ -125,8 +125,11 @@ class Databases:
 
     def _disconnect(self, name: str) -> None:
         # An autovacuum worker is a superuser's process and not ours to end; PostgreSQL does that where it must.
-        clients = "datname = %s AND backend_type = 'client backend'"
-        self.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {clients}", [name])
+        self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND backend_type = 'client backend'",
+            [name],
+        )
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

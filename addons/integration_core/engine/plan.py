@@ -61,7 +61,7 @@ class Plan:
                 line.channel,
                 lane,
                 tier,
-                1 if alone else free[line.channel],
+                min(free[line.channel], 4) if alone else free[line.channel],
                 self._since.get((line.subscription_id, lane)) if tier == FRESH else None,
             )
             for lane in sorted(lanes - self.held_lanes)

@@ -27,6 +27,8 @@ PREFETCH_SECONDS = 3.0
 """How long a claimed delivery may wait for a thread before it is given back."""
 LINGER = 0.003
 """Seconds to wait for more results when some have come: one statement then stores them all."""
+TOGETHER = 8
+"""How many deliveries whose process died once are under way in one process at most."""
 RETRIES_EVERY = 8
 """Every so many claims take retries first, so that endless fresh work cannot starve them."""
 
@@ -42,7 +44,7 @@ class SendLoop(Loop):
         self._dispatcher = Dispatcher(concurrency, self._try, reached=self._reached, poke=self._woken.set)
         self._inline_results: list[Result] = []
         self._unstored: list[Result] = []
-        self._alone: set[int] = set()
+        self._alone: dict[int, int] = {}
         self._buckets: dict[int, TokenBucket] = {}
         self._mend = Every(10.0)
         self._turns = 0
@@ -140,12 +142,18 @@ class SendLoop(Loop):
                 bucket.take(1, time.monotonic())
 
     def _fetch_alone(self, plan: Plan, free: dict[int, int]) -> list[Claimed]:
-        """Claim one delivery whose process died: at most one of those is under way in a process at any time."""
-        if self._alone:
-            return []
-        claimed = self._take(plan.places(self.lanes, free, alone=True), 1)
-        self._alone = {one.id for one in claimed}
-        return claimed
+        """Claim deliveries whose process died.
+
+        Most of those only shared a process with what killed it, if anything did: a few of them go at once. What has
+        met two dead processes goes with none of the others beside it, so that a third death names the one.
+        """
+        room = TOGETHER - len(self._alone) if all(crashes < 2 for crashes in self._alone.values()) else 0
+        claimed = self._take(plan.places(self.lanes, free, alone=True), room) if room else []
+        suspects = [one for one in claimed if one.crashes > 1]
+        kept = [one for one in claimed if one.crashes < 2] or ([] if self._alone else suspects[:1])
+        self._return([one for one in suspects if one not in kept])
+        self._alone.update({one.id: one.crashes for one in kept})
+        return kept
 
     def _prepare(self, claimed: list[Claimed], plan: Plan) -> None:
         channels = plan.by_subscription()
@@ -203,7 +211,7 @@ class SendLoop(Loop):
         results = self._unstored
         stored = self._complete(results)
         self._unstored = []
-        self._alone.difference_update(one.claimed.id for one in results)
+        self._forget([one.claimed for one in results])
         self._react(stored)
         return True
 
@@ -242,7 +250,11 @@ class SendLoop(Loop):
         if claimed:
             with self._cursor() as cr:
                 claims.give_back(cr, claimed)
-            self._alone.difference_update(one.id for one in claimed)
+            self._forget(claimed)
+
+    def _forget(self, claimed: list[Claimed]) -> None:
+        for one in claimed:
+            self._alone.pop(one.id, None)
 
 
 __all__ = ["SendLoop", "now_utc"]
