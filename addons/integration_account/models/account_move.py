@@ -124,12 +124,8 @@ class AccountMove(models.Model):
     def _event_subject(self, type_name):
         return f"invoice/{self.id}"
 
-    def _event_cause(self):
-        return self._integration_cause() or super()._event_cause()
-
     def _event_causes(self):
-        causes = self._integration_causes()
-        return {move.id: causes.get(move.id) or super(AccountMove, move)._event_cause() for move in self}
+        return {**super()._event_causes(), **self._integration_causes()}
 
     def _integration_cause(self):
         """Return the clinical message this document goes back to, or an empty recordset."""

@@ -74,7 +74,11 @@ class IntegrationWorker(Command):
     @staticmethod
     def _work(registry, options, stopping):
         # Not at the top: the addon can be imported only when Odoo knows its addons path, which a command is given late.
-        from odoo.addons.integration_core.engine.runner import CONCURRENCY, Runner
+        # Absolute, because Odoo runs this file as a part of odoo.cli.
+        from odoo.addons.integration_core.engine.runner import (  # pylint: disable=odoo-addons-relative-import
+            CONCURRENCY,
+            Runner,
+        )
 
         runner = Runner(
             registry,

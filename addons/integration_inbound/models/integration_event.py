@@ -19,13 +19,14 @@ class IntegrationEvent(models.Model):
 
     @api.model
     def _settle_earlier(self, values):
-        super()._settle_earlier(values)
+        result = super()._settle_earlier(values)
         self.env["integration.refused.message"]._settle(
             values["system_id"],
             webhook_id=values["webhook_id"],
             source_event_id=values["source_event_id"],
             event_uuid=values["uuid"],
         )
+        return result
 
     @api.model
     def _status_of(self, system, webhook_id):

@@ -13,6 +13,8 @@ from integration_core.domain.outcome import Outcome, TransportError, judge
 
 ROOT = Path(__file__).parents[4]
 NAMED = re.compile(r"""\berror_code["']?\s*(?:=|:|IN)\s*\(?["'](\w+)["']""")
+OWN_FAILURES = re.compile(r"""\b(?:held|failure)\((?:\w|\.)+, "(\w+)\"""")
+HELD_CODES = re.compile(r"""\bcodes?(?:\[[\w.]+\])? = \(?"(\w+)\"""")
 HELD_OR_HINDERED = re.compile(r"""(?:\breturn|"(?:waiting|dead)",) "([a-z]+_[a-z_]+)", """)
 
 
@@ -23,7 +25,8 @@ def codes_in_the_source():
         for path in (ROOT / "addons").glob(f"*/{folder}/*"):
             if path.suffix in (".py", ".sql"):
                 text = path.read_text(encoding="utf-8")
-                found |= {*NAMED.findall(text), *HELD_OR_HINDERED.findall(text)}
+                for pattern in (NAMED, OWN_FAILURES, HELD_CODES, HELD_OR_HINDERED):
+                    found.update(pattern.findall(text))
     return found
 
 
@@ -36,7 +39,8 @@ def test_the_page_in_the_docs_is_the_table():
 
 def test_every_code_that_the_addons_write_has_a_row():
     written = codes_in_the_source()
-    assert {"handler_failed", "process_died", "no_master_key", "neutralized", "endpoint_held"} <= written
+    known = {"handler_failed", "process_died", "no_master_key", "neutralized", "endpoint_held", "job_failed", "paused"}
+    assert known <= written
     assert written - set(CATALOGUE) == set()
 
 
