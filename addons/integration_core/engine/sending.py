@@ -47,6 +47,8 @@ class SendLoop(Loop):
         self._alone: dict[int, int] = {}
         self._buckets: dict[int, TokenBucket] = {}
         self._mend = Every(10.0)
+        self._order = Every(0.03, share=0.2)
+        self._look_for_alone = Every(0.1, share=0.1)
         self._turns = 0
 
     @property
@@ -78,11 +80,17 @@ class SendLoop(Loop):
     # -- order
 
     def _put_in_order(self) -> bool:
-        with self._cursor() as cr:
-            moved = order.sequence(cr)
+        if not (self._news or self._order.due()):
+            return False
+        self._news = False
+        moved = self._order.run(self._sequence)
         if self._mend.due():
             self._mend.run(self._mend_order)
         return bool(moved)
+
+    def _sequence(self) -> int:
+        with self._cursor() as cr:
+            return order.sequence(cr)
 
     def _mend_order(self) -> None:
         with self._cursor() as cr:
@@ -105,7 +113,8 @@ class SendLoop(Loop):
         self._turns += 1
         places = plan.places(self.lanes, free)
         claimed = self._take(places, CLAIM, retries_first=self._turns % RETRIES_EVERY == 0) if places else []
-        claimed += self._fetch_alone(plan, free)
+        if self._look_for_alone.due() or self.shared.inline:
+            claimed += self._look_for_alone.run(lambda: self._fetch_alone(plan, free))
         if claimed:
             self._spend(claimed, plan)
             self._prepare(claimed, plan)
@@ -254,7 +263,8 @@ class SendLoop(Loop):
 
     def _forget(self, claimed: list[Claimed]) -> None:
         for one in claimed:
-            self._alone.pop(one.id, None)
+            if self._alone.pop(one.id, None) is not None:
+                self._look_for_alone.again()
 
 
 __all__ = ["SendLoop", "now_utc"]

@@ -19,6 +19,10 @@ HELD_DELAY_S = 60.0
 """Until a delivery that cannot be tried for want of a key is looked at again; a new key releases it at once."""
 
 
+_opened_keys = {}
+"""(database, credential id) → (its sealed form, the usable key)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the deliveries of one subscription go, as the database says at this moment."""
@@ -118,21 +122,26 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             return {}
         self.env.cr.execute(
             """
-            SELECT endpoint_id, id FROM integration_credential
+            SELECT endpoint_id, id, sealed FROM integration_credential
              WHERE endpoint_id IN %s AND state = 'active' AND valid_from <= %s AND (valid_to IS NULL OR valid_to > %s)
              ORDER BY id DESC
             """,
             (tuple(endpoint_ids), now, now),
         )
         by_endpoint = defaultdict(list)
-        for endpoint_id, credential_id in self.env.cr.fetchall():
-            by_endpoint[endpoint_id].append(credential_id)
-        # sudo: the engine signs; the keys are nobody's to read
-        credentials = self.env["integration.credential"].sudo()
-        return {
-            endpoint_id: credentials.browse(ids)._signing_keys(now)[: signing.MAX_ENTRIES]
-            for endpoint_id, ids in by_endpoint.items()
-        }
+        for endpoint_id, credential_id, sealed in self.env.cr.fetchall():
+            by_endpoint[endpoint_id].append(self._signing_key(credential_id, sealed))
+        return {endpoint_id: tuple(keys[: signing.MAX_ENTRIES]) for endpoint_id, keys in by_endpoint.items()}
+
+    def _signing_key(self, credential_id, sealed):
+        """Return the usable key of a credential, opened once per process and never longer than its sealed form."""
+        place = (self.env.cr.dbname, credential_id)
+        known = _opened_keys.get(place)
+        if known is None or known[0] != sealed:
+            # sudo: the engine signs; the keys are nobody's to read
+            credential = self.env["integration.credential"].sudo().browse(credential_id)
+            known = _opened_keys[place] = (sealed, credential._signing_key())
+        return known[1]
 
     def _messages(self, delivery_ids):
         """Return {delivery id: Message}. Of a replay, the names of records are those of what it replays."""
