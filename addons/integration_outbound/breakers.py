@@ -22,14 +22,14 @@ class Book:
         self.probes: dict[int, dict[str, int]] = {}
         """The probes that this process has let out: endpoint id → {breaker name: number of the probe}."""
 
-    def count(self, name: str, count: Count, *, now: float | None = None) -> None:
-        """Note one try."""
-        if count is Count.NOTHING:
+    def count(self, name: str | None, count: Count, *, times: int = 1, now: float | None = None) -> None:
+        """Note that a try ended so, or that many did one after the other."""
+        if count is Count.NOTHING or name is None:
             return
         second = int(time.time() if now is None else now)
         with self._lock:
             seen = self._samples.setdefault(name, {})
-            seen[second] = seen.get(second, Sample(float(second))).plus(count)
+            seen[second] = seen.get(second, Sample(float(second))).plus(count, times)
             if len(seen) > WINDOW_S:
                 for old in [at for at in seen if at < second - WINDOW_S]:
                     del seen[old]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from odoo.addons.integration_core.domain import backoff, outcome, signing
 from odoo.addons.integration_core.domain.outcome import Outcome, Verdict
@@ -25,8 +26,7 @@ STATES = {
 }
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """What a result says beside its outcome: which endpoint was tried, and whether with a test event.
 
     ``for_endpoint`` and ``for_origin`` are what the try means to the circuit breakers of its endpoint and its origin;

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from odoo.sql_db import BaseCursor
 from odoo.tools import SQL
@@ -60,8 +61,7 @@ class Place:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery that this process holds until its lease ends."""
 
     id: int
@@ -76,8 +76,7 @@ class Claimed:
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What came of one try.
 
     ``state`` is ``done``, ``waiting`` (again in ``delay`` seconds), ``dead`` or ``skipped``. A result that was not
@@ -270,12 +269,16 @@ def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
 
 
 _COMPLETE = """
-    WITH r (id, token, state, delay, error_code, error_detail, spent, outcome, started_at, duration_ms, status_code,
-            excerpt) AS (VALUES %s),
+    WITH r AS (
+        SELECT * FROM unnest(%(id)s::int[], %(token)s::int[], %(state)s, %(delay)s::float8[], %(error_code)s::varchar[],
+                             %(error_detail)s::varchar[], %(spent)s, %(outcome)s, %(started_at)s::timestamp[],
+                             %(duration_ms)s::int[], %(status_code)s::int[], %(excerpt)s::text[])
+                   AS r (id, token, state, delay, error_code, error_detail, spent, outcome, started_at, duration_ms,
+                         status_code, excerpt)),
     n AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now),
     gone AS (
         DELETE FROM integration_due d USING r
-         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = {worker}
+         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = %(worker)s
            AND (r.state IN ('done', 'skipped') OR (r.state = 'dead' AND d.order_key IS NULL))
         RETURNING d.id, d.subscription_id, CASE WHEN d.tier <> 2 THEN d.order_key END AS freed),
     kept AS (
@@ -285,7 +288,7 @@ _COMPLETE = """
                            ELSE d.tier END,
                due_at = CASE WHEN r.delay > 0 OR r.spent THEN n.now + make_interval(secs => r.delay) ELSE d.due_at END
           FROM r, n
-         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = {worker}
+         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = %(worker)s
            AND (r.state = 'waiting' OR (r.state = 'dead' AND d.order_key IS NOT NULL))
         RETURNING d.id, d.subscription_id, NULL::varchar AS freed),
     ours AS (SELECT * FROM gone UNION ALL SELECT * FROM kept),
@@ -305,18 +308,21 @@ _COMPLETE = """
     tried AS (
         INSERT INTO integration_attempt
             (delivery_id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, worker)
-        SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, {worker}
+        SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, %(worker)s
           FROM told WHERE spent),
     counted AS (
         INSERT INTO integration_delivery_count
             (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms)
         SELECT date_trunc('minute', now), company_id, subscription_id, lane, state, outcome,
-               width_bucket(extract(epoch FROM now - created_at)::float8 * 1000, {slots}),
+               width_bucket(extract(epoch FROM now - created_at)::float8 * 1000, %(slots)s::float8[]),
                count(*), sum(extract(epoch FROM now - created_at) * 1000)::bigint
           FROM told WHERE spent GROUP BY 1, 2, 3, 4, 5, 6, 7)
     SELECT id, subscription_id, freed FROM ours
 """
-_ROW = "(%s::int, %s::int, %s, %s::float8, %s, %s, %s::bool, %s, %s::timestamp, %s::int, %s::int, %s)"
+_TAKEN = (
+    *("state", "delay", "error_code", "error_detail", "spent", "outcome", "started_at", "duration_ms"),
+    "status_code",
+)
 LATENCY_SLOTS_MS = (
     *(1, 2, 5, 10, 20, 50, 100, 200, 500),
     *(1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000, 86_400_000),
@@ -330,29 +336,21 @@ def complete(cr: BaseCursor, results: Iterable[Result], *, worker: str) -> Store
     The caller hands the ``freed`` ordering keys to :func:`order.release` in a statement of its own, whose snapshot is
     newer.
     """
-    rows = [
-        (
-            r.claimed.id,
-            r.claimed.token,
-            r.state,
-            r.delay,
-            r.error_code,
-            r.error_detail,
-            r.spent,
-            r.outcome,
-            r.started_at,
-            r.duration_ms,
-            r.status_code,
-            r.excerpt.replace("\0", "") if r.excerpt else None,
-        )
-        for r in results
-    ]
-    if not rows:
+    results = list(results)
+    if not results:
         return Stored(frozenset(), frozenset())
-    slots = f"ARRAY[{', '.join(map(str, LATENCY_SLOTS_MS))}]::float8[]"
-    name = cr.mogrify("%s", (worker,)).decode().replace("%", "%%")
-    query = _COMPLETE.replace("{worker}", name).replace("{slots}", slots)
-    found = cr.execute_values(query, rows, template=_ROW, page_size=len(rows), fetch=True)
+    cr.execute(
+        _COMPLETE,
+        {
+            "worker": worker,
+            "slots": list(LATENCY_SLOTS_MS),
+            "id": [r.claimed.id for r in results],
+            "token": [r.claimed.token for r in results],
+            "excerpt": [r.excerpt.replace("\0", "") if r.excerpt else None for r in results],
+            **{name: [getattr(r, name) for r in results] for name in _TAKEN},
+        },
+    )
+    found = cr.fetchall()
     return Stored(
         frozenset(row[0] for row in found),
         frozenset((row[1], row[2]) for row in found if row[2] is not None),

@@ -22,7 +22,7 @@ from .plan import Line, Plan
 
 _logger = logging.getLogger(__name__)
 
-CLAIM = 100
+CLAIM = 200
 PREFETCH_SECONDS = 3.0
 """How long a claimed delivery may wait for a thread before it is given back."""
 LINGER = 0.003
@@ -214,7 +214,7 @@ class SendLoop(Loop):
         self._unstored += self._dispatcher.results()
         if not self._unstored:
             return False
-        if len(self._unstored) < CLAIM // 4 and self._dispatcher.queued and not self.shared.stopping.is_set():
+        if len(self._unstored) < CLAIM // 8 and self._dispatcher.queued and not self.shared.stopping.is_set():
             self.shared.stopping.wait(LINGER)
             self._unstored += self._dispatcher.results()
         results = self._unstored

@@ -98,13 +98,15 @@ class Sample:
         """Whether anything succeeded."""
         return self.successes > 0
 
-    def plus(self, count: Count) -> Sample:
-        """Return the sample with one more try of the same worker and second, later than the others."""
+    def plus(self, count: Count, times: int = 1) -> Sample:
+        """Return the sample with more tries of the same worker and second, alike and later than the others."""
         match count:
             case Count.SUCCESS:
-                return replace(self, successes=self.successes + 1, trailing_failures=0)
+                return replace(self, successes=self.successes + times, trailing_failures=0)
             case Count.FAILURE:
-                return replace(self, failures=self.failures + 1, trailing_failures=self.trailing_failures + 1)
+                return replace(
+                    self, failures=self.failures + times, trailing_failures=self.trailing_failures + times
+                )
             case Count.NOTHING:
                 return self
 

@@ -1,8 +1,9 @@
 import json
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
+from typing import NamedTuple
 
 from odoo import models
 from odoo.addons.integration_core.domain import backoff, signing, strict_json
@@ -39,8 +40,7 @@ class Place:
     keys: tuple
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What is to be sent: the event of one delivery, its payload opened."""
 
     event_id: int
@@ -193,7 +193,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             ([row[0] for row in named], [json.dumps(row[1]) for row in named]),
         )
         for delivery_id, ids in named:
-            messages[delivery_id] = replace(messages[delivery_id], ids=ids)
+            messages[delivery_id] = messages[delivery_id]._replace(ids=ids)
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
@@ -254,17 +254,24 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
     @classmethod
     def _calls_for_reaction(cls, dbname, results, watched):
         """Count successes in memory; what failed, ended badly or is being watched needs the database."""
-        book = book_of(dbname)
-        needed = False
+        book, needed, counts = book_of(dbname), False, Counter()
         for result in results:
             sent = result.extra
             if not isinstance(sent, Sent):
                 continue
             if not sent.is_test:
-                book.count(endpoint_key(sent.endpoint_id), sent.for_endpoint)
-                if sent.origin:
-                    book.count(sent.origin, sent.for_origin)
+                counts[endpoint_key(sent.endpoint_id), sent.for_endpoint] += 1
+                counts[sent.origin, sent.for_origin] += 1
             needed |= result.outcome != "delivered" or sent.endpoint_id in watched
+        if needed:
+            # What failed has an order that counts.
+            for result in results:
+                if isinstance(result.extra, Sent) and not result.extra.is_test:
+                    book.count(endpoint_key(result.extra.endpoint_id), result.extra.for_endpoint)
+                    book.count(result.extra.origin, result.extra.for_origin)
+        else:
+            for (name, count), times in counts.items():
+                book.count(name, count, times=times)
         return needed
 
     def _after(self, results):
