@@ -57,11 +57,11 @@ class SendLoop(Loop):
         return 0.0 if self._dispatcher.under_way else super().quiet_for
 
     def turn(self) -> bool:
-        """Store what ended, put arriving events in order, claim and prepare more."""
-        busy = self._store()
+        """Claim and prepare more, store what ended, put arriving events in order."""
+        busy = self._fetch()  # first: what has just been committed leaves before anything else is seen to
+        busy |= self._store()
         busy |= self._put_in_order()
-        busy |= self._give_back()
-        return busy | self._fetch()
+        return busy | self._give_back()
 
     def land(self) -> None:
         """Give back what has not begun, wait for what is under way (each has a total deadline) and store it."""
