@@ -37,7 +37,7 @@ class HandlerLoop(Loop):
         self._behind = behind
         self._batch_since: float | None = None
         self._reclaim = Every(0.5, share=0.05)
-        self._chores = Every(1.0, share=0.05)
+        self._chores = Every(1.0, share=0.25)
         self._turn = 0
 
     def turn(self) -> bool:
