@@ -1,9 +1,11 @@
 """Fixtures of the whole-system tests: real processes, real PostgreSQL, real sockets."""
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import servers
+from gate import Gate
 
 from suite import testbed
 
@@ -41,3 +43,16 @@ def odoo_server(
 def wait_until() -> Callable[..., object]:
     """Give the function that waits for a condition with a deadline."""
     return servers.wait_until
+
+
+@pytest.fixture(scope="module")
+def gate(context: testbed.Context) -> Gate:
+    """Give an open gate before the tests' PostgreSQL."""
+    place = context.odoo.server
+    made = Gate()
+    if str(place.host).startswith("/"):
+        made.target = (socket.AF_UNIX, f"{place.host}/.s.PGSQL.{place.port}")
+    else:
+        made.target = (socket.AF_INET, (place.host, int(place.port)))
+    made.open()
+    return made

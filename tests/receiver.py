@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,13 +20,18 @@ class Request:
 
 
 class CapturingReceiver(ThreadingHTTPServer):
-    """Listens on a free port (or the one named) of this machine, answers 204, and remembers every request."""
+    """Listens on a free port (or the one named) of this machine, answers 204, and remembers every request.
+
+    Attributes:
+        answer: Gives the status of the answer to a request; it may take its time, or (None) hang up without one.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
+        self.answer: Callable[[Request], int | None] = lambda _request: 204
         self._kept: list[Request] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, daemon=True)
@@ -60,8 +66,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.keep(Request({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(204)
+        request = Request({name.lower(): value for name, value in self.headers.items()}, body)
+        self.server.keep(request)
+        status = self.server.answer(request)
+        if status is None:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        if status != 204:
+            self.send_header("content-length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -18,12 +19,21 @@ from typing import Any
 
 import psycopg2
 
-from suite import masterkey, server
+from suite import masterkey, processes, server
 from suite.database import Databases
-from suite.layout import State, write_private
+from suite.demo import ADMIN
+from suite.layout import ADDONS, State, open_log, write_private
 from suite.testbed import Context
 
 POLL_SECONDS = 0.05
+_INSIDE_HEAD = """
+arguments, result = env.context.get("arguments"), None
+company = env["integration.endpoint"].sudo().search([], limit=1).company_id
+env = env(su=True, context={"allowed_company_ids": company.ids})
+"""
+_INSIDE_FOOT = """
+action = {"type": "ir.actions.act_window_close", "infos": result}
+"""
 _numbers = itertools.count(1)
 
 
@@ -43,6 +53,53 @@ def free_port() -> int:
     """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     return next(port for port in iter(lambda: random.randrange(10_000, lowest), None) if server.port_is_free(port))
+
+
+class Worker:
+    """One ``odoo integration_worker``, which a test may stop or kill."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with open_log(log) as out:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **env}
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process.poll() is None
+
+    def owns(self, name: str) -> bool:
+        """Tell whether an engine process called ``name`` in the database is this one."""
+        return f":{self.pid}:" in name
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        """Return when it has begun to work."""
+
+        def ready() -> bool:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+            assert self.alive, f"the worker ended by itself:\n{processes.tail(self.log)}"
+            return "the engine" in text and "listens" in text
+
+        wait_until(ready, timeout, "the worker is ready")
+
+    def terminate(self) -> None:
+        """Ask it to finish and go, as an administrator does; it may take its time."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait_dead(self, timeout: float = 30) -> int:
+        """Return its exit code when it has ended; negative: the signal that ended it."""
+        return self._process.wait(timeout)
+
+    def kill(self) -> None:
+        """End it with ``kill -9``, and return when it is gone."""
+        self._process.kill()
+        self._process.wait()
 
 
 class Server:
@@ -65,6 +122,8 @@ class Server:
     ) -> None:
         self._environ = dict(environ or {})
         self._sessions: dict[str, Any] = {}
+        self._workers: list[Worker] = []
+        self._actions: dict[str, int] = {}
         self._running: server.Running | None = None
         self._files = State.at(folder)
         self._odoo = replace(context.odoo, conf=self._files.odoo_conf, log=self._files.setup_log)
@@ -116,15 +175,49 @@ class Server:
     def start(self, failpoints: str = "") -> None:
         """Start it, and return when it is ready."""
         assert not self.alive
-        env = {
-            masterkey.VARIABLE: str(self._files.master_key),
-            **({"INTEGRATION_FAILPOINTS": failpoints} if failpoints else {}),
-            **self._environ,
-        }
+        env = self._environment(failpoints)
         self._running = server.start(
             self._odoo, self.db, self._port, log=self.log, pid_file=self._files.pid_file, env=env
         )
         server.wait_until_ready(self._running, self.log)
+
+    def _environment(self, failpoints: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {
+            masterkey.VARIABLE: str(self._files.master_key),
+            **({"INTEGRATION_FAILPOINTS": failpoints} if failpoints else {}),
+            **self._environ,
+            **(environ or {}),
+        }
+
+    def worker(self, *words: str, failpoints: str = "", environ: Mapping[str, str] | None = None) -> Worker:
+        """Start an engine process of its own for this database; it is not ready yet.
+
+        Args:
+            words: Options, such as ``--lanes=bulk``.
+            failpoints: Those of this process alone.
+            environ: Variables of this process alone.
+        """
+        command = self._odoo.command(
+            f"--addons-path={ADDONS}",
+            "integration_worker",
+            f"--config={self._odoo.conf}",
+            f"--database={self.db}",
+            *words,
+        )
+        env = self._odoo.environment(self._environment(failpoints, environ))
+        made = Worker(command, env, self.state / f"worker-{len(self._workers)}.log")
+        self._workers.append(made)
+        return made
+
+    def nudge(self) -> None:
+        """Ask for the engine as Odoo itself asks for a cron."""
+        self.sql(
+            "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT res_id, now() AT TIME ZONE 'UTC' FROM ir_model_data"
+            " WHERE module = 'integration_core' AND name = 'cron_engine'"
+        )
+        with contextlib.closing(psycopg2.connect(self.dsn, dbname="postgres")) as connection, connection.cursor() as cr:
+            cr.execute("NOTIFY cron_trigger, %s", (self.db,))
+            connection.commit()
 
     def stop(self) -> None:
         """End it as an administrator does."""
@@ -142,7 +235,9 @@ class Server:
         wait_until(lambda: not self.alive and server.port_is_free(self._port), timeout, "the server ends")
 
     def close(self) -> None:
-        """Remove it with its database."""
+        """Remove it with its workers and its database."""
+        for worker in self._workers:
+            worker.kill()
         self.kill()
         self._databases.drop(self.db)
 
@@ -180,6 +275,22 @@ class Server:
         """Call a public method as one of the demo hospital's people, as the web client does."""
         call = {"model": model, "method": method, "args": args, "kwargs": kwargs}
         return self._json(self._session(login), f"/web/dataset/call_kw/{model}/{method}", call)
+
+    def inside(self, code: str, **arguments: object) -> Any:
+        """Run Python inside Odoo as its superuser, in one transaction, and return what it assigned to ``result``.
+
+        The code runs as a server action's, in the demo hospital's company; it sees ``arguments``.
+        """
+        if code not in self._actions:
+            values = {
+                "name": "A test's own",
+                "state": "code",
+                "model_id": self.rpc(ADMIN, "ir.model", "search", [["model", "=", "res.company"]])[0],
+                "code": f"{_INSIDE_HEAD}{code}{_INSIDE_FOOT}",
+            }
+            (self._actions[code],) = self.rpc(ADMIN, "ir.actions.server", "create", [values])
+        run = self.rpc(ADMIN, "ir.actions.server", "run", [self._actions[code]], context={"arguments": arguments})
+        return run["infos"]
 
     def rpc_may_die(self, login: str, model: str, method: str, *args: object, **kwargs: object) -> Any:
         """Call a method during which the server may die; None if it did."""

@@ -6,21 +6,19 @@ The failpoints are described in ``docs/failpoints.md``. The tests share one serv
 import contextlib
 import itertools
 from collections import Counter
-from dataclasses import replace
-from datetime import datetime, timezone
 from decimal import Decimal
 
-import psycopg2
 import pytest
 from receiver import CapturingReceiver
 from servers import wait_until
+from visits import LINES, admission, charged, visits
 
-from simulator.messages import ADMITTED, FINALIZED, Message
+from simulator.messages import Message
 from simulator.systems import load_systems
 from simulator.transport import Client, UnreachableError
 
 REVIEWER = "finance.reviewer"
-MESSAGES, LINES = 20, 3
+MESSAGES = 20
 SHORT_LEASE = {"INTEGRATION_LEASE_SECONDS": "3"}
 
 
@@ -40,49 +38,6 @@ def client(server) -> Client:
     return Client(load_systems(server.state / "demo-systems.json", server.base_url))
 
 
-def visits(prefix: str) -> list[Message]:
-    """Some clinic visits whose charges are ready on the day of service."""
-    now = datetime.now(timezone.utc)
-    return [visit(f"{prefix}-{number}", now) for number in range(MESSAGES)]
-
-
-def visit(encounter: str, moment: datetime) -> Message:
-    lines = [
-        {"line": str(n), "service": "WOUND", "quantity": "2", "unit_price": "52.25", "currency": "USD"}
-        for n in range(LINES)
-    ]
-    data = {
-        "encounter": encounter,
-        "patient": {"id": f"MRN-{encounter}"},
-        "performed_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "department": "CLINIC",
-        "self_pay": True,
-        "lines": lines,
-    }
-    return Message("ehr", f"visit-{encounter}", FINALIZED, f"encounter/{encounter}", moment, data)
-
-
-def admission(message: Message) -> Message:
-    """The admission of a visit, whose class makes its charges ready without a discharge."""
-    data = {
-        "encounter": message.data["encounter"],
-        "patient": message.data["patient"],
-        "admitted_at": message.data["performed_at"],
-        "department": "CLINIC",
-        "class": "outpatient",
-    }
-    return replace(message, message_id=f"admit-{message.data['encounter']}", type=ADMITTED, data=data)
-
-
-def charged(server, prefix: str) -> dict[str, tuple[int, Decimal]]:
-    """How many charges each encounter has, and their sum."""
-    rows = server.sql(
-        "SELECT encounter, count(*), sum(amount)::text FROM integration_charge WHERE encounter LIKE %s GROUP BY 1",
-        f"{prefix}-%",
-    )
-    return {encounter: (count, Decimal(amount)) for encounter, count, amount in rows}
-
-
 def assert_each_once(server, prefix: str) -> None:
     expected = {f"{prefix}-{n}": (LINES, Decimal("104.50") * LINES) for n in range(MESSAGES)}
     wait_until(lambda: len(charged(server, prefix)) == MESSAGES and not open_deliveries(server), what="all is charged")
@@ -92,17 +47,6 @@ def assert_each_once(server, prefix: str) -> None:
 
 def open_deliveries(server) -> list[tuple]:
     return server.sql("SELECT id FROM integration_delivery WHERE state = 'waiting'")
-
-
-def nudge(server) -> None:
-    """Ask for the engine as Odoo itself asks for a cron."""
-    server.sql(
-        "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT res_id, now() AT TIME ZONE 'UTC' FROM ir_model_data"
-        " WHERE module = 'integration_core' AND name = 'cron_engine'"
-    )
-    with contextlib.closing(psycopg2.connect(server.dsn, dbname="postgres")) as connection, connection.cursor() as cr:
-        cr.execute("NOTIFY cron_trigger, %s", (server.db,))
-        connection.commit()
 
 
 def start(server, failpoints: str = "") -> None:
@@ -116,7 +60,7 @@ def start(server, failpoints: str = "") -> None:
 
     def beating() -> list[tuple]:
         if next(beats) % 20 == 0:
-            nudge(server)
+            server.nudge()
         return server.sql("SELECT 1 FROM integration_heartbeat WHERE last_beat > %s", began)
 
     wait_until(beating, what="the engine wakes")
@@ -129,7 +73,7 @@ def restart(server, failpoints: str = "") -> None:
 
 def test_killed_after_the_202_before_anything_was_done(server, client, tmp_path):
     restart(server, f"engine.after_claim=pause:{tmp_path / 'never'}")
-    exchanges = client.send(visits("A"))
+    exchanges = client.send(visits("A", MESSAGES))
     assert {e.answer.status for e in exchanges} == {202}
     wait_until((tmp_path / "never.reached").exists, what="the engine has claimed, and done nothing")
     assert charged(server, "A") == {}
@@ -139,7 +83,7 @@ def test_killed_after_the_202_before_anything_was_done(server, client, tmp_path)
 
 def test_killed_between_the_commit_and_the_202(server, client, tmp_path):
     restart(server, "inbound.after_commit=kill")
-    messages = visits("R")
+    messages = visits("R", MESSAGES)
     with pytest.raises(UnreachableError):
         Client(load_systems(server.state / "demo-systems.json", server.base_url), patience=0.5).send(messages[:1])
     server.wait_dead()
@@ -151,7 +95,7 @@ def test_killed_between_the_commit_and_the_202(server, client, tmp_path):
 
 def test_killed_while_a_handler_runs(server, client):
     restart(server, "engine.handler_before_commit=kill")
-    sent = send_until_death(server, visits("B"))
+    sent = send_until_death(server, visits("B", MESSAGES))
     server.wait_dead()
     assert charged(server, "B") == {}
     start(server)
@@ -161,7 +105,7 @@ def test_killed_while_a_handler_runs(server, client):
 
 def test_killed_after_a_handler_committed(server, client):
     restart(server, "engine.handler_after_commit=kill")
-    sent = send_until_death(server, visits("C"))
+    sent = send_until_death(server, visits("C", MESSAGES))
     server.wait_dead()
     start(server)
     client.send(sent)
@@ -186,7 +130,7 @@ def test_killed_around_the_send(server, client, receiver, failpoint, at_least, a
     prefix = failpoint.rpartition("_")[2]
     if not server.alive:
         start(server)
-    messages = visits(prefix)
+    messages = visits(prefix, MESSAGES)
     client.send([admission(messages[0]), *messages])
     assert_each_once(server, prefix)
     move = invoice(server, f"{prefix}-0")

@@ -4,10 +4,7 @@ Odoo reaches PostgreSQL through a gate of the test's own, so that the gate can b
 that others use too.
 """
 
-import contextlib
 import json
-import socket
-import threading
 from datetime import datetime, timezone
 
 import pytest
@@ -15,64 +12,6 @@ import pytest
 from simulator.messages import ADMITTED, Message
 from simulator.systems import load_systems
 from simulator.transport import Client
-
-
-class Gate:
-    """Passes connections from a free port of this machine on to PostgreSQL; shut, it refuses and cuts them."""
-
-    def __init__(self) -> None:
-        self.target: tuple[int, object] | None = None
-        self._open: list[socket.socket] = []
-        self._listener: socket.socket | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-
-    def open(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def shut(self) -> None:
-        assert self._listener
-        self._cut(self._listener)
-        for end in self._open:
-            self._cut(end)
-        self._open.clear()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _address = listener.accept()
-                family, address = self.target
-                far = socket.socket(family)
-                far.connect(address)
-                self._open += [near, far]
-                for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
-
-    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
-        self._cut(other)
-
-    @staticmethod
-    def _cut(end: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-        end.close()
-
-
-@pytest.fixture(scope="module")
-def gate(context):
-    place = context.odoo.server
-    made = Gate()
-    if str(place.host).startswith("/"):
-        made.target = (socket.AF_UNIX, f"{place.host}/.s.PGSQL.{place.port}")
-    else:
-        made.target = (socket.AF_INET, (place.host, int(place.port)))
-    made.open()
-    return made
 
 
 @pytest.fixture(scope="module")
