@@ -12,6 +12,7 @@ from ..domain import hashing, units
 from ..domain.sender import Recipient
 from ..engine import claims
 from ..engine.inbox import CHANNEL
+from ..fields import UncheckedMany2one
 from .integration_event_type import lane_ranks
 
 _INBOUND_COLUMNS = (
@@ -63,12 +64,14 @@ class IntegrationEvent(models.Model):
 
     uuid = fields.Char("Event ID", required=True, readonly=True)
     # No index of its own: '_company_time_idx' begins with it.
-    company_id = fields.Many2one("res.company", required=True, readonly=True)
-    system_id = fields.Many2one("integration.system", readonly=True, index="btree_not_null", help="Empty: Odoo itself.")
-    origin_system_id = fields.Many2one(
+    company_id = UncheckedMany2one("res.company", required=True, readonly=True)
+    system_id = UncheckedMany2one(
+        "integration.system", readonly=True, index="btree_not_null", help="Empty: Odoo itself."
+    )
+    origin_system_id = UncheckedMany2one(
         "integration.system", readonly=True, help="The system whose message began this flow."
     )
-    event_type_id = fields.Many2one("integration.event.type", required=True, readonly=True, index=True)
+    event_type_id = UncheckedMany2one("integration.event.type", required=True, readonly=True, index=True)
     type_name = fields.Char("Type", related="event_type_id.name")
     source = fields.Char(required=True, readonly=True)
     source_event_id = fields.Char("Source's ID", required=True, readonly=True)

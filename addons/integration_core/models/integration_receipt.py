@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..domain import units
+from ..fields import UncheckedMany2one
 
 
 class IntegrationReceipt(models.Model):
@@ -19,11 +20,11 @@ class IntegrationReceipt(models.Model):
     _order = "id desc"
     _log_access = False
 
-    company_id = fields.Many2one("res.company", required=True, readonly=True)
-    system_id = fields.Many2one("integration.system", required=True, readonly=True)
+    company_id = UncheckedMany2one("res.company", required=True, readonly=True)
+    system_id = UncheckedMany2one("integration.system", required=True, readonly=True)
     event_id = fields.Many2one("integration.event", readonly=True, index="btree_not_null", ondelete="set null")
     event_uuid = fields.Char(readonly=True)
-    event_type_id = fields.Many2one("integration.event.type", readonly=True)
+    event_type_id = UncheckedMany2one("integration.event.type", readonly=True)
     webhook_id = fields.Char("Message ID", required=True, readonly=True, index=True)
     unit = fields.Char("Line", readonly=True)
     encounter = fields.Char(readonly=True, index="btree_not_null")
