@@ -1,6 +1,8 @@
 """A field type for the tables that machines write, and what stands for its foreign key."""
 
-from odoo import fields
+from collections.abc import Iterable
+
+from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
@@ -16,7 +18,7 @@ class UncheckedMany2one(fields.Many2one):
     :func:`refuse_if_used`.
     """
 
-    def update_db_foreign_key(self, model, column):
+    def update_db_foreign_key(self, model: models.BaseModel, column: object) -> None:
         """Make no foreign key; drop the one that an earlier version made."""
         model.env.cr.execute(
             SQL(
@@ -27,7 +29,7 @@ class UncheckedMany2one(fields.Many2one):
         )
 
 
-def refuse_if_used(records, columns):
+def refuse_if_used(records: models.BaseModel, columns: Iterable[tuple[str, str]]) -> None:
     """Refuse to delete ``records`` as long as a row points to one of them.
 
     :param columns: (table, column) of each :class:`UncheckedMany2one` that may

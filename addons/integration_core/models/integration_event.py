@@ -75,15 +75,15 @@ class IntegrationEvent(models.Model):
     type_name = fields.Char("Type", related="event_type_id.name")
     source = fields.Char(required=True, readonly=True)
     source_event_id = fields.Char("Source's ID", required=True, readonly=True)
-    webhook_id = fields.Char("Message ID", readonly=True, index="btree_not_null")
+    webhook_id = fields.Char("Message ID", readonly=True)
     subject = fields.Char(readonly=True)
     occurred_at = fields.Datetime(readonly=True)
-    received_at = fields.Datetime("Journalled at", required=True, readonly=True, index=True)
+    received_at = fields.Datetime("Journalled at", required=True, readonly=True)
     partition_key = fields.Char("Ordering key (hashed)", readonly=True)
     correlation_id = fields.Char(
         "Flow", required=True, readonly=True, index=True, help="One business flow, from first message to last delivery."
     )
-    causation_id = fields.Char("Caused by", readonly=True, index="btree_not_null")
+    causation_id = fields.Char("Caused by", readonly=True)
     depth = fields.Integer(readonly=True, help="How many events led to this one.")
     traceparent = fields.Char(readonly=True)
     mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True)
@@ -120,9 +120,10 @@ class IntegrationEvent(models.Model):
 
     _uuid_uniq = models.UniqueIndex("(uuid)", "An event has an id of its own.")
     _emission_uniq = models.UniqueIndex(
-        "(txn_key, event_type_id, res_model, res_id) WHERE txn_key IS NOT NULL", "One event per change and transaction."
+        "(res_model, res_id, event_type_id, txn_key) WHERE txn_key IS NOT NULL", "One event per change and transaction."
     )
-    _record_idx = models.Index("(res_model, res_id) WHERE res_id IS NOT NULL")
+    # What Odoo emits is found by its 'uuid', which is its message's id too.
+    _message_idx = models.Index("(webhook_id) WHERE system_id IS NOT NULL")
     _company_time_idx = models.Index("(company_id, received_at)")
 
     def init(self):
