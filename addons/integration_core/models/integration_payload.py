@@ -1,7 +1,7 @@
 import psycopg2
 from odoo import api, fields, models
 
-from ..fields import UncheckedMany2one
+from ..fields import UncheckedMany2one, go_with
 
 
 class IntegrationPayload(models.Model):
@@ -14,12 +14,15 @@ class IntegrationPayload(models.Model):
     _description = "Payload"
     _log_access = False
 
-    event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
+    event_id = UncheckedMany2one("integration.event", required=True, readonly=True, ondelete="cascade")
     data_key_id = UncheckedMany2one("integration.data.key", required=True, readonly=True)
     algorithm = fields.Char(required=True, readonly=True)
     sealed = fields.Binary(attachment=False, required=True, readonly=True, groups=fields.NO_ACCESS)
 
     _event_uniq = models.UniqueIndex("(event_id)", "An event has one payload.")
+
+    def init(self):
+        go_with(self.env.cr, self._table, "event_id", "integration_event")
 
     @api.model
     def _store(self, event, body):
