@@ -4,6 +4,7 @@ import uuid
 from odoo import api, fields, models, tools
 
 from ..domain import keyring
+from ..fields import refuse_if_used
 
 
 class IntegrationDataKey(models.Model):
@@ -72,6 +73,11 @@ class IntegrationDataKey(models.Model):
     def unlink(self):
         self.env.registry.clear_cache()
         return super().unlink()
+
+    @api.ondelete(at_uninstall=False)
+    def _refuse_if_used(self):
+        """A key that was used stays, retired: what it sealed could never be read again."""
+        refuse_if_used(self, [("integration_payload", "data_key_id")])
 
     @api.model
     def _first(self):

@@ -7,6 +7,7 @@ from .. import tools
 from ..domain import chain
 from ..engine import claims, order
 from ..engine.plan import Line
+from ..fields import UncheckedMany2one
 
 STATES = [
     ("waiting", "Waiting"),
@@ -33,10 +34,11 @@ class IntegrationDelivery(models.Model):
     # No index on the event: '_once' begins with it. None on the state either: an update of a row that changes no
     # indexed column writes no index entry, and every delivery is updated when it is done.
     event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
+    # With a foreign key: of all that a delivery points to, a subscription alone may be deleted by people.
     subscription_id = fields.Many2one(
         "integration.subscription", required=True, readonly=True, index=True, ondelete="restrict"
     )
-    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    company_id = UncheckedMany2one("res.company", required=True, readonly=True)
     consumer = fields.Char(required=True, readonly=True)
     lane = fields.Integer(required=True, readonly=True, help="0 critical, 1 normal, 2 bulk")
     state = fields.Selection(STATES, required=True, readonly=True)

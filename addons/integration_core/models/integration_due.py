@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine import claims
+from ..fields import go_with
 
 
 class IntegrationDue(models.Model):
@@ -43,7 +44,7 @@ class IntegrationDue(models.Model):
         self.env.cr.execute(
             """
             CREATE TABLE IF NOT EXISTS integration_due (
-                id integer PRIMARY KEY REFERENCES integration_delivery (id) ON DELETE CASCADE,
+                id integer PRIMARY KEY,
                 delivery_id integer NOT NULL GENERATED ALWAYS AS (id) STORED,
                 event_id integer NOT NULL,
                 subscription_id integer NOT NULL,
@@ -66,7 +67,7 @@ class IntegrationDue(models.Model):
             CREATE INDEX IF NOT EXISTS integration_due_order_idx
                 ON integration_due (subscription_id, order_key, tier, position) WHERE order_key IS NOT NULL;
             CREATE TABLE IF NOT EXISTS integration_event_position (
-                event_id integer PRIMARY KEY REFERENCES integration_event (id) ON DELETE CASCADE,
+                event_id integer PRIMARY KEY,
                 xact_id xid8 NOT NULL DEFAULT pg_current_xact_id(),
                 position bigint
             ) WITH (fillfactor = 80);
@@ -76,6 +77,8 @@ class IntegrationDue(models.Model):
                 ON integration_event_position (xact_id, event_id) WHERE position IS NULL;
             """
         )
+        go_with(self.env.cr, "integration_due", "id", "integration_delivery")
+        go_with(self.env.cr, "integration_event_position", "event_id", "integration_event")
 
     def _compute_tier(self):
         self.env.cr.execute(SQL("SELECT id, tier FROM integration_due WHERE id IN %s", tuple(self.ids or [0])))

@@ -3,6 +3,8 @@ from dataclasses import dataclass
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..fields import UncheckedMany2one
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -19,7 +21,7 @@ class IntegrationEventKey(models.Model):
     _description = "Message identity"
     _log_access = False
 
-    system_id = fields.Many2one("integration.system", required=True, readonly=True, ondelete="restrict")
+    system_id = UncheckedMany2one("integration.system", required=True, readonly=True)
     webhook_id = fields.Char(required=True, readonly=True)
     source = fields.Char(required=True, readonly=True)
     source_event_id = fields.Char(required=True, readonly=True)

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..domain import catalogue, schema
 from ..domain.book import EventType
+from ..fields import refuse_if_used
 
 LANES = [("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")]
 LANE_RANK = {"critical": 0, "normal": 1, "bulk": 2}
@@ -114,6 +115,10 @@ class IntegrationEventType(models.Model):
         """Tell whether the type is no longer accepted on ``today`` (date)."""
         self.ensure_one()
         return self.state == "retired" or bool(self.sunset and today >= self.sunset)
+
+    @api.ondelete(at_uninstall=False)
+    def _refuse_if_used(self):
+        refuse_if_used(self, [("integration_event", "event_type_id"), ("integration_receipt", "event_type_id")])
 
     def _on_approved(self):
         self.state = "approved"

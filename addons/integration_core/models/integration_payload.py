@@ -1,6 +1,8 @@
 import psycopg2
 from odoo import api, fields, models
 
+from ..fields import UncheckedMany2one, go_with
+
 
 class IntegrationPayload(models.Model):
     """The body of an event as encrypted bytes, in a table of its own that nobody reads through the ORM.
@@ -12,12 +14,15 @@ class IntegrationPayload(models.Model):
     _description = "Payload"
     _log_access = False
 
-    event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
-    data_key_id = fields.Many2one("integration.data.key", required=True, readonly=True, ondelete="restrict")
+    event_id = UncheckedMany2one("integration.event", required=True, readonly=True, ondelete="cascade")
+    data_key_id = UncheckedMany2one("integration.data.key", required=True, readonly=True)
     algorithm = fields.Char(required=True, readonly=True)
     sealed = fields.Binary(attachment=False, required=True, readonly=True, groups=fields.NO_ACCESS)
 
     _event_uniq = models.UniqueIndex("(event_id)", "An event has one payload.")
+
+    def init(self):
+        go_with(self.env.cr, self._table, "event_id", "integration_event")
 
     @api.model
     def _store(self, event, body):

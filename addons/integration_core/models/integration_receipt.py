@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..domain import units
+from ..fields import UncheckedMany2one, go_with
 
 
 class IntegrationReceipt(models.Model):
@@ -19,11 +20,11 @@ class IntegrationReceipt(models.Model):
     _order = "id desc"
     _log_access = False
 
-    company_id = fields.Many2one("res.company", required=True, readonly=True)
-    system_id = fields.Many2one("integration.system", required=True, readonly=True)
-    event_id = fields.Many2one("integration.event", readonly=True, index="btree_not_null", ondelete="set null")
+    company_id = UncheckedMany2one("res.company", required=True, readonly=True)
+    system_id = UncheckedMany2one("integration.system", required=True, readonly=True)
+    event_id = UncheckedMany2one("integration.event", readonly=True, index="btree_not_null", ondelete="set null")
     event_uuid = fields.Char(readonly=True)
-    event_type_id = fields.Many2one("integration.event.type", readonly=True)
+    event_type_id = UncheckedMany2one("integration.event.type", readonly=True)
     webhook_id = fields.Char("Message ID", required=True, readonly=True, index=True)
     unit = fields.Char("Line", readonly=True)
     encounter = fields.Char(readonly=True, index="btree_not_null")
@@ -48,6 +49,9 @@ class IntegrationReceipt(models.Model):
 
     _company_day_idx = models.Index("(company_id, received_day, system_id)")
     _service_day_idx = models.Index("(company_id, service_day) WHERE service_day IS NOT NULL")
+
+    def init(self):
+        go_with(self.env.cr, self._table, "event_id", "integration_event", forget=True)
 
     @api.model
     def _append(

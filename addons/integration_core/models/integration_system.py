@@ -9,6 +9,7 @@ from odoo.tools import format_datetime
 from ..domain import envelope
 from ..domain.book import Key, Party
 from ..domain.sender import Sender, mode_at
+from ..fields import refuse_if_used
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
@@ -224,6 +225,13 @@ class IntegrationSystem(models.Model):
         self.env["integration.audit"]._record("system.test", self)
         return True
 
+    @api.ondelete(at_uninstall=False)
+    def _refuse_if_used(self):
+        columns = [
+            (table, "system_id") for table in ("integration_event", "integration_event_key", "integration_receipt")
+        ]
+        refuse_if_used(self, [*columns, ("integration_event", "origin_system_id")])
+
     def _on_approved(self):
         """Approved means: goes live, with the keys and mappings it was tried with."""
         for system in self:
@@ -238,6 +246,11 @@ class IntegrationSystem(models.Model):
 
 class ResCompany(models.Model):
     _inherit = "res.company"
+
+    @api.ondelete(at_uninstall=False)
+    def _refuse_if_journalled(self):
+        tables = ("integration_event", "integration_delivery", "integration_receipt")
+        refuse_if_used(self, [(table, "company_id") for table in tables])
 
     def _let_engine_in(self):
         """Let the engine user work in these companies."""

@@ -176,6 +176,22 @@ class TestRetention(IntegrationCase):
         self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", (events[0].id,))
         self.assertEqual(self.purge("receipt"), 1)
 
+    def test_what_belongs_to_an_event_goes_with_it(self):
+        gone, kept = self.handled("A", "B", drain=False)
+        deliveries, uuids = gone.delivery_ids.ids, gone.mapped("uuid")
+        tables = [
+            ("integration_payload", "event_id", gone.ids),
+            ("integration_event_position", "event_id", gone.ids),
+            ("integration_due", "id", deliveries),
+            ("integration_receipt", "event_id", gone.ids),
+        ]
+        self.assertEqual([self.count(*table) for table in tables], [1, 1, 1, 1])
+        self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", (gone.id,))
+        self.assertEqual([self.count(*table) for table in tables], [0, 0, 0, 0])
+        self.assertEqual(self.count("integration_receipt", "event_uuid", uuids), 1)
+        for table in ("integration_payload", "integration_event_position", "integration_due", "integration_receipt"):
+            self.assertEqual(self.count(table, "event_id", kept.ids), 1)
+
     # -- what is open ------------------------------------------------------------------------------------------------
 
     def test_what_is_open_stays(self):

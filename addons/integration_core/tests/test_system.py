@@ -22,6 +22,19 @@ class TestSystem(IntegrationCase):
         self._make_system("clinic", company=company)
         self.assertIn(company, self.env.ref("integration_core.user_engine").company_ids)
 
+    def test_what_events_refer_to_is_not_deleted(self):
+        _accepted, event = self.post(
+            "clinical.encounter.discharged.v1",
+            {"encounter": "E-1", "patient": {"id": "P-1"}, "discharged_at": "2026-11-20T10:00:00Z"},
+        )
+        data_key = self.env["integration.data.key"].search([("state", "=", "active")])
+        for record in (self.system, event.event_type_id, data_key, self.company):
+            with self.assertRaisesRegex(UserError, "events refer to it"), self.env.cr.savepoint():
+                record.sudo().unlink()
+        unused = self._make_system("unused")
+        unused.unlink()
+        self.assertFalse(unused.exists())
+
     def make_key(self):
         return self.env["integration.credential"]._generate(
             {"system_id": self.system.id}, company=self.system.company_id, use="inbound"
