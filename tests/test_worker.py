@@ -107,6 +107,17 @@ def arrivals(receiver: CapturingReceiver, events: list[str]) -> Counter[str]:
     return Counter(event["id"] for event in receiver.events() if event["id"] in set(events))
 
 
+def assert_in_order(receiver: CapturingReceiver, rounds: list[list[str]]) -> None:
+    """Each round has one event of each invoice: an invoice's events have come, and first came in the rounds' order."""
+    news = [event["id"] for event in receiver.events()]
+    for of_one_invoice in map(list, zip(*rounds, strict=True)):
+        assert list(dict.fromkeys(event for event in news if event in of_one_invoice)) == of_one_invoice
+
+
+def in_order(server: Server) -> None:
+    server.inside("env['integration.subscription'].search([('consumer', '=', 'endpoint')]).write({'ordered': True})")
+
+
 def kinds(server: Server) -> set[str]:
     return {kind for (kind,) in server.sql("SELECT kind FROM integration_heartbeat")}
 
@@ -225,7 +236,7 @@ def test_of_two_workers_one_is_killed_and_restarted_and_the_others_work_is_untou
 
 def test_postgresql_goes_away_under_load_and_everything_recovers_by_itself(server, receiver, doors, moves, start, gate):
     """Nothing is lost, the order of each invoice's news is kept, and the process is the same."""
-    server.inside("env['integration.subscription'].search([('consumer', '=', 'endpoint')]).write({'ordered': True})")
+    in_order(server)
     worker = start(environ={"PGHOST": "127.0.0.1", "PGPORT": str(gate.port)})
     worker.wait_ready()
     rounds = [emit(server, moves) for _ in range(3)]
@@ -240,13 +251,44 @@ def test_postgresql_goes_away_under_load_and_everything_recovers_by_itself(serve
     rounds += [emit(server, moves) for _ in range(3)]
     all_done(server)
     assert worker.alive
-    news = [event["id"] for event in receiver.events()]
-    for number in range(len(moves)):
-        key = [events[number] for events in rounds]
-        assert list(dict.fromkeys(event for event in news if event in key)) == key
+    assert_in_order(receiver, rounds)
     for prefix in ("before", "meanwhile"):
         assert {count for count, _sum in charged(server, prefix).values()} == {LINES}
         assert len(charged(server, prefix)) == 4
+    assert server.sql("SELECT count(*) FROM integration_delivery WHERE state = 'dead'") == [(0,)]
+
+
+def test_the_order_holds_though_a_worker_is_killed_and_the_others_connections_are_cut(
+    server, receiver, doors, moves, start
+):
+    in_order(server)
+    doomed, steady = start(), start()
+    for worker in (doomed, steady):
+        worker.wait_ready()
+    rounds = [emit(server, moves)]
+
+    def doomed_sends() -> list[tuple]:
+        rounds.append(emit(server, moves))
+        owners = server.sql(
+            "SELECT lease_owner, uuid FROM integration_due d JOIN integration_event e ON e.id = event_id"
+        )
+        return [uuid for owner, uuid in owners if owner and doomed.owns(owner) and uuid in doors.waiting]
+
+    wait_until(doomed_sends, what="the one to be killed has something under way")
+    doomed.kill()
+    doors.open()
+    cut = 0
+    while cut < 10:
+        cut += len(
+            server.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+                f"odoo-{steady.pid}",
+            )
+        )
+        rounds.append(emit(server, moves))
+    all_done(server)
+    assert steady.alive
+    assert_in_order(receiver, rounds)
     assert server.sql("SELECT count(*) FROM integration_delivery WHERE state = 'dead'") == [(0,)]
 
 
