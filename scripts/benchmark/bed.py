@@ -45,15 +45,15 @@ class PeersOdoo(Odoo):
     """An Odoo that finds what queue_job needs beside the suite's own environment.
 
     Attributes:
-        library: The folder with it.
+        peer_packages: The folder with it.
     """
 
-    library: Path = Path()
+    peer_packages: Path = Path()
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the variables that Odoo's process needs besides the present ones."""
         found = super().environment(extra)
-        return {**found, "PYTHONPATH": f"{found['PYTHONPATH']}:{self.library}"}
+        return {**found, "PYTHONPATH": f"{found['PYTHONPATH']}:{self.peer_packages}"}
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Bed:
         """Return the Odoo of databases in which the peers are installed."""
         odoo = self.odoo
         return PeersOdoo(
-            odoo.tree, odoo.python, odoo.server, odoo.data, odoo.conf, odoo.log, library=self.queue_job / "lib"
+            odoo.tree, odoo.python, odoo.server, odoo.data, odoo.conf, odoo.log, peer_packages=self.queue_job / "lib"
         )
 
     # Templates

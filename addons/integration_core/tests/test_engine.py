@@ -1,67 +1,19 @@
 from unittest.mock import patch
 
-from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..domain.keyring import KeyringError, Problem
 from ..engine import claims
-from .common import IntegrationCase
+from .recording import RECORDER, RecordingCase
 from .test_journal import ADMITTED, DATA
 
 RUNNER_LOG = "odoo.addons.integration_core.engine.handling"
 
 
-class RecordingHandler(models.AbstractModel):
-    """Says what it was given, and fails on the encounters that the test names."""
-
-    _name = "integration.handler.recording"
-    _inherit = ["integration.handler"]
-    _description = "Records what it gets (tests)"
-    _module = "integration_core"
-
-    def _handle(self, batch):
-        RECORDER.batches.append([one.data["encounter"] for one in batch])
-        for one in batch:
-            error = RECORDER.errors.get(one.data["encounter"])
-            if error:
-                raise error
-            one.event._record_effects([("", "applied", None, None)])
-
-
-class Recorder:
-    def __init__(self):
-        self.batches, self.errors = [], {}
-
-
-RECORDER = Recorder()
-
-
 @tagged("post_install", "-at_install")
-class TestEngine(IntegrationCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # Odoo offers no other way to a model for one test, and keeps its addons from importing this at their top.
-
-        cls.register_model(RecordingHandler)
-        # Only the handler of these tests gets events here, whatever other addons subscribe.
-        cls.env["integration.subscription"].search([]).active = False
-        cls.subscription = cls.env["integration.subscription"].create(
-            {
-                "name": "Recording",
-                "company_id": False,
-                "event_type_ids": cls.env["integration.event.type"]._named(ADMITTED).ids,
-                "handler": "integration.handler.recording",
-                "owner_id": cls.env.ref("base.user_admin").id,
-            }
-        )
-
-    def setUp(self):
-        super().setUp()
-        RECORDER.__init__()
-
+class TestEngine(RecordingCase):
     def admit(self, *encounters):
         return [self.post(ADMITTED, {**DATA, "encounter": name})[1] for name in encounters]
 

@@ -9,7 +9,7 @@ from odoo.tools.translate import code_translations
 
 from ..domain.errors import CATALOGUE, GIVEN_UP, TRIED_AGAIN, explain
 from .explained import CORE_BUTTONS, IN_ORDER, ExplainedCase
-from .test_engine import RecordingHandler
+from .recording import RecordingHandler
 
 
 class HandledCase(ExplainedCase):

@@ -1,34 +1,19 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
-from .common import IntegrationCase
-from .test_engine import RECORDER, RecordingHandler
+from .recording import RECORDER, RecordingCase
 from .test_journal import ADMITTED, DATA
 
 
 @tagged("post_install", "-at_install")
-class TestHold(IntegrationCase):
+class TestHold(RecordingCase):
     """What a person holds back waits, spends no attempt, and leaves when it is released."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.register_model(RecordingHandler)
-        cls.env["integration.subscription"].search([]).active = False
-        cls.subscription = cls.env["integration.subscription"].create(
-            {
-                "name": "Recording",
-                "company_id": False,
-                "event_type_ids": cls.env["integration.event.type"]._named(ADMITTED).ids,
-                "handler": "integration.handler.recording",
-            }
-        )
         cls.other = cls._make_system("lab")
         cls.operator = new_test_user(cls.env, "holder", groups="integration_core.group_operator")
-
-    def setUp(self):
-        super().setUp()
-        RECORDER.__init__()
 
     def admit(self, name, system=None):
         return self.post(ADMITTED, {**DATA, "encounter": name}, system=system)[1].delivery_ids

@@ -1,33 +1,18 @@
 from odoo.tests import tagged
 
 from ..engine import claims, order
-from .common import IntegrationCase
-from .test_engine import RECORDER, RecordingHandler
+from .recording import RECORDER, RecordingCase
 from .test_journal import ADMITTED, DATA
 
 
 @tagged("post_install", "-at_install")
-class TestOrder(IntegrationCase):
+class TestOrder(RecordingCase):
     """Ordered subscriptions: per ordering key one after the other, and a dead letter holds its key alone."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.register_model(RecordingHandler)
-        cls.env["integration.subscription"].search([]).active = False
-        cls.subscription = cls.env["integration.subscription"].create(
-            {
-                "name": "Ordered",
-                "company_id": False,
-                "event_type_ids": cls.env["integration.event.type"]._named(ADMITTED).ids,
-                "handler": "integration.handler.recording",
-                "ordered": True,
-            }
-        )
+    subscription_values = {"ordered": True}
 
     def setUp(self):
         super().setUp()
-        RECORDER.__init__()
         # Whatever the database brought along has its position already.
         order.sequence(self.env.cr)
 

@@ -6,30 +6,15 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL
 
 from ..models import integration_retention
-from .common import IntegrationCase
-from .test_engine import RecordingHandler
+from .recording import RecordingCase
 from .test_journal import ADMITTED, DATA
 
 LONG_AGO = 3000
 
 
 @tagged("post_install", "-at_install")
-class TestRetention(IntegrationCase):
+class TestRetention(RecordingCase):
     """What is old and closed goes, in small batches; what is open stays, and identities outlive events."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.register_model(RecordingHandler)
-        cls.env["integration.subscription"].search([]).active = False
-        cls.subscription = cls.env["integration.subscription"].create(
-            {
-                "name": "Recording",
-                "company_id": False,
-                "event_type_ids": cls.env["integration.event.type"]._named(ADMITTED).ids,
-                "handler": "integration.handler.recording",
-            }
-        )
 
     def handled(self, *ids, drain=True):
         """Return events that were carried out."""

@@ -2,7 +2,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from .common import IntegrationCase
-from .test_engine import RecordingHandler
+from .recording import RecordingHandler
 
 
 @tagged("post_install", "-at_install")
