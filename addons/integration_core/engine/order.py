@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 from odoo.sql_db import BaseCursor
 
-from .claims import ALONE, BLOCKED, DEAD, FRESH, HEADS, RETRY, UNPOSITIONED
+from .claims import BLOCKED, FRESH, HEADS, RETRY, UNPOSITIONED
 
 BATCH = 2000
 _LOCK = 0x696E7467  # 'intg': the advisory lock of the one sequencer of a database
@@ -147,6 +147,3 @@ def mend(cr: BaseCursor) -> int:
     """
     cr.execute(_NEXT.format(keys="integration_due WHERE order_key IS NOT NULL AND tier = 2"), _TIERS)
     return cr.rowcount
-
-
-__all__ = ["ALONE", "DEAD", "mend", "release", "sequence"]

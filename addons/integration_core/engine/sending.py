@@ -17,7 +17,7 @@ from ..domain.throttle import TokenBucket
 from . import claims, order
 from .claims import Claimed, Result
 from .handling import HELD_DELAY, failure, held
-from .loops import Every, Loop, Shared, is_connection_error, now_utc
+from .loops import Every, Loop, Shared, is_connection_error
 from .plan import Line, Plan
 
 _logger = logging.getLogger(__name__)
@@ -265,6 +265,3 @@ class SendLoop(Loop):
         for one in claimed:
             if self._alone.pop(one.id, None) is not None:
                 self._look_for_alone.again()
-
-
-__all__ = ["SendLoop", "now_utc"]
