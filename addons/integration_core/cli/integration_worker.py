@@ -45,7 +45,10 @@ class IntegrationWorker(Command):
             help=f"which lanes to serve, with commas between: {', '.join(_LANES)}; by default all",
         )
         parser.add_argument(
-            "--concurrency", type=int, default=None, help="how many deliveries may be under way at once (default: 32)"
+            "--concurrency",
+            type=int,
+            default=None,
+            help="how many deliveries may be under way at once, and a quarter more of critical ones (default: 32)",
         )
         return parser
 

@@ -1,7 +1,8 @@
 """Who may be served now: shares of an engine process for lanes and channels.
 
 A *channel* is what shares capacity: an endpoint, for instance. Three rules keep one channel or lane from costing the
-others anything: less critical lanes may never fill the process; a channel begins with two at a time and gets one more
+others anything: the critical lane has a reserve on top of what the others may fill, and the bulk lane may not fill all
+of that; a channel begins with two at a time and gets one more
 with each success, up to its cap, and two again after a failure of the way there; and channels that are slow right now
 may together fill half of the process at most. All times are seconds of a monotonic clock.
 """
@@ -13,21 +14,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LANES: Final = 3
-_SHARES: Final = (1.0, 0.8, 0.5)
-"""How much of a process a lane and the less critical ones may fill together: critical, normal, bulk."""
+_SHARES: Final = (1.25, 1.0, 0.6)
+"""How much of a process's concurrency a lane and the less critical ones may fill together: critical, normal, bulk."""
 FIRST_WINDOW: Final = 2
 SLOW_AFTER_S: Final = 1.0
 _SLOW_SHARE: Final = 0.5
 
 
 def lane_limits(concurrency: int) -> tuple[int, ...]:
-    """Return, per lane, how many of it and of the less critical lanes may be under way together; at least one each.
+    """Return, per lane, how many of it and of the less critical lanes may be under way together.
 
-    Raises ValueError for less than one.
+    At least one each, and at least one more for the critical lane. Raises ValueError for less than one.
     """
     if concurrency < 1:
         raise ValueError("an engine does at least one thing at a time")
-    return tuple(max(1, int(concurrency * share)) for share in _SHARES)
+    critical, normal, bulk = (max(1, int(concurrency * share)) for share in _SHARES)
+    return max(critical, normal + 1), normal, bulk
 
 
 @dataclass
@@ -58,9 +60,10 @@ class Occupancy:
     """What is under way in one engine process, and what may begin."""
 
     def __init__(self, concurrency: int) -> None:
-        """Take how many tries may be under way at once."""
-        self.concurrency = concurrency
+        """Take how many tries may be under way at once, the critical lane's reserve not counted."""
         self._limits = lane_limits(concurrency)
+        self.most = self._limits[0]
+        """How many tries may be under way with the reserve."""
         self._slow_limit = max(1, int(concurrency * _SLOW_SHARE))
         self._from_lane = [0] * LANES
         """How many tries of each lane and the less critical ones are under way."""

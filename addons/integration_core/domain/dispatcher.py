@@ -48,7 +48,7 @@ class Dispatcher(Generic[Item, Result]):
         reached: Callable[[Result], bool],
         poke: Callable[[], None],
     ) -> None:
-        """Take how many threads there may be and what a thread does with a try; ``run`` must not raise.
+        """Take how many tries may be under way at once and what a thread does with one; ``run`` must not raise.
 
         ``reached`` tells from a result whether the other side answered; ``poke`` is called when there are new results.
         """
@@ -132,12 +132,12 @@ class Dispatcher(Generic[Item, Result]):
         wanted = self._startable()
         if self._idle and wanted:
             self._work.notify(min(wanted, self._idle))
-        for _more in range(min(wanted - self._idle, self._occupancy.concurrency - self._threads)):
+        for _more in range(min(wanted - self._idle, self._occupancy.most - self._threads)):
             self._threads += 1
             threading.Thread(target=self._serve, name="integration-send", daemon=True).start()
 
     def _startable(self) -> int:
-        free = self._occupancy.concurrency - self._occupancy.total
+        free = self._occupancy.most - self._occupancy.total
         channels = (
             min(len(tries), self._occupancy.channel(channel).free())
             for lane in self._lanes

@@ -18,15 +18,22 @@ def begin_all(occupancy: Occupancy, wishes: list[tuple[int, int]], now: float = 
 
 
 def test_less_critical_lanes_leave_a_reserve():
-    occupancy = Occupancy(10)
+    occupancy = Occupancy(20)
     occupancy.set_caps(dict.fromkeys(range(100), 1))
-    assert len(begin_all(occupancy, [(channel, 2) for channel in range(20)])) == 5
-    assert len(begin_all(occupancy, [(channel, 1) for channel in range(20, 40)])) == 3
-    assert len(begin_all(occupancy, [(channel, 0) for channel in range(40, 60)])) == 2
+    assert len(begin_all(occupancy, [(channel, 2) for channel in range(30)])) == 12
+    assert len(begin_all(occupancy, [(channel, 1) for channel in range(30, 60)])) == 8
+    assert len(begin_all(occupancy, [(channel, 0) for channel in range(60, 90)])) == 5
+
+
+def test_the_reserve_comes_on_top_of_the_concurrency():
+    occupancy = Occupancy(16)
+    occupancy.set_caps(dict.fromkeys(range(100), 1))
+    assert len(begin_all(occupancy, [(channel, 1) for channel in range(30)])) == 16
+    assert len(begin_all(occupancy, [(channel, 0) for channel in range(30, 60)])) == 4
 
 
 def test_a_process_of_one_serves_every_lane():
-    assert lane_limits(1) == (1, 1, 1)
+    assert lane_limits(1) == (2, 1, 1)
     with pytest.raises(ValueError, match="at a time"):
         lane_limits(0)
 
