@@ -20,7 +20,7 @@ from typing import NamedTuple
 from odoo.sql_db import BaseCursor
 from odoo.tools import SQL
 
-from ..tools import is_real, utc_now
+from ..tools import Statement, utc_now
 
 POISON_CRASHES = 3
 """Three dead processes on one delivery make it poison."""
@@ -105,14 +105,17 @@ class Stored:
     freed: frozenset[tuple[int, str]]
 
 
-_SETTINGS = """
+BY_INDEX = """
     -- Statistics of a table that was empty a moment ago would choose to read all of it; the indexes are always right.
     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+"""
+_FORGETTABLE = """
     -- A lease that a crash of PostgreSQL forgets is no loss: the delivery is simply free again.
     SET LOCAL synchronous_commit = off;
 """
-_CLAIM = """
+_CLAIM = Statement(
+    """
     WITH place AS (
         SELECT * FROM unnest(%(subscriptions)s::int[], %(channels)s::int[], %(lanes)s::smallint[],
                              %(tiers)s::smallint[], %(free)s::int[], %(since)s::timestamp[])
@@ -121,24 +124,26 @@ _CLAIM = """
         SELECT c.id, p.lane, p.tier, p.free, c.due_at, c.urgency,
                row_number() OVER (PARTITION BY p.channel ORDER BY p.lane, c.urgency, c.due_at, c.id) AS turn
           FROM place p CROSS JOIN LATERAL (
-            SELECT d.id, d.due_at, CASE WHEN %(retries_first)s THEN -d.tier ELSE d.tier END AS urgency
+            SELECT d.id, d.due_at, CASE WHEN %(retries_first)s::bool THEN -d.tier ELSE d.tier END AS urgency
               FROM integration_due d
              WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
                AND d.due_at >= p.since AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
                AND d.lease_until IS NULL
-               AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s))
+               AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[]))
              ORDER BY d.due_at, d.id LIMIT p.free * 2) c),
     mine AS (
         SELECT d.id FROM found f JOIN integration_due d ON d.id = f.id
          WHERE f.turn <= CASE WHEN f.free > 1 THEN f.free * 2 ELSE 1 END AND d.lease_until IS NULL AND d.tier = f.tier
-         ORDER BY f.lane, f.urgency, f.due_at, f.id LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED)
+         ORDER BY f.lane, f.urgency, f.due_at, f.id LIMIT %(limit)s::int FOR UPDATE OF d SKIP LOCKED)
     UPDATE integration_due d
-       SET token = d.token + 1, lease_owner = %(owner)s,
-           lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s)
+       SET token = d.token + 1, lease_owner = %(owner)s::varchar,
+           lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s::int)
       FROM mine WHERE d.id = mine.id
     RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes,
               d.due_at
-"""
+    """,
+    settings=BY_INDEX + _FORGETTABLE,
+)
 
 
 def claim(
@@ -157,9 +162,8 @@ def claim(
     """
     if not places or limit <= 0:
         return []
-    cr.execute(
-        # A test's cursor shares one long transaction, for whose other statements these settings are not meant.
-        (_SETTINGS if is_real(cr) else "") + _CLAIM,
+    _CLAIM.execute(
+        cr,
         {
             "subscriptions": [place.subscription_id for place in places],
             "channels": [place.channel for place in places],
@@ -177,27 +181,33 @@ def claim(
     return sorted((Claimed(*row) for row in cr.fetchall()), key=lambda c: (c.lane, c.tier, c.event_id, c.id))
 
 
+_READY = Statement(
+    """
+    SELECT p.turn FROM unnest(%(subscriptions)s::int[], %(lanes)s::smallint[], %(tiers)s::smallint[]) WITH ORDINALITY
+                           AS p (subscription_id, lane, tier, turn)
+     WHERE EXISTS (
+        SELECT 1 FROM integration_due d
+         WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
+           AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC') AND d.lease_until IS NULL
+           AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[])))
+     ORDER BY p.turn
+    """,
+    settings=BY_INDEX,
+)
+
+
 def ready(cr: BaseCursor, places: Sequence[Place], held_systems: Sequence[int] = ()) -> list[Place]:
     """Return those of ``places`` in which something could be claimed now, in their order."""
     if not places:
         return []
-    cr.execute(
-        """
-        SELECT p.turn FROM unnest(%s::int[], %s::smallint[], %s::smallint[]) WITH ORDINALITY
-                               AS p (subscription_id, lane, tier, turn)
-         WHERE EXISTS (
-            SELECT 1 FROM integration_due d
-             WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
-               AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC') AND d.lease_until IS NULL
-               AND (d.system_id IS NULL OR d.system_id <> ALL (%s)))
-         ORDER BY p.turn
-        """,
-        (
-            [place.subscription_id for place in places],
-            [place.lane for place in places],
-            [place.tier for place in places],
-            list(held_systems),
-        ),
+    _READY.execute(
+        cr,
+        {
+            "subscriptions": [place.subscription_id for place in places],
+            "lanes": [place.lane for place in places],
+            "tiers": [place.tier for place in places],
+            "held": list(held_systems),
+        },
     )
     return [places[turn - 1] for (turn,) in cr.fetchall()]
 
@@ -268,19 +278,21 @@ def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
     return cr.fetchall()
 
 
-_COMPLETE = """
+_COMPLETE = Statement(
+    """
     WITH r AS (
-        SELECT * FROM unnest(%(id)s::int[], %(token)s::int[], %(state)s, %(delay)s::float8[], %(error_code)s::varchar[],
-                             %(error_detail)s::varchar[], %(spent)s, %(outcome)s, %(started_at)s::timestamp[],
-                             %(duration_ms)s::int[], %(status_code)s::int[], %(excerpt)s::text[])
+        SELECT * FROM unnest(%(id)s::int[], %(token)s::int[], %(state)s::varchar[], %(delay)s::float8[],
+                             %(error_code)s::varchar[], %(error_detail)s::varchar[], %(spent)s::bool[],
+                             %(outcome)s::varchar[], %(started_at)s::timestamp[], %(duration_ms)s::int[],
+                             %(status_code)s::int[], %(excerpt)s::text[])
                    AS r (id, token, state, delay, error_code, error_detail, spent, outcome, started_at, duration_ms,
                          status_code, excerpt)),
     n AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now),
     gone AS (
         DELETE FROM integration_due d USING r
-         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = %(worker)s
+         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = %(worker)s::varchar
            AND (r.state IN ('done', 'skipped') OR (r.state = 'dead' AND d.order_key IS NULL))
-        RETURNING d.id, d.subscription_id, CASE WHEN d.tier <> 2 THEN d.order_key END AS freed),
+        RETURNING d.subscription_id, CASE WHEN d.tier <> 2 THEN d.order_key END AS freed, r.*),
     kept AS (
         UPDATE integration_due d
            SET lease_owner = NULL, lease_until = NULL, attempts = d.attempts + r.spent::int,
@@ -288,9 +300,9 @@ _COMPLETE = """
                            ELSE d.tier END,
                due_at = CASE WHEN r.delay > 0 OR r.spent THEN n.now + make_interval(secs => r.delay) ELSE d.due_at END
           FROM r, n
-         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = %(worker)s
+         WHERE d.id = r.id AND d.token = r.token AND d.lease_owner = %(worker)s::varchar
            AND (r.state = 'waiting' OR (r.state = 'dead' AND d.order_key IS NOT NULL))
-        RETURNING d.id, d.subscription_id, NULL::varchar AS freed),
+        RETURNING d.subscription_id, NULL::varchar AS freed, r.*),
     ours AS (SELECT * FROM gone UNION ALL SELECT * FROM kept),
     told AS (
         UPDATE integration_delivery d
@@ -300,15 +312,15 @@ _COMPLETE = """
                done_at = CASE WHEN r.state IN ('done', 'skipped') THEN n.now END,
                dead_since = CASE WHEN r.state = 'dead' THEN n.now END,
                owner_id = CASE WHEN r.state = 'dead' THEN s.owner_id ELSE d.owner_id END
-          FROM ours JOIN r ON r.id = ours.id JOIN integration_subscription s ON s.id = ours.subscription_id, n
-         WHERE d.id = ours.id
+          FROM ours r JOIN integration_subscription s ON s.id = r.subscription_id, n
+         WHERE d.id = r.id
         RETURNING d.id, d.company_id, d.subscription_id, d.lane, d.created_at, d.attempts + d.crashes AS number,
                   r.spent, r.state, r.outcome, r.started_at, r.duration_ms, r.error_code, r.status_code, r.excerpt,
                   n.now),
     tried AS (
         INSERT INTO integration_attempt
             (delivery_id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, worker)
-        SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, %(worker)s
+        SELECT id, number, started_at, duration_ms, outcome, error_code, status_code, excerpt, %(worker)s::varchar
           FROM told WHERE spent),
     counted AS (
         INSERT INTO integration_delivery_count
@@ -318,7 +330,9 @@ _COMPLETE = """
                count(*), sum(extract(epoch FROM now - created_at) * 1000)::bigint
           FROM told WHERE spent GROUP BY 1, 2, 3, 4, 5, 6, 7)
     SELECT id, subscription_id, freed FROM ours
-"""
+    """,
+    settings=BY_INDEX,
+)
 _TAKEN = (
     *("state", "delay", "error_code", "error_detail", "spent", "outcome", "started_at", "duration_ms"),
     "status_code",
@@ -339,8 +353,8 @@ def complete(cr: BaseCursor, results: Iterable[Result], *, worker: str) -> Store
     results = list(results)
     if not results:
         return Stored(frozenset(), frozenset())
-    cr.execute(
-        _COMPLETE,
+    _COMPLETE.execute(
+        cr,
         {
             "worker": worker,
             "slots": list(LATENCY_SLOTS_MS),

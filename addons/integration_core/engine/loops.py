@@ -19,7 +19,7 @@ from odoo.sql_db import BaseCursor
 from psycopg2 import errorcodes
 
 from ..domain import failpoints
-from ..tools import engine_cursor, stay_read_committed
+from ..tools import engine_cursor, keep_plans, stay_read_committed
 from . import claims, order
 from .claims import Claimed, Place, Result
 from .plan import Plan
@@ -186,6 +186,7 @@ class Loop:
             self._cr = self.registry.cursor()
             stay_read_committed(self._cr)
             self._cr.execute("SET jit = off")
+            keep_plans(self._cr)
             self._cr.commit()  # pylint: disable=invalid-commit
         return self._cr
 

@@ -16,10 +16,34 @@ from collections.abc import Collection
 
 from odoo.sql_db import BaseCursor
 
-from .claims import BLOCKED, FRESH, HEADS, RETRY, UNPOSITIONED
+from ..tools import Statement
+from .claims import BLOCKED, BY_INDEX, FRESH, HEADS, RETRY, UNPOSITIONED
 
 BATCH = 2000
 _LOCK = 0x696E7467  # 'intg': the advisory lock of the one sequencer of a database
+
+
+_ANY = Statement(
+    """
+    SELECT (EXISTS (SELECT 1 FROM integration_event_position WHERE position IS NULL)
+            OR EXISTS (SELECT 1 FROM integration_due d JOIN integration_event_position p USING (event_id)
+                        WHERE d.order_key IS NOT NULL AND d.tier = %(unpositioned)s::smallint))
+           AND pg_try_advisory_xact_lock(%(lock)s::bigint)
+    """,
+    settings=BY_INDEX,
+)
+_NUMBER = Statement(
+    """
+    WITH fresh AS (
+        SELECT event_id, row_number() OVER (ORDER BY xact_id, event_id) AS turn
+          FROM (SELECT event_id, xact_id FROM integration_event_position
+                 WHERE position IS NULL ORDER BY xact_id, event_id LIMIT %(batch)s::int) AS pending)
+    UPDATE integration_event_position p
+       SET position = fresh.turn + (SELECT COALESCE(max(position), 0) FROM integration_event_position)
+      FROM fresh WHERE p.event_id = fresh.event_id
+    """,
+    settings=BY_INDEX,
+)
 
 
 def sequence(cr: BaseCursor) -> int:
@@ -27,15 +51,7 @@ def sequence(cr: BaseCursor) -> int:
 
     Does nothing while another process is at it. One READ COMMITTED transaction, which the caller commits.
     """
-    cr.execute(
-        """
-        SELECT (EXISTS (SELECT 1 FROM integration_event_position WHERE position IS NULL)
-                OR EXISTS (SELECT 1 FROM integration_due d JOIN integration_event_position p USING (event_id)
-                            WHERE d.order_key IS NOT NULL AND d.tier = %s))
-               AND pg_try_advisory_xact_lock(%s)
-        """,
-        (UNPOSITIONED, _LOCK),
-    )
+    _ANY.execute(cr, {"unpositioned": UNPOSITIONED, "lock": _LOCK})
     if not cr.fetchone()[0]:
         return 0
     return _number(cr) + _arrange(cr)
@@ -43,18 +59,7 @@ def sequence(cr: BaseCursor) -> int:
 
 def _number(cr: BaseCursor) -> int:
     # The lock was taken by an earlier statement: this one sees what the last sequencer committed.
-    cr.execute(
-        """
-        WITH fresh AS (
-            SELECT event_id, row_number() OVER (ORDER BY xact_id, event_id) AS turn
-              FROM (SELECT event_id, xact_id FROM integration_event_position
-                     WHERE position IS NULL ORDER BY xact_id, event_id LIMIT %s) AS pending)
-        UPDATE integration_event_position p
-           SET position = fresh.turn + (SELECT COALESCE(max(position), 0) FROM integration_event_position)
-          FROM fresh WHERE p.event_id = fresh.event_id
-        """,
-        (BATCH,),
-    )
+    _NUMBER.execute(cr, {"batch": BATCH})
     return cr.rowcount
 
 

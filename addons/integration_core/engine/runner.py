@@ -103,17 +103,15 @@ class Runner:
 
     def _listen(self, threads: list[threading.Thread], until: float, *, may_sleep: bool) -> None:
         inbox = None
-        started = False
+        # They look before anybody listens, so that what woke this process leaves at once, and again as soon as
+        # somebody does: a commit from then on is heard, and whatever was committed before is seen.
+        for thread in threads:
+            thread.start()
         while time.monotonic() < until and not self._stopping():
             try:
                 if inbox is None:
                     inbox = Inbox(self._shared.registry.db_name)
                     self._wake()
-                if not started:
-                    # Only now: a commit from here on wakes this process, and the first turn sees all before it.
-                    started = True
-                    for thread in threads:
-                        thread.start()
                     _logger.info("the engine %s listens", self.name)
                 if self._pause(inbox, may_sleep=may_sleep):
                     break

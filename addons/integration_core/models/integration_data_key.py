@@ -105,9 +105,15 @@ class IntegrationDataKey(models.Model):
         :raises KeyringError: when the master key does not open it
         """
         self.ensure_one()
+        return self._unwrapped(*self._kept(self.id))
+
+    @api.model
+    @tools.ormcache("key_id")
+    def _kept(self, key_id):
+        """Return (name, algorithm, master key, wrapped) of a key, which only a rotation of the master key changes."""
         # sudo: as in _active
-        row = self.sudo()
-        return self._unwrapped(row.name, row.algorithm, row.master_key, row.wrapped)
+        row = self.sudo().browse(key_id)
+        return row.name, row.algorithm, row.master_key, row.wrapped
 
     @api.model
     def _unwrapped(self, name, algorithm, master_key, wrapped):

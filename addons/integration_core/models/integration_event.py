@@ -256,11 +256,11 @@ class IntegrationEvent(models.Model):
 
     @ormcache("known")
     def _storing(self, known):
-        """Return the :class:`tools.Template` of :meth:`_store_inbound`; it depends on the code alone.
+        """Return the :class:`tools.Statement` of :meth:`_store_inbound`; it depends on the code alone.
 
         :param bool known: who gets the event is known, and not looked up by the statement
         """
-        place = tools.Template.place
+        place = tools.Statement.place
         values = {name: place(name) for name in _INBOUND_COLUMNS}
         statement = SQL(
             """
@@ -288,7 +288,7 @@ class IntegrationEvent(models.Model):
             channel=CHANNEL,
             notify=place("notify"),
         )
-        return tools.Template(self.env.cr, statement)
+        return tools.Statement.of(self.env.cr, statement)
 
     @api.model
     def _unsettled_sql(self, system_id):

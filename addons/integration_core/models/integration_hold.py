@@ -32,6 +32,9 @@ class IntegrationHold(models.Model):
         "(scope, COALESCE(lane, ''), COALESCE(system_id, 0))", "This is already held. Reload the page."
     )
 
+    def init(self):
+        self.env["integration.configuration"]._follow(self._table)
+
     @api.constrains("scope", "lane", "system_id")
     def _check_scope(self):
         for hold in self:

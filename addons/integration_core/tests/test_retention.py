@@ -198,7 +198,8 @@ class TestRetention(RecordingCase):
 
     def test_batches_go_on_behind_one_another_and_rest_when_nothing_is_left(self):
         events = self.handled("A", "B", "C", "D", "E")
-        self.age(events[:4])
+        oldest = events.delivery_ids.attempt_ids.sorted("id")[:4]
+        self.age(oldest.delivery_id.event_id)
         rule = self.env.ref("integration_core.retention_attempt")
         attempts = events.delivery_ids.attempt_ids
         with patch.object(integration_retention, "WINDOW", 2):

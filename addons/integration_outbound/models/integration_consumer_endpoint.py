@@ -1,4 +1,5 @@
 import json
+import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -7,7 +8,9 @@ from typing import NamedTuple
 
 from odoo import models
 from odoo.addons.integration_core.domain import backoff, signing, strict_json
-from odoo.addons.integration_core.engine.claims import Result
+from odoo.addons.integration_core.domain.keyring import KeyringError
+from odoo.addons.integration_core.engine.claims import BY_INDEX, Result
+from odoo.addons.integration_core.tools import Statement
 from odoo.modules.module import get_manifest
 from odoo.tools import SQL
 
@@ -16,17 +19,27 @@ from ..domain import breaker
 from ..transport import Job, Sent
 from .integration_breaker import endpoint_key, origin_key
 
+_logger = logging.getLogger(__name__)
+
 HELD_DELAY_S = 60.0
 """Until a delivery that cannot be tried for want of a key is looked at again; a new key releases it at once."""
 
 
-_opened_keys = {}
-"""(database, credential id) → (its sealed form, the usable key)."""
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key to sign with, and from when to when (naive UTC; None: until revoked)."""
+
+    usable: signing.Secret | signing.PrivateKey
+    valid_from: datetime
+    valid_to: datetime | None
+
+    def is_valid(self, now):
+        return self.valid_from <= now and (self.valid_to is None or self.valid_to > now)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the deliveries of one subscription go, as the database says at this moment."""
+    """Where the deliveries of one subscription go, as the configuration says."""
 
     endpoint_id: int
     system_id: int
@@ -37,7 +50,24 @@ class Place:
     origin: str | None
     deadline: float
     schedule: backoff.Schedule
-    keys: tuple
+    keys: tuple[Key, ...]
+
+    def keys_at(self, now):
+        """Return what to sign with at a moment, newest key first."""
+        return tuple(key.usable for key in self.keys if key.is_valid(now))[: signing.MAX_ENTRIES]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Everything that the configuration of one stamp says of where messages go: {subscription id: Place}."""
+
+    stamp: str
+    by_subscription: dict[int, Place]
+    allowed: frozenset[str]
+
+
+_known_places = {}
+"""What this process knows by heart: {database: Places}."""
 
 
 class Message(NamedTuple):
@@ -51,6 +81,27 @@ class Message(NamedTuple):
     body: bytes | None
     ids: dict | None
     untried: bool
+
+
+_MESSAGES = Statement(
+    """
+    SELECT d.id, e.id, e.uuid, e.source_event_id, e.company_id, e.mode, e.traceparent, p.data_key_id, p.sealed,
+           COALESCE(d.wire_ids, CASE WHEN d.replay_id IS NOT NULL THEN (
+               SELECT o.wire_ids FROM integration_delivery o
+                WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
+                  AND o.wire_ids IS NOT NULL ORDER BY o.id LIMIT 1) END),
+           d.attempts + d.crashes = 0 AND (d.replay_id IS NULL OR NOT EXISTS (
+               SELECT 1 FROM integration_delivery o
+                WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
+                  AND o.id < d.id AND o.attempts + o.crashes > 0)),
+           (SELECT stamp FROM integration_configuration)
+      FROM integration_delivery d
+      JOIN integration_event e ON e.id = d.event_id
+      LEFT JOIN integration_payload p ON p.event_id = e.id
+     WHERE d.id = ANY (%(ids)s::int[])
+    """,
+    settings=BY_INDEX,
+)
 
 
 @lru_cache(maxsize=1)
@@ -76,33 +127,43 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
 
     def _prepare(self, claimed):
         now = datetime.now(timezone.utc).replace(tzinfo=None)
-        places = self._places({one.subscription_id for one in claimed}, now)
-        messages = self._messages([one.id for one in claimed])
-        self._name_records(claimed, messages, places)
-        allowed = self.env["integration.egress.allow"]._allowed()
-        return [
-            (one, self._job(one, messages.get(one.id), places.get(one.subscription_id), allowed, now))
-            for one in claimed
-        ]
+        messages, stamp = self._messages([one.id for one in claimed])
+        places = self._places(stamp)
+        of = places.by_subscription
+        self._name_records(claimed, messages, of)
+        keys = {number: of[number].keys_at(now) for number in {one.subscription_id for one in claimed} & of.keys()}
+        jobs = []
+        for one in claimed:
+            place, signing_keys = of.get(one.subscription_id), keys.get(one.subscription_id)
+            jobs.append((one, self._job(one, messages.get(one.id), place, signing_keys, places.allowed, now)))
+        return jobs
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
-    def _places(self, subscription_ids, now):
-        """Return {subscription id: Place}."""
+    def _places(self, stamp):
+        """Return the :class:`Places` of the configuration with this stamp, which is of now.
+
+        What was read before it changed is read again: a stamp goes with what its transaction changed.
+        """
+        known = _known_places.get(self.env.cr.dbname)
+        if known is None or known.stamp != stamp:
+            keys, complete = self._read_keys()
+            known = Places(stamp, self._read_places(keys), self.env["integration.egress.allow"]._allowed())
+            if complete:
+                _known_places[self.env.cr.dbname] = known
+        return known
+
+    def _read_places(self, keys):
         self.env.cr.execute(
             SQL(
                 """
                 SELECT s.id, p.id, p.system_id, CASE WHEN s.company_id = p.company_id THEN p.company_id END,
                        s.for_tests IS TRUE, (%s), p.url, p.timeout, p.schedule
                   FROM integration_subscription s JOIN integration_endpoint p ON p.id = s.endpoint_id
-                 WHERE s.id IN %s
                 """,
                 self.env["integration.delivery"]._claim_condition(),
-                tuple(subscription_ids),
             )
         )
-        rows = self.env.cr.fetchall()
-        keys = self._signing_keys({row[1] for row in rows}, now)
         return {
             subscription: Place(
                 endpoint,
@@ -111,67 +172,45 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
                 origin_key(url),
                 float(deadline),
                 parse_schedule(schedule or ""),
-                keys.get(endpoint, ()),
+                tuple(keys.get(endpoint, ())),
             )
-            for subscription, endpoint, *whose, url, deadline, schedule in rows
+            for subscription, endpoint, *whose, url, deadline, schedule in self.env.cr.fetchall()
         }
 
-    def _signing_keys(self, endpoint_ids, now):
-        """Return {endpoint id: keys to sign with now}."""
-        if not endpoint_ids:
-            return {}
-        self.env.cr.execute(
-            """
-            SELECT endpoint_id, id, sealed FROM integration_credential
-             WHERE endpoint_id IN %s AND state = 'active' AND valid_from <= %s AND (valid_to IS NULL OR valid_to > %s)
-             ORDER BY id DESC
-            """,
-            (tuple(endpoint_ids), now, now),
-        )
-        by_endpoint = defaultdict(list)
-        for endpoint_id, credential_id, sealed in self.env.cr.fetchall():
-            by_endpoint[endpoint_id].append(self._signing_key(credential_id, sealed))
-        return {endpoint_id: tuple(keys[: signing.MAX_ENTRIES]) for endpoint_id, keys in by_endpoint.items()}
+    def _read_keys(self):
+        """Return ({endpoint id: [Key]}, whether all could be opened); newest first.
 
-    def _signing_key(self, credential_id, sealed):
-        """Return the usable key of a credential, opened once per process and never longer than its sealed form."""
-        place = (self.env.cr.dbname, credential_id)
-        known = _opened_keys.get(place)
-        if known is None or known[0] != sealed:
-            # sudo: the engine signs; the keys are nobody's to read
-            credential = self.env["integration.credential"].sudo().browse(credential_id)
-            known = _opened_keys[place] = (sealed, credential._signing_key())
-        return known[1]
+        One that was tampered with signs nothing; the others' deliveries do not wait for it.
+        """
+        # sudo: the engine signs; the keys are nobody's to read
+        credentials = self.env["integration.credential"].sudo()
+        by_endpoint, complete = defaultdict(list), True
+        for key in credentials.search([("endpoint_id", "!=", False), ("state", "=", "active")], order="id desc"):
+            try:
+                usable = key._signing_key()
+            except KeyringError as error:
+                _logger.warning("the key %s cannot be opened: %s", key.name, error.remedy)
+                complete = False
+                continue
+            by_endpoint[key.endpoint_id.id].append(Key(usable, key.valid_from, key.valid_to or None))
+        return by_endpoint, complete
 
     def _messages(self, delivery_ids):
-        """Return {delivery id: Message}. Of a replay, the names of records are those of what it replays."""
-        self.env.cr.execute(
-            """
-            SELECT d.id, e.id, e.uuid, e.source_event_id, e.company_id, e.mode, e.traceparent, p.data_key_id, p.sealed,
-                   COALESCE(d.wire_ids, CASE WHEN d.replay_id IS NOT NULL THEN (
-                       SELECT o.wire_ids FROM integration_delivery o
-                        WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
-                          AND o.wire_ids IS NOT NULL ORDER BY o.id LIMIT 1) END),
-                   d.attempts + d.crashes = 0 AND (d.replay_id IS NULL OR NOT EXISTS (
-                       SELECT 1 FROM integration_delivery o
-                        WHERE o.event_id = d.event_id AND o.subscription_id = d.subscription_id
-                          AND o.id < d.id AND o.attempts + o.crashes > 0))
-              FROM integration_delivery d
-              JOIN integration_event e ON e.id = d.event_id
-              LEFT JOIN integration_payload p ON p.event_id = e.id
-             WHERE d.id = ANY (%s)
-            """,
-            (delivery_ids,),
-        )
+        """Return {delivery id: Message} and the stamp of the configuration.
+
+        Of a replay, the names of records are those of what it replays.
+        """
+        _MESSAGES.execute(self.env.cr, {"ids": delivery_ids})
         rows = self.env.cr.fetchall()
         sealed = [(row[7], row[8], f"integration.payload:{row[2]}") for row in rows if row[8] is not None]
         bodies = iter(self.env["integration.keyring"]._open_all(sealed))
-        return {
+        messages = {
             row[0]: Message(
                 row[1], row[3], row[4], row[5], row[6], next(bodies) if row[8] is not None else None, row[9], row[10]
             )
             for row in rows
         }
+        return messages, rows[0][11] if rows else self.env["integration.configuration"]._stamp()
 
     def _name_records(self, claimed, messages, places):
         """Decide, at the first try, what the subscriber's system calls the records; later tries repeat it."""
@@ -197,7 +236,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
-    def _job(self, claimed, message, place, allowed, now):
+    def _job(self, claimed, message, place, keys, allowed, now):
         """Return the :class:`Job` of one delivery, or the :class:`Result` of one that is not sent."""
         hindrance = self._hindrance(message, place)
         if hindrance:
@@ -205,7 +244,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         if not place.open:
             # It was stopped between the claim and now.
             return self._unsent(claimed, now, "waiting", "endpoint_held", self.env._("The endpoint is not active."))
-        if not place.keys:
+        if not keys:
             return self._unsent(claimed, now, "waiting", "no_active_key", self.env._("Create a key for the endpoint."))
         headers = {"user-agent": user_agent()}
         if message.traceparent:
@@ -217,7 +256,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             allowed=allowed,
             message_id=message.message_id,
             body=self._wire_body(message),
-            keys=place.keys,
+            keys=keys,
             schedule=place.schedule,
             deadline=place.deadline,
             headers=headers,

@@ -25,6 +25,9 @@ class IntegrationEgressAllow(models.Model):
     _host_port_uniq = models.UniqueIndex("(host, port)", "This host and port is already allowed.")
     _port_check = models.Constraint("CHECK (port BETWEEN 1 AND 65535)", "A port is a number from 1 to 65535.")
 
+    def init(self):
+        self.env["integration.configuration"]._follow(self._table)
+
     @api.depends("host", "port")
     def _compute_display_name(self):
         for entry in self:

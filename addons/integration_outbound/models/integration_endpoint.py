@@ -19,6 +19,9 @@ ASK_AFTER = timedelta(days=14)
 
 ALERT = "mail.mail_activity_data_warning"
 
+FOLLOWED = ("state", "approved_mode", "company_id", "system_id", "url", "timeout", "schedule")
+"""Columns that say where messages go, and how."""
+
 TROUBLES = [
     ("breaker", "The receiver does not answer as it should"),
     ("origin", "The receiver's host cannot be reached"),
@@ -140,6 +143,10 @@ class IntegrationEndpoint(models.Model):
         "CHECK (concurrency BETWEEN 1 AND 64)", "Between 1 and 64 messages may be under way at once."
     )
     _rate_check = models.Constraint("CHECK (rate_per_minute >= 0)", "A rate is not negative; 0 means no limit.")
+
+    def init(self):
+        # What the engine notes of an endpoint's health changes nothing of where messages go.
+        self.env["integration.configuration"]._follow(self._table, FOLLOWED)
 
     # -- fields ------------------------------------------------------------------------------------------------------
 
