@@ -36,8 +36,6 @@ TIER_NAMES = {
     DEAD: "Dead letter, holds its ordering key",
     ALONE: "Alone, after its process died",
 }
-HEADS = (FRESH, RETRY, DEAD, ALONE)
-"""Tiers of which an ordering key has at most one open delivery: the others of the key wait behind it."""
 
 
 def lease_seconds() -> int:
@@ -105,16 +103,23 @@ class Stored:
     freed: frozenset[tuple[int, str]]
 
 
-BY_INDEX = """
+IN_ORDER = """
     -- Statistics of a table that was empty a moment ago would choose to read all of it; the indexes are always right.
-    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_indexscan = on;
+    SET LOCAL enable_indexonlyscan = on; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
 """
+BY_KEY = """
+    -- Rows are looked up one by one by what names them. A bitmap scan is the one kind that cannot read a whole index
+    -- instead, which for a table thought to be empty costs the same: a million times, for a thousand rows of each side.
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off;
+    SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+"""
+"""What the planner may use. Plans are kept (:class:`tools.Statement`), and made when the table may have been empty."""
 _FORGETTABLE = """
     -- A lease that a crash of PostgreSQL forgets is no loss: the delivery is simply free again.
     SET LOCAL synchronous_commit = off;
 """
-_CLAIM = Statement(
+_FIND = Statement(
     """
     WITH place AS (
         SELECT * FROM unnest(%(subscriptions)s::int[], %(channels)s::int[], %(lanes)s::smallint[],
@@ -127,22 +132,30 @@ _CLAIM = Statement(
             SELECT d.id, d.due_at, CASE WHEN %(retries_first)s::bool THEN -d.tier ELSE d.tier END AS urgency
               FROM integration_due d
              WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
+               AND d.tier IN (0, 1, 5) AND d.lease_until IS NULL
                AND d.due_at >= p.since AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
-               AND d.lease_until IS NULL
                AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[]))
-             ORDER BY d.due_at, d.id LIMIT p.free * 2) c),
-    mine AS (
-        SELECT d.id FROM found f JOIN integration_due d ON d.id = f.id
-         WHERE f.turn <= CASE WHEN f.free > 1 THEN f.free * 2 ELSE 1 END AND d.lease_until IS NULL AND d.tier = f.tier
-         ORDER BY f.lane, f.urgency, f.due_at, f.id LIMIT %(limit)s::int FOR UPDATE OF d SKIP LOCKED)
+             ORDER BY d.due_at LIMIT p.free * 2) c)
+    SELECT mine.id
+      FROM (SELECT * FROM found WHERE turn <= CASE WHEN free > 1 THEN free * 2 ELSE 1 END
+             ORDER BY lane, urgency, due_at, id) f
+     CROSS JOIN LATERAL (
+        SELECT d.id FROM integration_due d WHERE d.id = f.id AND d.lease_until IS NULL AND d.tier = f.tier
+           FOR UPDATE SKIP LOCKED) mine
+     LIMIT %(limit)s::int
+    """,
+    settings=IN_ORDER + _FORGETTABLE,
+)
+_LEASE = Statement(
+    """
     UPDATE integration_due d
        SET token = d.token + 1, lease_owner = %(owner)s::varchar,
            lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s::int)
-      FROM mine WHERE d.id = mine.id
+      FROM unnest(%(ids)s::int[]) AS mine (id) WHERE d.id = mine.id
     RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes,
               d.due_at
     """,
-    settings=BY_INDEX + _FORGETTABLE,
+    settings=BY_KEY,
 )
 
 
@@ -162,7 +175,7 @@ def claim(
     """
     if not places or limit <= 0:
         return []
-    _CLAIM.execute(
+    _FIND.execute(
         cr,
         {
             "subscriptions": [place.subscription_id for place in places],
@@ -174,10 +187,12 @@ def claim(
             "held": list(held_systems),
             "retries_first": retries_first,
             "limit": limit,
-            "owner": owner,
-            "lease": lease_seconds(),
         },
     )
+    ids = [row[0] for row in cr.fetchall()]
+    if not ids:
+        return []
+    _LEASE.execute(cr, {"ids": ids, "owner": owner, "lease": lease_seconds()})
     return sorted((Claimed(*row) for row in cr.fetchall()), key=lambda c: (c.lane, c.tier, c.event_id, c.id))
 
 
@@ -185,14 +200,16 @@ _READY = Statement(
     """
     SELECT p.turn FROM unnest(%(subscriptions)s::int[], %(lanes)s::smallint[], %(tiers)s::smallint[]) WITH ORDINALITY
                            AS p (subscription_id, lane, tier, turn)
-     WHERE EXISTS (
-        SELECT 1 FROM integration_due d
+     CROSS JOIN LATERAL (
+        SELECT FROM integration_due d
          WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
-           AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC') AND d.lease_until IS NULL
-           AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[])))
+           AND d.tier IN (0, 1, 5) AND d.lease_until IS NULL
+           AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
+           AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[]))
+         ORDER BY d.due_at LIMIT 1) first
      ORDER BY p.turn
     """,
-    settings=BY_INDEX,
+    settings=IN_ORDER,
 )
 
 
@@ -212,29 +229,61 @@ def ready(cr: BaseCursor, places: Sequence[Place], held_systems: Sequence[int] =
     return [places[turn - 1] for (turn,) in cr.fetchall()]
 
 
+_RENEW = Statement(
+    """
+    UPDATE integration_due d
+       SET lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s::int)
+      FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
+     WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
+    """,
+    settings=BY_KEY,
+)
+
+
 def renew(cr: BaseCursor, claimed: Sequence[Claimed]) -> None:
     """Begin the leases of deliveries anew that have waited for their turn in this process."""
-    cr.execute(
-        """
-        UPDATE integration_due d SET lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %s)
-          FROM unnest(%s, %s) AS c (id, token)
-         WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
-        """,
-        (lease_seconds(), [one.id for one in claimed], [one.token for one in claimed]),
-    )
+    _RENEW.execute(cr, {**_ids(claimed), "lease": lease_seconds()})
+
+
+_GIVE_BACK = Statement(
+    """
+    UPDATE integration_due d SET lease_owner = NULL, lease_until = NULL
+      FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
+     WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
+    """,
+    settings=BY_KEY,
+)
 
 
 def give_back(cr: BaseCursor, claimed: Sequence[Claimed]) -> None:
     """Return deliveries that this process will not try after all; they keep their place and spend nothing."""
     if claimed:
-        cr.execute(
-            """
-            UPDATE integration_due d SET lease_owner = NULL, lease_until = NULL
-              FROM unnest(%s, %s) AS c (id, token)
-             WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
-            """,
-            ([one.id for one in claimed], [one.token for one in claimed]),
-        )
+        _GIVE_BACK.execute(cr, _ids(claimed))
+
+
+_LOCK = Statement(
+    # Without settings: they would be the handler's, too. Row by row, whatever the statistics say.
+    """
+    SELECT mine.id FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
+     CROSS JOIN LATERAL (
+        SELECT d.id FROM integration_due d WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
+           FOR UPDATE) mine
+    """
+)
+
+
+def lock(cr: BaseCursor, claimed: Sequence[Claimed]) -> list[Claimed]:
+    """Lock the deliveries that are still ours; return them in the order given.
+
+    Nobody takes back the lease of a row that is locked, however long the transaction lasts.
+    """
+    _LOCK.execute(cr, _ids(claimed))
+    ours = {row[0] for row in cr.fetchall()}
+    return [one for one in claimed if one.id in ours]
+
+
+def _ids(claimed: Sequence[Claimed]) -> dict[str, list[int]]:
+    return {"ids": [one.id for one in claimed], "tokens": [one.token for one in claimed]}
 
 
 def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
@@ -331,7 +380,7 @@ _COMPLETE = Statement(
           FROM told WHERE spent GROUP BY 1, 2, 3, 4, 5, 6, 7)
     SELECT id, subscription_id, freed FROM ours
     """,
-    settings=BY_INDEX,
+    settings=BY_KEY,
 )
 _TAKEN = (
     *("state", "delay", "error_code", "error_detail", "spent", "outcome", "started_at", "duration_ms"),

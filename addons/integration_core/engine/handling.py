@@ -151,7 +151,7 @@ class HandlerLoop(Loop):
         started, clock = now_utc(), time.monotonic()
         with self.registry.cursor() as cr:
             env = self._engine_env(cr, part[0].company_id)
-            ours = env["integration.delivery"]._lock_leased(part)
+            ours = claims.lock(cr, part)
             if not ours:
                 return
             subscription = env["integration.subscription"].sudo().browse(part[0].subscription_id)  # sudo: engine's own

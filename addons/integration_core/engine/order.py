@@ -7,17 +7,17 @@ never puts a later event first, and nothing has to wait for a long transaction e
 
 Of each ordering key of an ordered subscription, one open delivery is the *head* (claimable, being tried, or a dead
 letter); the others stand behind it (``BLOCKED``) until it is done or skipped. Two rules make this safe with any number
-of workers: the sequencer puts a delivery behind a head only while it holds a lock on that head's row, and whoever
-removes a head looks for the next one in a statement that begins after the removal. A head that is being claimed or
-completed at that very moment is skipped; its followers are arranged in the next round. :func:`mend` is the safety net.
+of workers: the sequencer puts a delivery behind earlier ones only while it holds a lock on one of their rows, and
+whoever removes a head looks for the next one in a statement that begins after the removal. Where all of them are being
+claimed or completed at that very moment, the newcomer is arranged in the next round. :func:`mend` is the safety net.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 from odoo.sql_db import BaseCursor
 
 from ..tools import Statement
-from .claims import BLOCKED, BY_INDEX, FRESH, HEADS, RETRY, UNPOSITIONED
+from .claims import BLOCKED, BY_KEY, FRESH, IN_ORDER, RETRY
 
 BATCH = 2000
 _LOCK = 0x696E7467  # 'intg': the advisory lock of the one sequencer of a database
@@ -26,23 +26,53 @@ _LOCK = 0x696E7467  # 'intg': the advisory lock of the one sequencer of a databa
 _ANY = Statement(
     """
     SELECT (EXISTS (SELECT 1 FROM integration_event_position WHERE position IS NULL)
-            OR EXISTS (SELECT 1 FROM integration_due d JOIN integration_event_position p USING (event_id)
-                        WHERE d.order_key IS NOT NULL AND d.tier = %(unpositioned)s::smallint))
+            OR EXISTS (SELECT 1 FROM integration_due WHERE tier = 3))
            AND pg_try_advisory_xact_lock(%(lock)s::bigint)
     """,
-    settings=BY_INDEX,
+    settings=IN_ORDER,
+)
+_PENDING = Statement(
+    """
+    SELECT event_id, (SELECT COALESCE(max(position), 0) FROM integration_event_position)
+      FROM integration_event_position WHERE position IS NULL ORDER BY xact_id, event_id LIMIT %(batch)s::int
+    """,
+    settings=IN_ORDER,
 )
 _NUMBER = Statement(
     """
-    WITH fresh AS (
-        SELECT event_id, row_number() OVER (ORDER BY xact_id, event_id) AS turn
-          FROM (SELECT event_id, xact_id FROM integration_event_position
-                 WHERE position IS NULL ORDER BY xact_id, event_id LIMIT %(batch)s::int) AS pending)
-    UPDATE integration_event_position p
-       SET position = fresh.turn + (SELECT COALESCE(max(position), 0) FROM integration_event_position)
-      FROM fresh WHERE p.event_id = fresh.event_id
+    UPDATE integration_event_position p SET position = %(last)s::bigint + n.turn
+      FROM unnest(%(ids)s::int[]) WITH ORDINALITY AS n (event_id, turn) WHERE p.event_id = n.event_id
     """,
-    settings=BY_INDEX,
+    settings=BY_KEY,
+)
+_ARRIVING = Statement(
+    """
+    SELECT d.id, d.subscription_id, d.order_key, p.position
+      FROM (SELECT id, event_id, subscription_id, order_key FROM integration_due WHERE tier = 3 ORDER BY event_id) d
+     CROSS JOIN LATERAL (SELECT position FROM integration_event_position WHERE event_id = d.event_id LIMIT 1) p
+     WHERE p.position IS NOT NULL ORDER BY p.position LIMIT %(batch)s::int
+    """,
+    settings=IN_ORDER,
+)
+_EARLIER = """
+    SELECT k.subscription_id, k.order_key
+      FROM unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS k (subscription_id, order_key)
+     CROSS JOIN LATERAL (
+        SELECT d.id FROM integration_due d
+         WHERE d.subscription_id = k.subscription_id AND d.order_key = k.order_key AND d.tier <> 3
+         ORDER BY d.tier, d.position LIMIT 1 {lock}) AS earlier
+"""
+_LOCK_EARLIER = Statement(_EARLIER.format(lock="FOR UPDATE SKIP LOCKED"), settings=IN_ORDER)
+_FIND_EARLIER = Statement(_EARLIER.format(lock=""), settings=IN_ORDER)
+_LINE_UP = Statement(
+    """
+    UPDATE integration_due d
+       SET position = a.position, tier = CASE WHEN a.goes THEN %(fresh)s::smallint ELSE %(blocked)s::smallint END,
+           due_at = CASE WHEN a.goes THEN GREATEST(d.due_at, clock_timestamp() AT TIME ZONE 'UTC') ELSE d.due_at END
+      FROM unnest(%(ids)s::int[], %(positions)s::bigint[], %(goes)s::bool[]) AS a (id, position, goes)
+     WHERE d.id = a.id
+    """,
+    settings=BY_KEY,
 )
 
 
@@ -51,7 +81,7 @@ def sequence(cr: BaseCursor) -> int:
 
     Does nothing while another process is at it. One READ COMMITTED transaction, which the caller commits.
     """
-    _ANY.execute(cr, {"unpositioned": UNPOSITIONED, "lock": _LOCK})
+    _ANY.execute(cr, {"lock": _LOCK})
     if not cr.fetchone()[0]:
         return 0
     return _number(cr) + _arrange(cr)
@@ -59,77 +89,75 @@ def sequence(cr: BaseCursor) -> int:
 
 def _number(cr: BaseCursor) -> int:
     # The lock was taken by an earlier statement: this one sees what the last sequencer committed.
-    _NUMBER.execute(cr, {"batch": BATCH})
-    return cr.rowcount
+    _PENDING.execute(cr, {"batch": BATCH})
+    pending = cr.fetchall()
+    if pending:
+        _NUMBER.execute(cr, {"last": pending[0][1], "ids": [row[0] for row in pending]})
+    return len(pending)
 
 
 def _arrange(cr: BaseCursor) -> int:
     """Let the first of each key go and put the others behind it."""
-    cr.execute(
-        """
-        CREATE TEMP TABLE IF NOT EXISTS integration_arriving
-            (id int, subscription_id int, order_key varchar, position bigint) ON COMMIT DELETE ROWS
-        """
-    )
-    cr.execute(
-        """
-        INSERT INTO integration_arriving
-        SELECT d.id, d.subscription_id, d.order_key, p.position
-          FROM integration_due d JOIN integration_event_position p ON p.event_id = d.event_id
-         WHERE d.order_key IS NOT NULL AND d.tier = %s AND p.position IS NOT NULL ORDER BY p.position LIMIT %s
-        """,
-        (UNPOSITIONED, BATCH),
-    )
-    arrived = cr.rowcount
-    if not arrived:
+    _ARRIVING.execute(cr, {"batch": BATCH})
+    arriving = cr.fetchall()
+    if not arriving:
         return 0
-    heads = """
-        SELECT d.id FROM integration_due d
-          JOIN (SELECT DISTINCT subscription_id, order_key FROM integration_arriving) a
-            ON a.subscription_id = d.subscription_id AND a.order_key = d.order_key
-         WHERE d.tier IN %s
+    keys = sorted({(subscription, key) for _id, subscription, key, _position in arriving})
+    wanted = {"subscriptions": [one[0] for one in keys], "keys": [one[1] for one in keys]}
+    _LOCK_EARLIER.execute(cr, wanted)
+    locked = set(cr.fetchall())
+    _FIND_EARLIER.execute(cr, wanted)
+    followed = set(cr.fetchall())
+    line = list(_in_line(arriving, locked, followed))
+    if line:
+        ids, positions, goes = zip(*line, strict=True)
+        places = {"ids": list(ids), "positions": list(positions), "goes": list(goes)}
+        _LINE_UP.execute(cr, {**places, "fresh": FRESH, "blocked": BLOCKED})
+    return len(arriving)
+
+
+def _in_line(
+    arriving: Iterable[tuple[int, int, str, int]], locked: set[tuple[int, str]], followed: set[tuple[int, str]]
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield (delivery id, position, whether it goes) of what has its place in line now.
+
+    Behind deliveries with which somebody is busy, so that they may be gone the next moment, nothing is put.
     """
-    cr.execute(f"{heads} FOR UPDATE OF d SKIP LOCKED", (HEADS,))
-    locked = {row[0] for row in cr.fetchall()}
-    cr.execute(heads, (HEADS,))
-    unlocked = [row[0] for row in cr.fetchall() if row[0] not in locked]
-    cr.execute(
-        """
-        WITH busy AS (SELECT subscription_id, order_key FROM integration_due WHERE id = ANY (%(unlocked)s)),
-        held AS (SELECT subscription_id, order_key FROM integration_due WHERE id = ANY (%(locked)s)),
-        line AS (
-            SELECT a.id, a.position,
-                   CASE WHEN (a.subscription_id, a.order_key) IN (SELECT * FROM held) THEN 2
-                        ELSE row_number() OVER (PARTITION BY a.subscription_id, a.order_key ORDER BY a.position)
-                    END AS turn
-              FROM integration_arriving a WHERE (a.subscription_id, a.order_key) NOT IN (SELECT * FROM busy))
-        UPDATE integration_due d
-           SET position = line.position, tier = CASE WHEN line.turn = 1 THEN %(fresh)s ELSE %(blocked)s END,
-               due_at = CASE WHEN line.turn = 1 THEN GREATEST(d.due_at, clock_timestamp() AT TIME ZONE 'UTC')
-                             ELSE d.due_at END
-          FROM line WHERE d.id = line.id
-        """,
-        {"unlocked": unlocked, "locked": list(locked), "fresh": FRESH, "blocked": BLOCKED},
-    )
-    return arrived
+    taken = set(locked)
+    for delivery_id, subscription_id, order_key, position in arriving:
+        key = (subscription_id, order_key)
+        if key in followed and key not in locked:
+            continue
+        yield delivery_id, position, key not in taken
+        taken.add(key)
 
 
 _NEXT = """
-    UPDATE integration_due d
-       SET tier = CASE WHEN d.attempts > 0 THEN %(retry)s ELSE %(fresh)s END,
-           due_at = clock_timestamp() AT TIME ZONE 'UTC'
-     WHERE d.id IN (
-        SELECT n.id FROM (SELECT DISTINCT subscription_id, order_key FROM {keys}) k (subscription_id, order_key)
-         CROSS JOIN LATERAL (
-            SELECT b.id FROM integration_due b
-             WHERE b.subscription_id = k.subscription_id AND b.order_key = k.order_key AND b.tier = %(blocked)s
-             ORDER BY b.position LIMIT 1) n
-         WHERE NOT EXISTS (
-            SELECT 1 FROM integration_due h
-             WHERE h.subscription_id = k.subscription_id AND h.order_key = k.order_key AND h.tier IN %(heads)s))
-       AND d.tier = %(blocked)s
+    SELECT n.id FROM (SELECT DISTINCT subscription_id, order_key FROM {keys}) k
+     CROSS JOIN LATERAL (
+        SELECT b.id FROM integration_due b
+         WHERE b.subscription_id = k.subscription_id AND b.order_key = k.order_key AND b.tier = 2
+         ORDER BY b.position LIMIT 1) n
+     WHERE NOT EXISTS (
+        SELECT 1 FROM integration_due h
+         WHERE h.subscription_id = k.subscription_id AND h.order_key = k.order_key AND h.tier <> 2 AND h.tier <> 3)
 """
-_TIERS = {"fresh": FRESH, "retry": RETRY, "blocked": BLOCKED, "heads": HEADS}
+_NEXT_OF = Statement(
+    _NEXT.format(keys="unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS f (subscription_id, order_key)"),
+    settings=IN_ORDER,
+)
+_NEXT_OF_ANY = Statement(
+    _NEXT.format(keys="integration_due WHERE order_key IS NOT NULL AND tier = 2"), settings=IN_ORDER
+)
+_LET_GO = Statement(
+    """
+    UPDATE integration_due d
+       SET tier = CASE WHEN d.attempts > 0 THEN %(retry)s::smallint ELSE %(fresh)s::smallint END,
+           due_at = clock_timestamp() AT TIME ZONE 'UTC'
+      FROM unnest(%(ids)s::int[]) AS n (id) WHERE d.id = n.id AND d.tier = 2
+    """,
+    settings=BY_KEY,
+)
 
 
 def release(cr: BaseCursor, freed: Collection[tuple[int, str]]) -> int:
@@ -137,11 +165,8 @@ def release(cr: BaseCursor, freed: Collection[tuple[int, str]]) -> int:
     if not freed:
         return 0
     keys = sorted(freed)
-    cr.execute(
-        _NEXT.format(keys="unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS f (subscription_id, order_key)"),
-        {**_TIERS, "subscriptions": [key[0] for key in keys], "keys": [key[1] for key in keys]},
-    )
-    return cr.rowcount
+    _NEXT_OF.execute(cr, {"subscriptions": [key[0] for key in keys], "keys": [key[1] for key in keys]})
+    return _let_go(cr)
 
 
 def mend(cr: BaseCursor) -> int:
@@ -150,5 +175,13 @@ def mend(cr: BaseCursor) -> int:
     A process may die between the end of a handler's transaction and the release that follows it, and deliveries can
     disappear with their event.
     """
-    cr.execute(_NEXT.format(keys="integration_due WHERE order_key IS NOT NULL AND tier = 2"), _TIERS)
+    _NEXT_OF_ANY.execute(cr, {})
+    return _let_go(cr)
+
+
+def _let_go(cr: BaseCursor) -> int:
+    ids = [row[0] for row in cr.fetchall()]
+    if not ids:
+        return 0
+    _LET_GO.execute(cr, {"ids": ids, "fresh": FRESH, "retry": RETRY})
     return cr.rowcount

@@ -156,22 +156,6 @@ class IntegrationDelivery(models.Model):
         """
         return []
 
-    @api.model
-    def _lock_leased(self, claimed):
-        """Lock the deliveries that are still ours; return their :class:`Claimed`, in the order given.
-
-        Nobody takes back the lease of a row that is locked, however long the transaction lasts.
-        """
-        self.env.cr.execute(
-            """
-            SELECT d.id FROM integration_due d JOIN unnest(%s, %s) AS c (id, token) ON c.id = d.id AND c.token = d.token
-             WHERE d.lease_until IS NOT NULL FOR UPDATE OF d
-            """,
-            ([one.id for one in claimed], [one.token for one in claimed]),
-        )
-        ours = {row[0] for row in self.env.cr.fetchall()}
-        return [one for one in claimed if one.id in ours]
-
     # -- dead letters
     # -----------------------------------------------------------------------------------------------------------
 

@@ -62,8 +62,11 @@ class IntegrationDue(models.Model):
                 position bigint
             ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
                     autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.2);
+            -- No two indexes suit one question: the planner would choose by statistics, which of a table that is filled
+            -- and emptied again tell nothing.
             CREATE INDEX IF NOT EXISTS integration_due_claim_idx
-                ON integration_due (subscription_id, lane, tier, due_at, id);
+                ON integration_due (subscription_id, lane, tier, due_at) WHERE tier IN (0, 1, 5);
+            CREATE INDEX IF NOT EXISTS integration_due_unpositioned_idx ON integration_due (event_id) WHERE tier = 3;
             CREATE INDEX IF NOT EXISTS integration_due_order_idx
                 ON integration_due (subscription_id, order_key, tier, position) WHERE order_key IS NOT NULL;
             CREATE TABLE IF NOT EXISTS integration_event_position (

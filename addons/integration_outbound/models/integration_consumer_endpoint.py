@@ -9,7 +9,7 @@ from typing import NamedTuple
 from odoo import models
 from odoo.addons.integration_core.domain import backoff, signing, strict_json
 from odoo.addons.integration_core.domain.keyring import KeyringError
-from odoo.addons.integration_core.engine.claims import BY_INDEX, Result
+from odoo.addons.integration_core.engine.claims import BY_KEY, Result
 from odoo.addons.integration_core.tools import Statement
 from odoo.modules.module import get_manifest
 from odoo.tools import SQL
@@ -100,7 +100,7 @@ _MESSAGES = Statement(
       LEFT JOIN integration_payload p ON p.event_id = e.id
      WHERE d.id = ANY (%(ids)s::int[])
     """,
-    settings=BY_INDEX,
+    settings=BY_KEY,
 )
 
 
