@@ -111,6 +111,18 @@ class Statement:
         # A test's cursor shares one long transaction, for whose other statements these settings are not meant.
         cr.execute((self._settings if is_real(cr) else "") + text, values)
 
+    def plan(self, cr: BaseCursor) -> str:
+        """Return how PostgreSQL would carry it out for any values, for tests and whoever looks into a slow one."""
+        with cr.savepoint(flush=False) as savepoint:
+            cr.execute(f"{self._settings} SET LOCAL plan_cache_mode = force_generic_plan")
+            plans: dict[str, str] = {}
+            text = self._prepare(cr, plans)
+            cr.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+            found = "\n".join(row[0] for row in cr.fetchall())
+            cr.execute(f"DEALLOCATE {self._name}")
+            savepoint.rollback()
+        return found
+
     def _prepare(self, cr: BaseCursor, plans: dict[str, str]) -> str:
         places: list[str] = []
 
@@ -127,7 +139,7 @@ class Statement:
         cr.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = %s", (self._name,))
         (types,) = cr.fetchone()
         values = ", ".join(f"%({name})s::{kind}" for name, kind in zip(places, types, strict=True))
-        plans[self._name] = f"EXECUTE {self._name} ({values})"
+        plans[self._name] = f"EXECUTE {self._name} ({values})" if values else f"EXECUTE {self._name}"
         return plans[self._name]
 
 

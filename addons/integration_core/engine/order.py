@@ -138,9 +138,11 @@ _NEXT = """
         SELECT b.id FROM integration_due b
          WHERE b.subscription_id = k.subscription_id AND b.order_key = k.order_key AND b.tier = 2
          ORDER BY b.position LIMIT 1) n
-     WHERE NOT EXISTS (
-        SELECT 1 FROM integration_due h
-         WHERE h.subscription_id = k.subscription_id AND h.order_key = k.order_key AND h.tier <> 2 AND h.tier <> 3)
+      LEFT JOIN LATERAL (
+        SELECT h.id FROM integration_due h
+         WHERE h.subscription_id = k.subscription_id AND h.order_key = k.order_key AND h.tier IN (0, 1, 4, 5)
+         LIMIT 1) AS head ON TRUE
+     WHERE head.id IS NULL
 """
 _NEXT_OF = Statement(
     _NEXT.format(keys="unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS f (subscription_id, order_key)"),

@@ -113,6 +113,19 @@ class TestOrder(RecordingCase):
         self.assertEqual(order.mend(self.env.cr), 1)
         self.assertEqual([one.id for one in self.claim()], [second.id])
 
+    def test_a_newcomer_does_not_overtake_those_whose_head_has_just_gone(self):
+        """A handler's transaction ends before the next of its key is let go; what arrives in between comes last."""
+        first, second = self.admit(("A", "k"), ("B", "k"))
+        order.sequence(self.env.cr)
+        (head,) = self.claim()
+        self.assertEqual(head.id, first.id)
+        claims.complete(self.env.cr, [claims.Result(head, "done", "applied", self.env.cr.now())], worker="me")
+        (third,) = self.admit(("C", "k"))
+        order.sequence(self.env.cr)
+        self.assertEqual(self.tiers([second, third]), [claims.BLOCKED, claims.BLOCKED])
+        self.assertEqual(order.mend(self.env.cr), 1)
+        self.assertEqual([one.id for one in self.claim()], [second.id])
+
     def test_mending_never_lets_two_of_a_key_go(self):
         self.admit(("A", "k"), ("B", "k"), ("C", "k"))
         order.sequence(self.env.cr)

@@ -5,6 +5,7 @@ from . import test_endpoint
 from . import test_explained
 from . import test_egress_allow
 from . import test_outcomes
+from . import test_places
 from . import test_replay
 from . import test_tour
 from . import test_wire
