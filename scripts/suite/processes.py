@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -115,6 +116,15 @@ def started_at(pid: int) -> str | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" and not _has_threads(pid) else fields[19]
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that ``pid`` has started and that are still there."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, task.read_text(encoding="utf-8").split())
+    return found
 
 
 def _has_threads(pid: int) -> bool:

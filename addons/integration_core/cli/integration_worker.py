@@ -91,5 +91,5 @@ class IntegrationWorker(Command):
             stopping=stopping.is_set,
         )
         _logger.info("integration_worker ready: %s", runner.name)
-        runner.run(may_sleep=False)
+        runner.run()
         _logger.info("integration_worker stopped: %s", runner.name)

@@ -26,10 +26,9 @@ from .sending import SendLoop
 _logger = logging.getLogger(__name__)
 
 CONCURRENCY = 32
-IDLE_BEFORE_SLEEP = 4.0
-"""Seconds without work before an engine in a cron says that it sleeps."""
 GRACE = 1.0
-"""Seconds it still listens afterwards: longer than an emitter may believe that it is awake."""
+"""Seconds for which an engine still listens after it has said that it sleeps: for longer than an emitter may believe
+that it is awake."""
 BEAT_EVERY = 1.0
 CRITICAL = 0
 
@@ -70,16 +69,16 @@ class Runner:
 
     # -- running
 
-    def run(self, *, seconds: float = float("inf"), may_sleep: bool = True) -> None:
+    def run(self, *, seconds: float = float("inf"), patience: float = float("inf")) -> None:
         """Move deliveries for up to ``seconds``.
 
-        :param may_sleep: return earlier when nothing has been due for a while
+        :param patience: seconds without work after which it returns earlier
         """
         threads = [
             threading.Thread(target=loop.run, name=f"integration-{loop.consumer}", daemon=True) for loop in self._loops
         ]
         try:
-            self._listen(threads, time.monotonic() + seconds, may_sleep=may_sleep)
+            self._listen(threads, time.monotonic() + seconds, patience=patience)
         finally:
             self._shared.stopping.set()
             for loop in self._loops:
@@ -87,6 +86,11 @@ class Runner:
             self._join(threads)
             with suppress(psycopg2.Error):
                 self._beat("asleep", force=True)
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since any loop last had something to do."""
+        return min(loop.quiet_for for loop in self._loops)
 
     @property
     def has_more(self) -> bool:
@@ -101,7 +105,7 @@ class Runner:
             if not any(turns):
                 return
 
-    def _listen(self, threads: list[threading.Thread], until: float, *, may_sleep: bool) -> None:
+    def _listen(self, threads: list[threading.Thread], until: float, *, patience: float) -> None:
         inbox = None
         # They look before anybody listens, so that what woke this process leaves at once, and again as soon as
         # somebody does: a commit from then on is heard, and whatever was committed before is seen.
@@ -113,7 +117,7 @@ class Runner:
                     inbox = Inbox(self._shared.registry.db_name)
                     self._wake()
                     _logger.info("the engine %s listens", self.name)
-                if self._pause(inbox, may_sleep=may_sleep):
+                if self._pause(inbox, patience=patience):
                     break
             except psycopg2.Error as error:
                 if not is_connection_error(error):
@@ -131,14 +135,14 @@ class Runner:
             with suppress(psycopg2.Error):
                 inbox.close()
 
-    def _pause(self, inbox: Inbox, *, may_sleep: bool) -> bool:
+    def _pause(self, inbox: Inbox, *, patience: float) -> bool:
         """Beat and wait for news; return whether there has been nothing to do for so long that the engine may go."""
-        quiet = min(loop.quiet_for for loop in self._loops)
-        asleep = may_sleep and quiet > IDLE_BEFORE_SLEEP
+        quiet = self.quiet_for
+        asleep = quiet > patience
         # Emitters leave out waking an engine only when every loop looks for more by itself.
         busy = all(loop.is_busy for loop in self._loops if not loop.is_reserve)
         self._beat("asleep" if asleep else "busy" if busy else "awake")
-        if asleep and quiet > IDLE_BEFORE_SLEEP + GRACE:
+        if quiet > patience + GRACE:
             return True
         news = inbox.wait(0.25)
         if news is not None:

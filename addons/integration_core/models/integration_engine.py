@@ -16,6 +16,8 @@ _logger = logging.getLogger(__name__)
 
 CRON_SECONDS = 50.0  # below limit_time_real_cron's default with the longest try on top
 CPU_SHARE = 0.6  # of Odoo's limit on the processor time of one unit of work, after which the next cron run goes on
+PATIENCE = 30.0  # seconds without work before it leaves the cron: waking it again takes longer than any delivery
+PATIENCE_OF_ONE = 4.0  # where Odoo has one cron thread, for which its other crons wait
 BELIEF_SECONDS = 0.25  # how long a process may believe what it saw of the engine; see FAST_POLL_FOR and GRACE
 _NOTIFIED = "integration_core.notified"
 
@@ -81,8 +83,10 @@ class IntegrationEngine(models.AbstractModel):
         try:
             registry = Registry(self.env.cr.dbname)
             runner = Runner(registry, lanes=lanes, stopping=_CronLimit())
-            runner.run(seconds=CRON_SECONDS)
-            if not _stopping.is_set() and (runner.has_more or self._has_due()):
+            patience = PATIENCE if config["max_cron_threads"] > 1 else PATIENCE_OF_ONE
+            runner.run(seconds=CRON_SECONDS, patience=patience)
+            goes_on = runner.has_more or runner.quiet_for < patience or self._has_due()
+            if goes_on and not _stopping.is_set():
                 self.env.ref("integration_core.cron_engine")._trigger()
         except Exception as error:
             if _stopping.is_set():
