@@ -13,6 +13,7 @@ claimed or completed at that very moment, the newcomer is arranged in the next r
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from odoo.sql_db import BaseCursor
 
@@ -23,18 +24,21 @@ BATCH = 2000
 _LOCK = 0x696E7467  # 'intg': the advisory lock of the one sequencer of a database
 
 
-_ANY = Statement(
+_LOOK = Statement(
     """
-    SELECT (EXISTS (SELECT 1 FROM integration_event_position WHERE position IS NULL)
-            OR EXISTS (SELECT 1 FROM integration_due WHERE tier = 3))
-           AND pg_try_advisory_xact_lock(%(lock)s::bigint)
+    SELECT EXISTS (SELECT 1 FROM integration_event_position WHERE position IS NULL AND xact_id >= %(since)s::xid8),
+           EXISTS (SELECT 1 FROM integration_due WHERE tier = 3),
+           pg_snapshot_xmin(pg_current_snapshot())::text
     """,
     settings=IN_ORDER,
 )
+_TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(%(lock)s::bigint)")
 _PENDING = Statement(
     """
-    SELECT event_id, (SELECT COALESCE(max(position), 0) FROM integration_event_position)
-      FROM integration_event_position WHERE position IS NULL ORDER BY xact_id, event_id LIMIT %(batch)s::int
+    SELECT event_id, (SELECT COALESCE(max(position), 0) FROM integration_event_position),
+           pg_snapshot_xmin(pg_current_snapshot())::text
+      FROM integration_event_position WHERE position IS NULL AND xact_id >= %(since)s::xid8
+     ORDER BY xact_id, event_id LIMIT %(batch)s::int
     """,
     settings=IN_ORDER,
 )
@@ -76,24 +80,46 @@ _LINE_UP = Statement(
 )
 
 
-def sequence(cr: BaseCursor) -> int:
-    """Give committed events their positions and arrange ordered deliveries; return how many of both there were.
+class Round(NamedTuple):
+    """What one round of the sequencer did: how much it moved, and ``since`` for the next round once it is committed."""
+
+    moved: int
+    since: str
+
+
+BEGINNING = "0"
+
+
+def sequence(cr: BaseCursor, since: str = BEGINNING) -> Round:
+    """Give committed events their positions and arrange ordered deliveries.
 
     Does nothing while another process is at it. One READ COMMITTED transaction, which the caller commits.
+
+    :param since: the id of a transaction (xid8) before which every event has its position. While somebody holds an old
+        snapshot open, PostgreSQL cannot forget what was numbered since, and would read it each time.
     """
-    _ANY.execute(cr, {"lock": _LOCK})
+    _LOOK.execute(cr, {"since": since})
+    pending, arriving, oldest = cr.fetchone()
+    if not pending:
+        since = oldest  # whoever has not committed yet has no lower id than that
+    if not (pending or arriving):
+        return Round(0, since)
+    _TRY_LOCK.execute(cr, {"lock": _LOCK})
     if not cr.fetchone()[0]:
-        return 0
-    return _number(cr) + _arrange(cr)
+        return Round(0, since)
+    numbered, since = _number(cr, since)
+    return Round(numbered + _arrange(cr), since)
 
 
-def _number(cr: BaseCursor) -> int:
+def _number(cr: BaseCursor, since: str) -> tuple[int, str]:
     # The lock was taken by an earlier statement: this one sees what the last sequencer committed.
-    _PENDING.execute(cr, {"batch": BATCH})
+    _PENDING.execute(cr, {"batch": BATCH, "since": since})
     pending = cr.fetchall()
     if pending:
         _NUMBER.execute(cr, {"last": pending[0][1], "ids": [row[0] for row in pending]})
-    return len(pending)
+        if len(pending) < BATCH:
+            since = pending[0][2]
+    return len(pending), since
 
 
 def _arrange(cr: BaseCursor) -> int:

@@ -50,6 +50,7 @@ class SendLoop(Loop):
         self._order = Every(0.03, share=0.2)
         self._look_for_alone = Every(0.1, share=0.1)
         self._turns = 0
+        self._numbered_before = order.BEGINNING
 
     @property
     def quiet_for(self) -> float:
@@ -90,7 +91,9 @@ class SendLoop(Loop):
 
     def _sequence(self) -> int:
         with self._cursor() as cr:
-            return order.sequence(cr)
+            done = order.sequence(cr, self._numbered_before)
+        self._numbered_before = done.since
+        return done.moved
 
     def _mend_order(self) -> None:
         with self._cursor() as cr:

@@ -141,6 +141,15 @@ class TestOrder(RecordingCase):
         self.assertEqual([name for name in handled if name in "ACD"], ["A", "C", "D"])
         self.assertEqual([name for name in handled if name in "BE"], ["B", "E"])
 
+    def test_a_round_that_is_told_where_to_begin_misses_nothing_that_came_since(self):
+        self.admit(("A", None))
+        done = order.sequence(self.env.cr)
+        self.assertEqual((done.moved, order.sequence(self.env.cr, done.since).moved), (1, 0))
+        self.env.cr.execute("SELECT pg_current_xact_id()::text")
+        self.assertLessEqual(int(done.since), int(self.env.cr.fetchone()[0]))
+        self.admit(("B", None))
+        self.assertEqual(order.sequence(self.env.cr, done.since).moved, 1)
+
     def test_an_unordered_subscription_waits_for_no_position(self):
         self.subscription.ordered = False
         event = self.post(ADMITTED, {**DATA, "encounter": "A"})[1]
