@@ -135,6 +135,13 @@ def test_the_summary_holds_the_equation(printed):
     assert "422 schema-violation (breaks its schema)" in printed
 
 
+def test_waiting_ends_when_only_a_person_can_go_on(printed):
+    """Services that Odoo saw before their admission have resumed by then."""
+    (row,) = [line.split() for line in printed.splitlines() if line.startswith("+ parked")]
+    assert row[2] == str(len(PARKED)), printed
+    assert "These wait for a person, not for a message." in printed
+
+
 def test_every_line_has_the_fate_it_must(server, plan, printed):
     states = {
         (system, encounter, line): (state, quantity)
