@@ -7,6 +7,7 @@ from odoo.modules.registry import Registry
 from odoo.service.server import CommonServer
 from odoo.tools import SQL, config
 
+from ..engine import crons
 from ..engine.inbox import CHANNEL
 from ..engine.plan import ALL_LANES
 from ..engine.runner import Runner
@@ -59,6 +60,10 @@ class IntegrationEngine(models.AbstractModel):
 
     _name = "integration.engine"
     _description = "Engine"
+
+    def _register_hook(self):
+        super()._register_hook()
+        crons.keep(self.env.cr.dbname, _stopping)
 
     @api.model
     def _chores(self):
