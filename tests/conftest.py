@@ -11,12 +11,18 @@ from suite import testbed
 
 
 @pytest.fixture(scope="session")
-def context() -> testbed.Context:
-    """What ``scripts/test`` has set up."""
+def shared_context() -> testbed.Context:
+    """What ``scripts/test`` has set up, for all tests together."""
     found = testbed.load()
     if found is None:
         pytest.fail("These tests need databases that scripts/test makes:  ./scripts/test tests")
     return found
+
+
+@pytest.fixture(scope="module")
+def context(shared_context: testbed.Context) -> testbed.Context:
+    """Where a module's servers and databases are; a module may have a PostgreSQL of its own."""
+    return shared_context
 
 
 @pytest.fixture(scope="module")

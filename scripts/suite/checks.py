@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from suite import browser, demo, masterkey, packages, processes, pyenv, setup, testbed
+from suite import browser, demo, masterkey, packages, postgres, processes, pyenv, setup, testbed
 from suite import database as databases_module
 from suite.database import Databases
 from suite.demo import Built
@@ -284,7 +284,8 @@ def prepared(progress: Progress) -> Iterator[Bed]:
     """Set up all that the checks run on, and remove what is for one run only."""
     home = make_folder(cache() / "tests", "set XDG_CACHE_HOME to a folder that you may write")
     log = home / "setup.log"
-    needs = [*packages.for_suite(), *packages.for_tests()]
+    # Even where the user names a server: that one is never restarted to see what happens.
+    needs = [*packages.for_suite(), *packages.for_tests(), postgres.need()]
     tree, env = setup.tools(progress, cache(), log, needs=needs, requirements=pyenv.FOR_TESTS)
     with progress.step("Browser and eslint") as step:
         tools = browser.ensure(env, cache(), log, step.note)
