@@ -204,7 +204,9 @@ class HandlerLoop(Loop):
                     user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
                     context = {"allowed_company_ids": user.company_ids.ids, "tracking_disable": True}
                     env = api.Environment(cr, user.id, context)
-                    return bool(getattr(env[model], method)(BATCH))
+                    left = bool(getattr(env[model], method)(BATCH))
+                    failpoints.hit(f"chore.{model}")
+                return left
             except Exception as error:
                 if is_connection_error(error):
                     raise
