@@ -155,8 +155,8 @@ class HandlerLoop(Loop):
             if not ours:
                 return
             subscription = env["integration.subscription"].sudo().browse(part[0].subscription_id)  # sudo: engine's own
-            handler = env[subscription.handler]
             events = env["integration.event"].browse({one.event_id for one in ours})
+            handler = env[subscription.handler].with_context(integration_handled_event_ids=events.ids)
             handler._handle(handler._load_batch(events))
             env.flush_all()
             failpoints.hit("engine.handler_before_commit")

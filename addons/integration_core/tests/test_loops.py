@@ -1,5 +1,7 @@
 """Two handlers that answer each other for ever: the chain ends, and what ends it is seen."""
 
+from collections import Counter
+
 from odoo import models
 from odoo.tests import tagged
 
@@ -8,6 +10,8 @@ from .test_journal import Emitting
 
 PING = "masterdata.supplier.changed.v1"
 PONG = "masterdata.service.changed.v1"
+CHAIN = "chain_too_long"
+UNSAID = "answers without a cause"
 
 
 class Answering(models.AbstractModel):
@@ -22,8 +26,9 @@ class Answering(models.AbstractModel):
         for one in batch:
             # sudo: the model is the tests' own, and the engine's user has no rights to it
             records = self.env["integration.test.emitting"].sudo()
-            caused = records.with_context(integration_cause_event_id=one.event.id)
-            caused.create({"name": "answer"})._emit_event(PONG if one.envelope.type == PING else PING)
+            if one.data["name"] != UNSAID:
+                records = records.with_context(integration_cause_event_id=one.event.id)
+            records.create({"name": one.data["name"]})._emit_event(PONG if one.envelope.type == PING else PING)
 
 
 @tagged("post_install", "-at_install")
@@ -47,12 +52,20 @@ class TestLoops(IntegrationCase):
                 }
             )
 
-    def test_a_loop_of_subscriptions_ends(self):
-        first = self.env["integration.test.emitting"].create({"name": "first"})._emit_event(PING)
+    def emit(self, *names):
+        """Emit a ping of each of some new records, in one transaction."""
+        events = self.env["integration.test.emitting"].create([{"name": name} for name in names])._emit_event(PING)
         self.commit()
-        # Far more rounds than the chain may be long.
+        return events
+
+    def run_out(self):
+        """Carry out what is due, far more rounds than a chain may be long."""
         for _round in range(30):
             self.drain()
+
+    def test_a_loop_of_subscriptions_ends(self):
+        first = self.emit("first")
+        self.run_out()
         flow = self.env["integration.event"].search([("correlation_id", "=", first.correlation_id)], order="id")
         self.assertEqual(flow.mapped("depth"), list(range(17)))
         self.assertEqual(flow.mapped("type_name"), [PING, PONG] * 8 + [PING])
@@ -61,3 +74,22 @@ class TestLoops(IntegrationCase):
         last = flow[-1]
         self.assertEqual((last.delivery_state, last.held_reason), ("parked", "chain_too_long"))
         self.assertFalse(last.delivery_ids)
+
+    def test_what_a_handler_changes_follows_from_the_event_that_it_was_given(self):
+        first = self.emit(UNSAID)
+        self.run_out()
+        flow = self.env["integration.event"].search([("correlation_id", "=", first.correlation_id)], order="id")
+        self.assertEqual(flow.mapped("depth"), list(range(17)))
+        self.assertEqual([event.causation_id for event in flow[1:]], [event.uuid for event in flow[:-1]])
+        self.assertEqual(flow[-1].held_reason, "chain_too_long")
+
+    def test_what_follows_from_several_events_at_once_ends_too(self):
+        events = self.emit(UNSAID, UNSAID, UNSAID)
+        newest = self.env["integration.event"].search([], limit=1).id
+        self.run_out()
+        answers = self.env["integration.event"].search([("id", ">", newest)], order="id")
+        self.assertEqual(Counter(answers.mapped("depth")), dict.fromkeys(range(1, 17), 3))
+        self.assertEqual(set(answers.filtered(lambda event: event.depth == 16).mapped("held_reason")), {CHAIN})
+        # None of them says which of the others it followed from, and none joins a flow that is not its own.
+        self.assertFalse(set(answers.mapped("correlation_id")) & set(events.mapped("correlation_id")))
+        self.assertEqual(set(answers.mapped("causation_id")), {False})
