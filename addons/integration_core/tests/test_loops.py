@@ -6,7 +6,7 @@ from odoo import models
 from odoo.tests import tagged
 
 from .common import IntegrationCase
-from .test_journal import Emitting
+from .test_journal import ADMITTED, DATA, Emitting
 
 PING = "masterdata.supplier.changed.v1"
 PONG = "masterdata.service.changed.v1"
@@ -93,3 +93,38 @@ class TestLoops(IntegrationCase):
         # None of them says which of the others it followed from, and none joins a flow that is not its own.
         self.assertFalse(set(answers.mapped("correlation_id")) & set(events.mapped("correlation_id")))
         self.assertEqual(set(answers.mapped("causation_id")), {False})
+
+    def test_a_loop_through_a_system_outside_ends(self):
+        """It answers each of our events and says which one; who does not say begins anew."""
+        news = self.emit("first")
+        heard = self.env["integration.event"]
+        while news.delivery_state != "parked" and len(heard) < 30:
+            _accepted, event = self.post(ADMITTED, DATA, causationid=news.uuid)
+            heard += event
+            news = (
+                self.env["integration.test.emitting"]
+                .with_context(integration_cause_event_id=event.id)
+                .create({"name": "back"})
+                ._emit_event(PING)
+            )
+            self.commit()
+        self.assertEqual(heard.mapped("depth"), [1, 3, 5, 7, 9, 11, 13, 15])
+        self.assertEqual((news.depth, news.held_reason), (16, CHAIN))
+        for named in ({}, {"causationid": "somebody else's"}):
+            self.assertEqual(self.post(ADMITTED, DATA, **named)[1].depth, 0)
+
+    def test_a_message_at_the_end_of_a_chain_is_taken_in_and_parked(self):
+        news = self.emit("first")
+        self.env.cr.execute("UPDATE integration_event SET depth = 15 WHERE id = %s", (news.id,))
+        subscription = self.env["integration.subscription"].search([("name", "=", PING)])
+        subscription.event_type_ids |= self.env["integration.event.type"]._named(ADMITTED)
+        other = self.env["res.company"].create({"name": "Other"})
+        stranger = self._make_system("stranger", company=other)
+        _accepted, last = self.post(ADMITTED, DATA, causationid=news.uuid)
+        self.assertEqual((last.depth, last.held_reason, last.delivery_state), (16, CHAIN, "parked"))
+        self.assertFalse(last.delivery_ids)
+        for event in (
+            self.post(ADMITTED, DATA)[1],
+            self.post(ADMITTED, DATA, causationid=last.uuid, system=stranger)[1],
+        ):
+            self.assertEqual((event.depth, event.held_reason), (0, False), "the id of another company says nothing")
