@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 import servers
 from gate import Gate
+from receiver import CapturingReceiver
 
 from suite import testbed
 
@@ -43,6 +45,27 @@ def odoo_server(
     yield start
     for made in started:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[CapturingReceiver]:
+    """Give a receiver that says yes to everything, unless a test has it answer otherwise."""
+    with CapturingReceiver() as listening:
+        yield listening
+
+
+@pytest.fixture
+def start(server: servers.Server) -> Iterator[Callable[..., servers.Worker]]:
+    """Give the function that starts a worker of the module's server; none outlives the test."""
+    started: list[servers.Worker] = []
+
+    def begin(*words: str, **options: Any) -> servers.Worker:
+        started.append(server.worker(*words, **options))
+        return started[-1]
+
+    yield begin
+    for worker in started:
+        worker.kill()
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from outward import EVENT, emit, invoices, leave_engine_to_workers, open_deliveries
+from outward import EVENT, all_done, emit, invoices, leave_engine_to_workers
 from receiver import CapturingReceiver
-from servers import Server, Worker, wait_until
+from servers import Server, wait_until
 
 OPERATOR = "integration.operator"
 WINDOW = 1000
@@ -30,30 +30,10 @@ SELECT company_id, subscription_id, lane, state, outcome, slot, sum(tries), sum(
 
 
 @pytest.fixture(scope="module")
-def receiver():
-    with CapturingReceiver() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
 def server(odoo_server, receiver) -> Server:
     made = odoo_server(listen_port=receiver.port, environ={"INTEGRATION_LEASE_SECONDS": "3"})
     leave_engine_to_workers(made)
     return made
-
-
-@pytest.fixture
-def start(server):
-    """Give the function that starts a worker of the server; none outlives the test."""
-    started: list[Worker] = []
-
-    def begin(failpoints: str = "") -> Worker:
-        started.append(server.worker(failpoints=failpoints))
-        return started[-1]
-
-    yield begin
-    for worker in started:
-        worker.kill()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +48,7 @@ def news(server) -> list[list[str]]:
         rounds.append(emit(server, moves))
         server.sql(FILLER, WINDOW, rounds[-1][-1])
     worker = server.worker()
-    wait_until(lambda: not open_deliveries(server), what="everything is delivered")
+    all_done(server)
     worker.kill()
     return rounds
 
@@ -126,7 +106,7 @@ def test_a_replay_goes_on_after_its_process_was_killed_in_the_middle(server, rec
     replay = begin_replay(server, news)
     assert made_by(server, replay) == news[0]
     before = arrivals(receiver)
-    doomed = start("chore.integration.replay=kill")
+    doomed = start(failpoints="chore.integration.replay=kill")
     assert doomed.wait_dead(60) == -signal.SIGKILL
     assert made_by(server, replay) == news[0], "nothing is left of the window that was being made"
     start()
@@ -156,7 +136,7 @@ def test_two_processes_do_nothing_twice(server, receiver, news, start, tmp_path)
         go = {chore: tmp_path / f"{name}-{chore}" for chore in chores}
         for chore in set(chores) - stops_at:
             go[chore].touch()
-        start(",".join(f"chore.{chore}=pause:{path}" for chore, path in go.items()))
+        start(failpoints=",".join(f"chore.{chore}=pause:{path}" for chore, path in go.items()))
         return go
 
     def passes(go: dict[str, Path], chore: str) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from cloudevents.http import from_http
-from receiver import CapturingReceiver
 from standardwebhooks import Webhook
 
 from simulator import day, hospital
@@ -84,12 +83,6 @@ def documents(server) -> list[tuple]:
         "SELECT id, move_type, state, invoice_origin, amount_untaxed, partner_id FROM account_move"
         " WHERE move_type IN ('out_invoice', 'out_refund') ORDER BY id"
     )
-
-
-@pytest.fixture(scope="module")
-def receiver():
-    with CapturingReceiver() as listening:
-        yield listening
 
 
 @pytest.fixture(scope="module")
