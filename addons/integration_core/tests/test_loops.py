@@ -11,6 +11,8 @@ from .test_journal import ADMITTED, DATA, Emitting
 PING = "masterdata.supplier.changed.v1"
 PONG = "masterdata.service.changed.v1"
 CHAIN = "chain_too_long"
+ENOUGH = 100
+"""Answers after which a chain without an end fails its test rather than keep it going."""
 UNSAID = "answers without a cause"
 
 
@@ -26,6 +28,8 @@ class Answering(models.AbstractModel):
         for one in batch:
             # sudo: the model is the tests' own, and the engine's user has no rights to it
             records = self.env["integration.test.emitting"].sudo()
+            if records.search_count([]) > ENOUGH:
+                return
             if one.data["name"] != UNSAID:
                 records = records.with_context(integration_cause_event_id=one.event.id)
             records.create({"name": one.data["name"]})._emit_event(PONG if one.envelope.type == PING else PING)
