@@ -52,7 +52,7 @@ class CronKeeper(threading.Thread):
                 self._start_again(name)
             if self._unheard:
                 cr.execute("SELECT pg_notify('cron_trigger', name) FROM unnest(%s) AS name", (sorted(_databases),))
-                cr.commit()
+                cr.commit()  # pylint: disable=invalid-commit
             self._unheard = bool(gone)
 
     def _start_again(self, name: str) -> None:
