@@ -2,21 +2,29 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 import servers
 from gate import Gate
+from receiver import CapturingReceiver
 
 from suite import testbed
 
 
 @pytest.fixture(scope="session")
-def context() -> testbed.Context:
-    """What ``scripts/test`` has set up."""
+def shared_context() -> testbed.Context:
+    """What ``scripts/test`` has set up, for all tests together."""
     found = testbed.load()
     if found is None:
         pytest.fail("These tests need databases that scripts/test makes:  ./scripts/test tests")
     return found
+
+
+@pytest.fixture(scope="module")
+def context(shared_context: testbed.Context) -> testbed.Context:
+    """Where a module's servers and databases are; a module may have a PostgreSQL of its own."""
+    return shared_context
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +45,27 @@ def odoo_server(
     yield start
     for made in started:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[CapturingReceiver]:
+    """Give a receiver that says yes to everything, unless a test has it answer otherwise."""
+    with CapturingReceiver() as listening:
+        yield listening
+
+
+@pytest.fixture
+def start(server: servers.Server) -> Iterator[Callable[..., servers.Worker]]:
+    """Give the function that starts a worker of the module's server; none outlives the test."""
+    started: list[servers.Worker] = []
+
+    def begin(*words: str, **options: Any) -> servers.Worker:
+        started.append(server.worker(*words, **options))
+        return started[-1]
+
+    yield begin
+    for worker in started:
+        worker.kill()
 
 
 @pytest.fixture(scope="session")

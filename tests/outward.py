@@ -1,6 +1,6 @@
 """Events that leave: made inside a server, one transaction at a time, and followed to where they arrive."""
 
-from servers import Server
+from servers import Server, wait_until
 
 EVENT = "finance.invoice.posted.v1"
 
@@ -39,6 +39,11 @@ def leave_engine_to_workers(server: Server) -> None:
 def open_deliveries(server: Server) -> list[tuple]:
     """What is yet to be done."""
     return server.sql("SELECT id, tier, lease_owner, attempts FROM integration_due")
+
+
+def all_done(server: Server) -> None:
+    """Return when nothing is left to be done."""
+    wait_until(lambda: not open_deliveries(server), what="everything is delivered")
 
 
 def attempts(server: Server, events: list[str]) -> list[tuple[str, str, str]]:

@@ -123,6 +123,7 @@ class Server:
         self._environ = dict(environ or {})
         self._sessions: dict[str, Any] = {}
         self._workers: list[Worker] = []
+        self._others: list[server.Running] = []
         self._actions: dict[str, int] = {}
         self._running: server.Running | None = None
         self._files = State.at(folder)
@@ -166,6 +167,11 @@ class Server:
         """Whether its process runs."""
         return self._running is not None and self._reaped().alive()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._reaped().pid
+
     def _reaped(self) -> server.Running:
         assert self._running
         with contextlib.suppress(ChildProcessError):
@@ -180,6 +186,16 @@ class Server:
             self._odoo, self.db, self._port, log=self.log, pid_file=self._files.pid_file, env=env
         )
         server.wait_until_ready(self._running, self.log)
+
+    def start_another(self) -> str:
+        """Start a second Odoo on the same database, which ends with this one; return where it serves."""
+        files = State.at(self.state / f"another-{len(self._others)}")
+        running = server.start(
+            self._odoo, self.db, free_port(), log=files.odoo_log, pid_file=files.pid_file, env=self._environment("")
+        )
+        self._others.append(running)
+        server.wait_until_ready(running, files.odoo_log)
+        return running.url
 
     def _environment(self, failpoints: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         return {
@@ -238,6 +254,9 @@ class Server:
         """Remove it with its workers and its database."""
         for worker in self._workers:
             worker.kill()
+        for other in self._others:
+            other.signal_group(signal.SIGKILL)
+            os.waitpid(other.pid, 0)
         self.kill()
         self._databases.drop(self.db)
 

@@ -9,7 +9,6 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
-from receiver import CapturingReceiver
 from servers import wait_until
 from visits import LINES, admission, charged, visits
 
@@ -20,12 +19,6 @@ from simulator.transport import Client, UnreachableError
 REVIEWER = "finance.reviewer"
 MESSAGES = 20
 SHORT_LEASE = {"INTEGRATION_LEASE_SECONDS": "3"}
-
-
-@pytest.fixture(scope="module")
-def receiver():
-    with CapturingReceiver() as listening:
-        yield listening
 
 
 @pytest.fixture(scope="module")

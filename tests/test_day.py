@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from cloudevents.http import from_http
-from receiver import CapturingReceiver
 from standardwebhooks import Webhook
 
 from simulator import day, hospital
@@ -87,12 +86,6 @@ def documents(server) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def receiver():
-    with CapturingReceiver() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
 def server(odoo_server, receiver):
     return odoo_server(listen_port=receiver.port)
 
@@ -133,6 +126,13 @@ def test_the_summary_holds_the_equation(printed):
     assert "403 event-type-not-granted (type not granted)" in printed
     assert "401 signature-rejected (forged signature)" in printed
     assert "422 schema-violation (breaks its schema)" in printed
+
+
+def test_waiting_ends_when_only_a_person_can_go_on(printed):
+    """Services that Odoo saw before their admission have resumed by then."""
+    (row,) = [line.split() for line in printed.splitlines() if line.startswith("+ parked")]
+    assert row[2] == str(len(PARKED)), printed
+    assert "These wait for a person, not for a message." in printed
 
 
 def test_every_line_has_the_fate_it_must(server, plan, printed):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from outward import attempts, emit, invoices, leave_engine_to_workers, open_deliveries
+from outward import all_done, attempts, emit, invoices, leave_engine_to_workers, open_deliveries
 from receiver import CapturingReceiver, Request
 from servers import Server, wait_until
 
@@ -75,10 +75,6 @@ def gate_of_answers():
     event = threading.Event()
     yield event
     event.set()
-
-
-def all_done(server: Server) -> None:
-    wait_until(lambda: not open_deliveries(server), what="everything is delivered")
 
 
 def got(receiver: CapturingReceiver, events: list[str]) -> list[str]:

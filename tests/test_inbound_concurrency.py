@@ -135,3 +135,24 @@ def test_without_its_database_it_asks_to_come_back(server, partner, wait_until):
         assert server.get("/integration/health/ready")[0] == 503
     wait_until(lambda: server.get("/integration/health/ready")[0] == 200, what="it is ready again")
     assert partner.post(message.message_id, message.body)[0] == 202
+
+
+def test_what_is_revoked_in_one_process_is_refused_by_the_other_at_once(server, partner):
+    """Each process knows keys by heart; neither is told of a change, and neither believes what no longer holds."""
+    other = Partner(f"{server.start_another()}{urlsplit(partner.url).path}", partner.secret)
+
+    def status(process: Partner) -> int:
+        message = process.event()
+        return process.post(message.message_id, message.body)[0]
+
+    def change(method: str, model: str, *domain: tuple) -> None:
+        server.inside(f"env[arguments['model']].search(arguments['domain']).{method}()", model=model, domain=domain)
+
+    ours = ("code", "=", "ehr")
+    assert [status(other), status(partner)] == [202, 202]
+    change("action_suspend", "integration.system", ours)
+    assert [status(other), status(partner)] == [401, 401]
+    change("action_activate", "integration.system", ours)
+    assert [status(other), status(partner)] == [202, 202]
+    change("action_revoke", "integration.credential", ("system_id.code", "=", "ehr"), ("state", "=", "active"))
+    assert [status(other), status(partner)] == [401, 401]

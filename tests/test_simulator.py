@@ -1,9 +1,12 @@
 """The simulator itself: what it sends is what the contract says, the same each time, and signed as others sign."""
 
+import itertools
 import json
+from collections import Counter
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import outside_data
@@ -11,7 +14,7 @@ import pytest
 from cloudevents.http import from_http
 from standardwebhooks import Webhook
 
-from simulator import day, hospital, report, synthea, wire
+from simulator import cli, day, hospital, report, synthea, wire
 from simulator.messages import Message, Phase
 from simulator.systems import System, load_systems
 from simulator.transport import Answer, Exchange
@@ -135,6 +138,44 @@ def test_the_equation_fails_when_odoo_is_silent_about_a_line(plan):
     short = report.equation([exchange], {message.message_id: {"status": "applied", "lines": told[1:]}})
     assert short.unaccounted == 1
     assert "NOT ACCOUNTED FOR: 1" in report.equation_table(short)
+
+
+class Resuming:
+    """Answers like an Odoo in which each message resumes after it has been asked about so many times; None: never."""
+
+    def __init__(self, asks: dict[str, int | None]) -> None:
+        self.asks = dict(asks)
+        self.asked = Counter()
+
+    def statuses(self, messages, *, settled):
+        return {message.message_id: self._answer(message.message_id) for message in messages}
+
+    def _answer(self, name: str) -> dict:
+        self.asked[name] += 1
+        resumes = self.asks[name]
+        parked = resumes is None or self.asked[name] <= resumes
+        return {"status": "parked" if parked else "applied", "reason": "no_payer" if parked else None}
+
+
+def test_waiting_ends_when_nothing_that_is_parked_moves_on(plan, monkeypatch):
+    moments = itertools.count(step=0.5)
+    clock = SimpleNamespace(monotonic=lambda: next(moments), sleep=lambda _seconds: None)
+    monkeypatch.setattr(cli, "time", clock)
+    late, later, never = messages(plan.phases)[:3]
+    odoo = Resuming({late.message_id: 2, later.message_id: 6, never.message_id: None})
+    found = cli.resumed(odoo, [late, later, never], quiet=3)
+    assert {name: status["status"] for name, status in found.items()} == {
+        late.message_id: "applied",
+        later.message_id: "applied",
+        never.message_id: "parked",
+    }
+    # 3 s after the last one that resumed; a look takes half a second here.
+    assert odoo.asked[never.message_id] == 7 + 5
+    assert odoo.asked[late.message_id] == 3
+
+
+def test_waiting_for_nothing_takes_no_time(plan):
+    assert cli.resumed(Resuming({}), []) == {}
 
 
 def test_refused_and_repeated_messages_are_counted_as_the_contract_says(plan):

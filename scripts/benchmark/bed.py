@@ -19,8 +19,8 @@ from benchmark.site import Site, wait_until
 from suite import database as databases_module
 from suite import demo, masterkey, packages, postgres, processes, pyenv, setup
 from suite.database import Databases
-from suite.demo import Built
-from suite.layout import ADDONS, CHECKOUT, cache, make_folder, write_private
+from suite.demo import Template
+from suite.layout import ADDONS, CHECKOUT, cache, make_folder
 from suite.odoo import Odoo
 from suite.postgres import Cluster
 from suite.progress import Progress
@@ -54,21 +54,6 @@ class PeersOdoo(Odoo):
         """Return the variables that Odoo's process needs besides the present ones."""
         found = super().environment(extra)
         return {**found, "PYTHONPATH": f"{found['PYTHONPATH']}:{self.peer_packages}"}
-
-
-@dataclass(frozen=True)
-class Template:
-    """A database to copy.
-
-    Attributes:
-        name: Its name.
-        master_key: Its master key file.
-        built: Logins, systems and receivers of the demo hospital in it.
-    """
-
-    name: str
-    master_key: Path
-    built: Built
 
 
 class Bed:
@@ -233,36 +218,13 @@ class Bed:
     def _ours_template(self, note: Callable[[str], None]) -> Template:
         base = databases_module.base_template(self.databases)
         content = [base, databases_module.digest_of_addons(), _digest(BENCH_ADDONS / "integration_bench"), *_OURS]
-        partial = self.home / "partial.key"
-        made: list[Built] = []
 
-        def build(name: str) -> None:
+        def prepare(name: str) -> None:
             note("the suite, the demo hospital; a minute or two")
             self.databases.copy(base, name)
             self.odoo.install(name, _OURS)
-            masterkey.create(partial, self.databases.uuid(name))
-            made.append(
-                demo.build(
-                    self.odoo,
-                    name,
-                    base_url="http://127.0.0.1:8069",
-                    master_key=partial,
-                    logins={},
-                    hospital=True,
-                    listen_port=None,
-                )
-            )
 
-        name = self.databases.template("bench_ours", "\n".join(content), build)
-        key, facts = self.home / f"{name}.key", self.home / f"{name}.json"
-        if made:
-            partial.replace(key)
-            write_private(facts, json.dumps(made[0].__dict__))
-        elif not (key.exists() and facts.exists()):
-            # Made by a run that was ended at the worst moment, or on a server whose cache folder was thrown away.
-            self.databases.drop(name)
-            return self._ours_template(note)
-        return Template(name, key, Built(**json.loads(facts.read_text(encoding="utf-8"))))
+        return demo.template(self.databases, "bench_ours", "\n".join(content), prepare, home=self.home)
 
     def _peers_template(self, ours: Template, note: Callable[[str], None]) -> Template:
         content = [ours.name, _digest(BENCH_ADDONS / "integration_bench_peers"), QUEUE_JOB, *_PEERS]

@@ -27,7 +27,7 @@ MODEL = "integration.measured"
 def measured_model() -> type[models.Model]:
     """Return the definition of what emits here; made when the registry is there, which would load it too early."""
 
-    class Measured(models.Model):
+    class Measured(models.Model):  # type: ignore[misc]  # Odoo is untyped
         """What emits here: as little data as an event can have."""
 
         _name = MODEL
@@ -87,7 +87,8 @@ def make_records(registry: Registry, count: int) -> list[int]:
     with registry.cursor() as cr:
         env = api.Environment(cr, SUPERUSER_ID, {})
         values = [{"name": f"record {number}", "company_id": env.company.id} for number in range(count)]
-        return env[MODEL].create(values).ids
+        ids: list[int] = env[MODEL].create(values).ids
+        return ids
 
 
 def in_one_transaction(registry: Registry, ids: list[int]) -> float:
@@ -128,7 +129,7 @@ def medians(registry: Registry, ids: list[int], rounds: int) -> dict[str, tuple[
         "bare": bare,
         "event": lambda env: env[MODEL].browse(next(turn))._emit_event(TYPE),
     }
-    taken = {name: [] for name in works}
+    taken: dict[str, list[tuple[float, int]]] = {name: [] for name in works}
     for _round in range(rounds):
         for name, work in works.items():
             taken[name].append(transaction(registry, work))

@@ -31,9 +31,11 @@ from typing import Any, Final
 
 from measure import cpu, load
 from suite import checks, masterkey, processes, server
+from suite.database import Databases, suite_template
 from suite.layout import ADDONS, CHECKOUT, State
 from suite.odoo import Odoo
 from suite.progress import Progress
+from suite.testbed import Context
 
 _BENCH_ADDONS: Final = CHECKOUT / "scripts" / "measure" / "addons"
 _BARE_KEY: Final = b"bench-bare-key-of-32-bytes-------"
@@ -72,12 +74,12 @@ class Target:
 
 
 @contextmanager
-def odoo_server(odoo: Odoo, context: checks.Context, folder: Path, profile: Path | None) -> Iterator[Any]:
+def odoo_server(odoo: Odoo, context: Context, folder: Path, profile: Path | None) -> Iterator[Any]:
     """Serve a prepared copy of the demo hospital from two workers; give the server, its log and what was prepared."""
     state = State.at(folder)
     name = f"t{os.getpid()}_inbound"
     own = replace(odoo, conf=state.odoo_conf, log=state.setup_log)
-    databases = checks.Databases(own)
+    databases = Databases(own)
     databases.copy(context.template, name)
     try:
         masterkey.copy(context.master_key, state.master_key, databases.uuid(name))
@@ -318,7 +320,7 @@ def main(words: list[str]) -> int:
 
 
 def _suite(bed: checks.Bed) -> str:
-    return checks.databases_module.suite_template(bed.databases, ("integration_suite", "integration_demo"))
+    return suite_template(bed.databases, ("integration_suite", "integration_demo"))
 
 
 if __name__ == "__main__":

@@ -13,15 +13,17 @@ from pathlib import Path
 
 from . import day, hospital, report, synthea
 from .listen import listen
-from .messages import Phase
+from .messages import Message, Phase
 from .systems import SettingsError, load_receiver, load_systems
-from .transport import Client, Exchange, UnreachableError
+from .transport import ASK_AGAIN_S, Client, Exchange, Status, UnreachableError
 
 EPILOG = """\
 Try: ./scripts/simulate --day --wait, approve and post in Odoo, then ./scripts/simulate --day-after --wait.
 The same date and seed give the same messages, so running --day twice sends only duplicates; --seed 2 is another day.
 """
 WAIT_S = 600.0
+QUIET_S = 3.0
+"""How long nothing may have moved on until what is parked is taken to wait for a person: Odoo looks each second."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,6 +126,8 @@ def _summary(client: Client, exchanges: Sequence[Exchange], *, wait: bool) -> bo
     """Ask Odoo what became of everything, print the tables, and tell whether the equation holds."""
     accepted = [exchange.message for exchange in exchanges if exchange.answer.accepted]
     statuses = client.statuses(accepted, settled=report.is_settled, wait=WAIT_S if wait else 0.0)
+    if wait:
+        statuses |= resumed(client, [m for m in accepted if report.is_parked(statuses[m.message_id])])
     result = report.equation(exchanges, statuses)
     print("\n" + report.sent_table(exchanges))
     for line in report.refusals(exchanges):
@@ -131,7 +135,26 @@ def _summary(client: Client, exchanges: Sequence[Exchange], *, wait: bool) -> bo
     print("\n" + report.equation_table(result))
     if result.reasons:
         print("\n" + report.parked_table(result))
+        print("These wait for a person, not for a message." if wait else "Some of these may resume by themselves.")
     return result.unaccounted == 0
+
+
+def resumed(client: Client, parked: Sequence[Message], *, quiet: float = QUIET_S) -> dict[str, Status]:
+    """Ask about parked messages until none of them has moved on for ``quiet`` seconds; give what Odoo said last.
+
+    A service may be seen to before its admission, which tells who pays: it resumes when that is known.
+    """
+    statuses: dict[str, Status] = {}
+    began = changed = time.monotonic()
+    while parked and (now := time.monotonic()) - changed < quiet and now - began < WAIT_S:
+        asked = client.statuses(parked, settled=lambda _status: True)
+        if statuses and asked != {message.message_id: statuses[message.message_id] for message in parked}:
+            changed = now
+        statuses |= asked
+        parked = [message for message in parked if report.is_parked(asked[message.message_id])]
+        if parked:
+            time.sleep(ASK_AGAIN_S)
+    return statuses
 
 
 class Progress:

@@ -96,6 +96,11 @@ def is_settled(status: Status) -> bool:
     return bool(lines) and all(state not in ("waiting", "") for state, _reason in lines.values())
 
 
+def is_parked(status: Status) -> bool:
+    """Whether something of a message is parked."""
+    return any(state == "parked" for state, _reason in _lines(status).values())
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Set a table in plain text: first column to the left, the others to the right."""
     cells = [list(header), *(list(row) for row in rows)]

@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from suite import browser, demo, masterkey, packages, processes, pyenv, setup, testbed
+from suite import browser, demo, packages, postgres, processes, pyenv, setup, testbed
 from suite import database as databases_module
 from suite.database import Databases
-from suite.demo import Built
-from suite.layout import ADDONS, CHECKOUT, cache, make_folder, write_private
+from suite.layout import ADDONS, CHECKOUT, cache, make_folder
 from suite.no_skips import COUNTS_VARIABLE
 from suite.odoo import Odoo
 from suite.progress import Progress
@@ -35,7 +34,7 @@ _INTERRUPTED: Final = 130
 _SHOWN_LINES: Final = 400
 _NOT_OURS: Final = "missing-readme,consider-merging-classes-inherited"
 """OCA's robot makes README.rst from ``readme/``; a big model is told in several files, each with one concern."""
-_TYPED: Final = ("scripts/suite", "scripts/simulator", "scripts/benchmark")
+_TYPED: Final = ("scripts/suite", "scripts/simulator", "scripts/benchmark", "scripts/measure")
 _FEED_PORT: Final = 8099
 """Where the template's demo endpoint points; each test's server has it moved."""
 
@@ -284,7 +283,8 @@ def prepared(progress: Progress) -> Iterator[Bed]:
     """Set up all that the checks run on, and remove what is for one run only."""
     home = make_folder(cache() / "tests", "set XDG_CACHE_HOME to a folder that you may write")
     log = home / "setup.log"
-    needs = [*packages.for_suite(), *packages.for_tests()]
+    # Even where the user names a server: that one is never restarted to see what happens.
+    needs = [*packages.for_suite(), *packages.for_tests(), postgres.need()]
     tree, env = setup.tools(progress, cache(), log, needs=needs, requirements=pyenv.FOR_TESTS)
     with progress.step("Browser and eslint") as step:
         tools = browser.ensure(env, cache(), log, step.note)
@@ -312,34 +312,15 @@ def prepared(progress: Progress) -> Iterator[Bed]:
 def demo_context(bed: Bed, suite: str) -> Context:
     """Return a template with the demo hospital, for the servers of the whole-system tests to copy."""
     builder = (CHECKOUT / "scripts" / "suite" / "in_odoo" / "demo.py").read_text(encoding="utf-8")
-    partial_key = bed.home / "partial.key"
-    made: list[Built] = []
-
-    def build(name: str) -> None:
-        bed.databases.copy(suite, name)
-        masterkey.create(partial_key, bed.databases.uuid(name))
-        made.append(
-            demo.build(
-                bed.odoo,
-                name,
-                base_url="http://127.0.0.1:8069",
-                master_key=partial_key,
-                logins={},
-                hospital=True,
-                listen_port=_FEED_PORT,
-            )
-        )
-
-    template = bed.databases.template("demo", suite + builder, build)
-    key, facts = bed.home / f"{template}.key", bed.home / f"{template}.json"
-    if made:
-        partial_key.replace(key)
-        write_private(facts, json.dumps(made[0].__dict__))
-    elif not (key.exists() and facts.exists()):
-        # Made by a run that was ended at the worst moment, or on a server whose cache folder was thrown away.
-        bed.databases.drop(template)
-        return demo_context(bed, suite)
-    return Context(bed.odoo, template, key, Built(**json.loads(facts.read_text(encoding="utf-8"))))
+    made = demo.template(
+        bed.databases,
+        "demo",
+        suite + builder,
+        lambda name: bed.databases.copy(suite, name),
+        home=bed.home,
+        listen_port=_FEED_PORT,
+    )
+    return Context(bed.odoo, made.name, made.master_key, made.built)
 
 
 def main(words: Sequence[str]) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from suite import masterkey
+from suite.database import Databases
 from suite.layout import State, write_private
 from suite.odoo import Odoo
 
@@ -70,6 +73,70 @@ def build(
         odoo.call(database, "demo", "run", master_key=master_key, request=question, answer=answer)
         made = json.loads(answer.read_text(encoding="utf-8"))
     return Built(passwords, made["systems"], made["receivers"])
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database with the demo hospital, to copy.
+
+    Attributes:
+        name: Its name.
+        master_key: Its master key file.
+        built: Logins, systems and receivers of the demo hospital in it.
+    """
+
+    name: str
+    master_key: Path
+    built: Built
+
+
+def template(
+    databases: Databases,
+    kind: str,
+    built_from: str,
+    prepare: Callable[[str], None],
+    *,
+    home: Path,
+    listen_port: int | None = None,
+) -> Template:
+    """Return a template with the demo hospital, making it first where it does not exist.
+
+    Args:
+        databases: Where it is.
+        kind: What sort of template (see :meth:`Databases.template`).
+        built_from: All that its content depends on.
+        prepare: Makes the database of the given name, with the suite installed.
+        home: The folder that keeps its master key and what was built.
+        listen_port: Where the demo endpoint's receiver listens.
+    """
+    partial = home / "partial.key"
+    made: list[Built] = []
+
+    def fill(name: str) -> None:
+        prepare(name)
+        masterkey.create(partial, databases.uuid(name))
+        made.append(
+            build(
+                databases.odoo,
+                name,
+                base_url="http://127.0.0.1:8069",
+                master_key=partial,
+                logins={},
+                hospital=True,
+                listen_port=listen_port,
+            )
+        )
+
+    name = databases.template(kind, built_from, fill)
+    key, facts = home / f"{name}.key", home / f"{name}.json"
+    if made:
+        partial.replace(key)
+        write_private(facts, json.dumps(made[0].__dict__))
+    elif not (key.exists() and facts.exists()):
+        # Made by a run that was ended at the worst moment, or on a server whose cache folder was thrown away.
+        databases.drop(name)
+        return template(databases, kind, built_from, prepare, home=home, listen_port=listen_port)
+    return Template(name, key, Built(**json.loads(facts.read_text(encoding="utf-8"))))
 
 
 def save(state: State, built: Built) -> None:

@@ -206,14 +206,26 @@ class Cluster:
         """Tell whether its server runs."""
         return self.exists() and self._postmaster() is not None
 
-    def stop(self) -> None:
-        """Stop the server, if it runs."""
-        if self.running():
-            self._shut_down()
+    def stop(self, *, mode: str = "fast") -> None:
+        """Stop the server, if it runs.
 
-    def _shut_down(self) -> None:
+        Args:
+            mode: What becomes of those who are connected, in the words of ``pg_ctl``: ``fast`` ends what they are at,
+                ``immediate`` is a crash, after which the server recovers when it is started.
+        """
+        if self.running():
+            self._shut_down(mode)
+
+    def remove(self) -> None:
+        """Stop the server, also one that an earlier run left behind, and throw its databases away."""
+        if self._postmaster() is not None:
+            self._shut_down("immediate")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._secrets.unlink(missing_ok=True)
+
+    def _shut_down(self, mode: str = "fast") -> None:
         self._run(
-            [self._program("pg_ctl"), "-D", self._data, "-m", "fast", "-w", "stop"],
+            [self._program("pg_ctl"), "-D", self._data, "-m", mode, "-w", "stop"],
             failing="PostgreSQL could not be stopped",
             remedy=f"Please look into {self._folder / 'postgres.log'}.",
         )

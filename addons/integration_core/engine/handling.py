@@ -155,8 +155,8 @@ class HandlerLoop(Loop):
             if not ours:
                 return
             subscription = env["integration.subscription"].sudo().browse(part[0].subscription_id)  # sudo: engine's own
-            handler = env[subscription.handler]
             events = env["integration.event"].browse({one.event_id for one in ours})
+            handler = env[subscription.handler].with_context(integration_handled_event_ids=events.ids)
             handler._handle(handler._load_batch(events))
             env.flush_all()
             failpoints.hit("engine.handler_before_commit")
@@ -204,7 +204,9 @@ class HandlerLoop(Loop):
                     user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
                     context = {"allowed_company_ids": user.company_ids.ids, "tracking_disable": True}
                     env = api.Environment(cr, user.id, context)
-                    return bool(getattr(env[model], method)(BATCH))
+                    left = bool(getattr(env[model], method)(BATCH))
+                    failpoints.hit(f"chore.{model}")
+                return left
             except Exception as error:
                 if is_connection_error(error):
                     raise

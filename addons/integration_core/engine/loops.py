@@ -52,8 +52,14 @@ def now_utc() -> datetime:
 
 
 def is_connection_error(error: BaseException) -> bool:
-    """Tell whether the database is gone, restarting or has ended our connection."""
-    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    """Tell whether the database is gone, restarting or has ended our connection.
+
+    When a connection breaks in the middle of a statement psycopg2 has no code to go by and raises its plain
+    ``DatabaseError``.
+    """
+    if not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and (
+        type(error) is not psycopg2.DatabaseError
+    ):
         return False
     code = getattr(error, "pgcode", None)
     return code is None or code[:2] in ("08", "57")

@@ -7,6 +7,7 @@ from odoo.modules.registry import Registry
 from odoo.service.server import CommonServer
 from odoo.tools import SQL, config
 
+from ..engine import crons
 from ..engine.inbox import CHANNEL
 from ..engine.plan import ALL_LANES
 from ..engine.runner import Runner
@@ -61,6 +62,10 @@ class IntegrationEngine(models.AbstractModel):
 
     _name = "integration.engine"
     _description = "Engine"
+
+    def _register_hook(self):
+        super()._register_hook()
+        crons.keep(self.env.cr.dbname, _stopping)
 
     @api.model
     def _chores(self):
@@ -169,7 +174,7 @@ class _CronLimit:
 
 
 def _look_at_engine(dbname):
-    """After the commit: see what the engine does, and trigger the cron when nobody is awake.
+    """After the commit: see what the engine does, and trigger the cron when nobody is awake for some lane.
 
     A process looks a few times a second at most. What it leaves out is safe: an engine that fell asleep meanwhile still
     listens for longer than that, and one that was just triggered has yet to look.
@@ -181,7 +186,7 @@ def _look_at_engine(dbname):
             env = api.Environment(cr, SUPERUSER_ID, {})
             fresh = env["integration.heartbeat"]._fresh()
             _belief.saw(dbname, busy=_all_lanes_busy(fresh))
-            if not fresh:
+            if len(_lanes(fresh)) < len(ALL_LANES):
                 env.ref("integration_core.cron_engine")._trigger()
     except Exception:
         # The event is committed; the slow poll of the cron is the safety net.
@@ -190,3 +195,8 @@ def _look_at_engine(dbname):
 
 def _all_lanes_busy(fresh):
     return any(state == "busy" and len(lanes.split(",")) == len(ALL_LANES) for _kind, lanes, state in fresh)
+
+
+def _lanes(fresh):
+    """Return the names of the lanes for which somebody is awake."""
+    return {lane for _kind, lanes, _state in fresh for lane in lanes.split(",")}

@@ -1,6 +1,6 @@
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg2
 from odoo import api, fields, models
@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, ormcache
 
 from .. import tools
-from ..domain import hashing, units
+from ..domain import chain, hashing, units
 from ..domain.sender import Recipient
 from ..engine import claims
 from ..engine.inbox import CHANNEL
@@ -30,6 +30,7 @@ _INBOUND_COLUMNS = (
     "correlation_id",
     "causation_id",
     "depth",
+    "held_reason",
     "traceparent",
     "mode",
     "body_digest",
@@ -190,8 +191,14 @@ class IntegrationEvent(models.Model):
         sender = sender or system._as_sender(received_at, message.type)
         event_uuid = str(uuid.uuid4())
         digest = hashing.body_digest(body)
+        depth = self._depth_behind(message.causationid, sender.company_id)
+        held_reason = "chain_too_long" if chain.is_too_long(depth) else None
+        if held_reason:
+            sender = replace(sender, recipients=())
         values = {
             **self._sender_values(sender, message),
+            "depth": depth,
+            "held_reason": held_reason,
             "uuid": event_uuid,
             "correlation_id": message.correlationid or event_uuid,
             "webhook_id": webhook_id,
@@ -208,6 +215,18 @@ class IntegrationEvent(models.Model):
             return Accepted(event_uuid, outdated=True)
         return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
 
+    def _depth_behind(self, causation_id, company_id):
+        """Return how many events led to a message that names ``causation_id`` (a text or None) as its cause.
+
+        A system outside that answers our events closes a loop, too; here it is seen by what it says of them.
+        """
+        if not causation_id:
+            return 0
+        self.env.cr.execute(
+            "SELECT depth + 1 FROM integration_event WHERE uuid = %s AND company_id = %s", (causation_id, company_id)
+        )
+        return (self.env.cr.fetchone() or (0,))[0]
+
     @staticmethod
     def _sender_values(sender, message):
         ordering_key = message.ordering_key
@@ -222,7 +241,6 @@ class IntegrationEvent(models.Model):
             # A sender may order by patient: only a keyed hash is kept outside the payload.
             "partition_key": ordering_key and sender.vault.keyed_hash(ordering_key, scope=f"ordering:{sender.code}"),
             "causation_id": message.causationid,
-            "depth": 0,
             "traceparent": message.traceparent,
             "mode": sender.mode,
         }

@@ -28,9 +28,36 @@ class Cause:
     depth: int
 
 
+HANDLED = "integration_handled_event_ids"
+"""Context key: the events of the batch that a handler is at."""
 BATCH = 1000
 """Events per statement: enough to make its cost small, few enough to keep its text small."""
 NO_CAUSE = Cause(0, None, "", None, None, None, "live", -1)
+
+
+def common_cause(causes):
+    """Return the :class:`Cause` of what may follow from any of ``causes`` (a list), which a handler was given together.
+
+    One alone is the cause. Of several the longest chain goes on, so that a loop ends; of the rest they say what all of
+    them say.
+    """
+    if len(causes) < 2:
+        return causes[0] if causes else NO_CAUSE
+
+    def shared(name):
+        values = {getattr(cause, name) for cause in causes}
+        return values.pop() if len(values) == 1 else None
+
+    return Cause(
+        0,
+        None,
+        next((cause.type_name for cause in causes if not chain.may_cause(cause.type_name, cause.type_name)), ""),
+        shared("correlation_id"),
+        shared("origin_system_id"),
+        None,
+        shared("mode") or NO_CAUSE.mode,
+        max(cause.depth for cause in causes),
+    )
 
 
 class IntegrationEvent(models.Model):
@@ -84,20 +111,28 @@ class IntegrationEvent(models.Model):
     # -- causes --------------------------------------------------------------------------------------------------------
 
     def _causes_of(self, records):
-        """Return {record id: Cause} of those records whose change an event led to; in one statement for all."""
+        """Return {record id: Cause} of those records whose change an event led to; in one statement for all.
+
+        What a handler changes without naming the cause follows from the events that it was given.
+        """
         # sudo: the chain of causes is bookkeeping, not data shown to the user
         caused = {record_id: cause.id for record_id, cause in records.sudo()._event_causes().items() if cause}
-        if not caused:
+        handled = self.env.context.get(HANDLED, ()) if len(caused) < len(records) else ()
+        if not (caused or handled):
             return {}
         self.env.cr.execute(
             """
             SELECT e.id, e.uuid, t.name, e.correlation_id, e.origin_system_id, e.traceparent, e.mode, e.depth
               FROM integration_event e JOIN integration_event_type t ON t.id = e.event_type_id WHERE e.id = ANY (%s)
             """,
-            (list(set(caused.values())),),
+            (list({*caused.values(), *handled}),),
         )
         causes = {row[0]: Cause(*row) for row in self.env.cr.fetchall()}
-        return {record_id: causes[event_id] for record_id, event_id in caused.items() if event_id in causes}
+        named = {record_id: causes[event_id] for record_id, event_id in caused.items() if event_id in causes}
+        if not handled:
+            return named
+        default = common_cause([causes[event_id] for event_id in handled if event_id in causes])
+        return {**dict.fromkeys(records.ids, default), **named}
 
     # -- inserting -----------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,9 @@ class IntegrationHandler(models.AbstractModel):
 
         What cannot be resolved is parked as a record with its reason, not raised: an exception here is a bug or a
         database error. Records that are changed here and emit name what led to it (``_event_cause``, or the context key
-        ``integration_cause_event_id``): only so do chains of handlers that answer each other come to their end.
+        ``integration_cause_event_id``). Without that, it is the event where the batch has only one; of several, what
+        follows takes over what they have in common and the longest chain, so that handlers that answer each other come
+        to their end.
         """
         raise NotImplementedError
 

@@ -2,6 +2,7 @@ from . import test_approval
 from . import test_delivery_count
 from . import test_engine
 from . import test_explained
+from . import test_fan_out
 from . import test_hold
 from . import test_journal
 from . import test_loops

@@ -63,8 +63,11 @@ class IntegrationCase(TransactionCase):
         )
         return system
 
-    def post(self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None):
-        """Accept an event as the gate would after its checks; return (Accepted, event)."""
+    def post(self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None, **named):
+        """Accept an event, with the attributes ``named``, as the gate would after its checks.
+
+        :return: (Accepted, event)
+        """
         system = system or self.system
         message = {
             "specversion": "1.0",
@@ -74,6 +77,7 @@ class IntegrationCase(TransactionCase):
             "time": time or "2026-11-20T10:00:00Z",
             "datacontenttype": "application/json",
             "data": data,
+            **named,
         }
         body = json.dumps(message).encode()
         accepted = self.env["integration.event"]._accept(

@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+import psycopg2
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -33,6 +34,21 @@ class TestEngine(RecordingCase):
         self.drain()
         self.drain()
         self.assertEqual(RECORDER.batches, [["A"]])
+
+    def test_a_connection_that_breaks_is_nobodys_failure(self):
+        """The loop waits for the database; nothing is said of the delivery, whose lease ends."""
+        [event] = self.admit("A")
+        for error in (
+            psycopg2.OperationalError("connection refused"),
+            psycopg2.InterfaceError("connection already closed"),
+            # In the middle of a statement.
+            psycopg2.DatabaseError("server closed the connection unexpectedly"),
+        ):
+            RECORDER.errors["A"] = error
+            with self.subTest(type(error).__name__), self.assertRaises(type(error)):
+                self.drain()
+            self.assertFalse(event.delivery_ids.attempt_ids)
+            self.env.cr.execute("UPDATE integration_due SET lease_owner = NULL, lease_until = NULL")
 
     @mute_logger(RUNNER_LOG)
     def test_a_poison_event_stands_alone_and_costs_the_others_nothing(self):

@@ -1,6 +1,7 @@
 import logging
 import uuid
 
+import psycopg2
 from odoo import http
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
@@ -75,3 +76,20 @@ class IntegrationDispatcher(http.Dispatcher):
         except (BadRequest, OSError) as error:
             raise IncompleteBody from error
         return body if len(body) <= limit else None
+
+
+class UnmatchedDispatcher(http.HttpDispatcher):
+    """Answers errors of requests whose route Odoo does not know yet; else it does what Odoo's does.
+
+    The first request on a connection of the pool that PostgreSQL has ended fails before its route is looked up. Odoo
+    goes on without a database where it cannot connect, but to such a connection it answers 500 with a page of its own.
+    """
+
+    routing_type = "http"
+
+    def handle_error(self, exc):
+        """Go on without a database where the address is the suite's, as Odoo does when it finds none."""
+        if not (isinstance(exc, psycopg2.Error) and IntegrationDispatcher.is_compatible_with(self.request)):
+            return super().handle_error(exc)
+        self.request.db = None
+        return self.request._serve_nodb()

@@ -11,18 +11,18 @@ from .common import PartnerCase
 
 @tagged("post_install", "-at_install")
 class TestWithoutDatabase(PartnerCase):
+    error = psycopg2.OperationalError
+    logged = "warning"
+    """As what Odoo logs the traceback of each request."""
+
     def setUp(self):
         super().setUp()
 
         def refuse(*_args, **_kwargs):
-            raise psycopg2.OperationalError("connection refused")
+            raise self.error("the connection is gone")
 
         self.startPatcher(patch.object(http, "Registry", refuse))
-        self.startPatcher(self.silence())
-
-    def silence(self):
-        """Odoo logs a warning with a traceback for each request."""
-        return patch.object(http._logger, "warning")
+        self.startPatcher(patch.object(http._logger, self.logged))
 
     def test_messages_are_refused_for_now_and_not_with_a_404_page(self):
         body = b"{}"
@@ -47,3 +47,11 @@ class TestWithoutDatabase(PartnerCase):
         self.assertEqual(self.url_open("/integration/v1/problems/not-ready").status_code, 200)
         for path in ("/integration/v1/schemas/x", "/integration/anything", "/integration"):
             self.assert_problem(self.url_open(path), 503, "not-ready")
+
+
+@tagged("post_install", "-at_install")
+class TestWithoutConnection(TestWithoutDatabase):
+    """PostgreSQL has just ended a connection that Odoo keeps: what psycopg2 raises then Odoo does not expect."""
+
+    error = psycopg2.DatabaseError
+    logged = "exception"
