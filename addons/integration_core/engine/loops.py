@@ -103,7 +103,9 @@ class Loop:
             except Exception as error:  # noqa: BLE001 (reported; a loop never ends for an error)
                 trouble += 1
                 self._report(error, trouble)
-                self.shared.stopping.wait(min(5.0, 0.1 * 2 ** min(trouble, 6)))
+                # Whoever hears that the database is back wakes the loops.
+                self._woken.wait(min(5.0, 0.1 * 2 ** min(trouble, 6)))
+                self._woken.clear()
         self.land()
         self._close_cursor()
 
