@@ -1,7 +1,9 @@
 """Small helpers that the addons share: of the database, and of words on screens."""
 
 import contextlib
+import itertools
 import re
+import weakref
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +14,7 @@ from odoo.api import Environment
 from odoo.sql_db import BaseCursor, Cursor
 from odoo.tools import SQL
 from odoo.tools.translate import get_translation
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, STATUS_READY
 
 _TRANSACTION: Final = "integration_core.transaction"
 _PLACE = re.compile(r"\$\{([a-z_]+)\}")
@@ -37,13 +39,19 @@ def begin_read_committed(cr: BaseCursor) -> None:
     cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off")
 
 
+def hold_no_transaction(cr: BaseCursor) -> None:
+    """Roll back what a transaction of ``cr`` may have begun."""
+    if is_real(cr) and cr.connection.status != STATUS_READY:
+        cr.rollback()
+
+
 def stay_read_committed(cr: BaseCursor) -> None:
     """Make all transactions of ``cr`` READ COMMITTED from now on, with no statement of their own for it.
 
     For a cursor that does nothing else. What its transaction had not committed is rolled back: call it first.
     """
     if is_real(cr):
-        cr.rollback()
+        hold_no_transaction(cr)
         cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)  # the next cursor sets its own
 
 
@@ -64,24 +72,56 @@ def transaction_data(cr: BaseCursor) -> dict[str, Any]:
     return cr.postcommit.data.setdefault(_TRANSACTION, {"serial": 0})
 
 
-class Template:
+_plans: Final[weakref.WeakKeyDictionary[Any, set["Statement"]]] = weakref.WeakKeyDictionary()
+
+
+def keep_plans(cr: Any) -> None:
+    """Have PostgreSQL plan each :class:`Statement` once that runs on ``cr``, for as long as its connection lasts.
+
+    For a cursor that nobody resets meanwhile: of its connection's own, or of Odoo's pool and kept.
+    """
+    _plans[cr] = set()
+
+
+class Statement:
     """A statement whose constant parts are put together once; composing a long one takes longer than running it.
+
+    On a cursor that keeps plans, PostgreSQL parses and plans it once, too: for a long one that is most of the work.
 
     :param SQL statement: with :meth:`place` where a value goes
     """
 
+    _numbers = itertools.count(1)
+
     def __init__(self, cr: BaseCursor, statement: SQL) -> None:
-        text = cr.mogrify(statement).decode().replace("%", "%%")
-        self._text = _PLACE.sub(r"%(\1)s", text)
+        text = cr.mogrify(statement).decode()
+        names = list(dict.fromkeys(_PLACE.findall(text)))
+        self._text = _PLACE.sub(r"%(\1)s", text.replace("%", "%%"))
+        # The server finds out for itself which type each value has.
+        self._name = f"integration_{next(self._numbers)}"
+        body = _PLACE.sub(lambda found: f"${names.index(found[1]) + 1}", text)
+        self._prepare = f"PREPARE {self._name} AS {body}"
+        places = ", ".join(f"%({name})s" for name in names)
+        self._call = f"EXECUTE {self._name} ({places})" if names else f"EXECUTE {self._name}"
 
     @staticmethod
     def place(name: str) -> SQL:
-        """SQL of the value called ``name``, for the statement of a template."""
+        """SQL of the value called ``name``, for the text of a statement."""
         return SQL("${" + name + "}")  # pylint: disable=sql-injection
 
-    def execute(self, cr: BaseCursor, values: Mapping[str, object]) -> None:
-        """Run the statement with these values."""
-        cr.execute(self._text, values)
+    def execute(self, cr: Any, values: Mapping[str, object]) -> None:
+        """Run the statement with these values.
+
+        :param cr: one of Odoo's cursors, or one of a connection of its own
+        """
+        plans = _plans.get(cr)
+        if plans is None:
+            cr.execute(self._text, values)
+            return
+        if self not in plans:
+            cr.execute(self._prepare)
+            plans.add(self)
+        cr.execute(self._call, values)
 
 
 def utc_now() -> SQL:

@@ -7,5 +7,6 @@ from . import test_journal
 from . import test_loops
 from . import test_order
 from . import test_retention
+from . import test_standing
 from . import test_system
 from . import test_wizards

@@ -63,7 +63,7 @@ class IntegrationCase(TransactionCase):
         )
         return system
 
-    def post(self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None):
+    def post(self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None, apart=False):
         """Accept an event as the gate would after its checks; return (Accepted, event)."""
         system = system or self.system
         message = {
@@ -84,6 +84,7 @@ class IntegrationCase(TransactionCase):
             webhook_id=webhook_id or uuid.uuid4().hex,
             request_id=uuid.uuid4().hex,
             received_at=fields.Datetime.now(),
+            apart=apart,
         )
         return accepted, self.env["integration.event"].search([("uuid", "=", accepted.event_uuid)])
 
