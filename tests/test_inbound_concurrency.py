@@ -72,6 +72,11 @@ def partner(server) -> Partner:
     return Partner(system["url"], system["secret"])
 
 
+def message_of(partner: Partner) -> tuple[str, bytes]:
+    message = partner.event()
+    return message.message_id, message.body
+
+
 def events(server, source_event_id: str) -> int:
     return server.sql("SELECT count(*) FROM integration_event WHERE source_event_id = %s", source_event_id)[0][0]
 
@@ -109,6 +114,67 @@ def test_forgeries_together_are_counted_without_waiting(server, partner):
     forger.post(uuid.uuid4().hex, b"{}")
     counted = server.sql("SELECT sum(count) FROM integration_refusal WHERE cause = 'no_match'")[0][0]
     assert counted == COPIES + 1
+
+
+def standing_backends(server) -> set[int]:
+    """Return the PostgreSQL processes of the connections on which the gate stores what it accepts."""
+    rows = server.sql("SELECT pid FROM pg_stat_activity WHERE datname = %s AND query LIKE 'EXECUTE%%'", server.db)
+    return {pid for (pid,) in rows}
+
+
+def cut(server) -> int:
+    """End those connections; return how many there were."""
+    pids = list(standing_backends(server))
+    ended = server.sql("SELECT pg_terminate_backend(pid, 10000) FROM unnest(%s::int[]) AS pid", pids)
+    return sum(done for (done,) in ended)
+
+
+def test_a_lost_connection_loses_no_message(server, partner):
+    assert partner.post(*message_of(partner))[0] == 202
+    before = standing_backends(server)
+    assert cut(server) == len(before) > 0
+    for _lost in before:  # each message finds out about one of them
+        message_id, body = message_of(partner)
+        assert partner.post(message_id, body)[0] == 202
+        assert events(server, json.loads(body)["id"]) == 1
+        assert partner.post(message_id, body)[0] == 200
+    assert partner.post(*message_of(partner))[0] == 202
+    after = standing_backends(server)
+    assert after
+    assert not after & before
+
+
+def test_connections_that_are_lost_all_the_time_lose_no_message(server, partner):
+    half = COPIES // 2
+    posts = [message_of(partner) for _number in range(half)] * 2
+    done = threading.Event()
+
+    def keep_cutting() -> int:
+        ended = 0
+        while not done.is_set():
+            ended += cut(server)
+        return ended
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        cutting = pool.submit(keep_cutting)
+        try:
+            answers = partner.at_once(posts)
+        finally:
+            done.set()
+        assert cutting.result() > 0
+    assert Counter(status for status, _body, _headers in answers) == {202: half, 200: half}
+    ids = [message_id for message_id, _body in posts[:half]]
+    rows = server.sql("SELECT outcome, count(*) FROM integration_receipt WHERE webhook_id = ANY (%s) GROUP BY 1", ids)
+    assert dict(rows) == {"accepted": half, "duplicate": half}
+
+
+def test_the_first_message_of_all_makes_the_first_key(server, partner):
+    server.sql("UPDATE integration_data_key SET state = 'retired' RETURNING id")
+    server.kill()
+    server.start()
+    assert partner.post(*message_of(partner))[0] == 202
+    assert server.sql("SELECT count(*) FROM integration_data_key WHERE state = 'active'")[0][0] == 1
+    assert partner.post(*message_of(partner))[0] == 202
 
 
 @contextlib.contextmanager

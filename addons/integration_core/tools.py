@@ -14,18 +14,22 @@ from odoo.api import Environment
 from odoo.sql_db import BaseCursor, Cursor
 from odoo.tools import SQL
 from odoo.tools.translate import get_translation
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, STATUS_READY
 
 _TRANSACTION: Final = "integration_core.transaction"
 _PLACE = re.compile(r"\$\{([a-z_]+)\}")
 _VALUE = re.compile(r"%\(([a-z_]+)\)s|%%")
-_planned: WeakKeyDictionary[BaseCursor, dict[str, str]] = WeakKeyDictionary()
+_planned: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 """Cursors that keep plans: {name of a prepared statement: the text that runs it}."""
 
 
 def is_real(cr: BaseCursor) -> bool:
     """Tell a real cursor from the pseudo-cursor of the test framework."""
     return isinstance(cr, Cursor)
+
+
+def _is_of_a_test(cr: Any) -> bool:
+    return isinstance(cr, BaseCursor) and not is_real(cr)
 
 
 def begin_read_committed(cr: BaseCursor) -> None:
@@ -42,13 +46,19 @@ def begin_read_committed(cr: BaseCursor) -> None:
     cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off")
 
 
+def hold_no_transaction(cr: BaseCursor) -> None:
+    """Roll back what a transaction of ``cr`` may have begun."""
+    if is_real(cr) and cr.connection.status != STATUS_READY:
+        cr.rollback()
+
+
 def stay_read_committed(cr: BaseCursor) -> None:
     """Make all transactions of ``cr`` READ COMMITTED from now on, with no statement of their own for it.
 
     For a cursor that does nothing else. What its transaction had not committed is rolled back: call it first.
     """
     if is_real(cr):
-        cr.rollback()
+        hold_no_transaction(cr)
         cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)  # the next cursor sets its own
 
 
@@ -69,12 +79,13 @@ def transaction_data(cr: BaseCursor) -> dict[str, Any]:
     return cr.postcommit.data.setdefault(_TRANSACTION, {"serial": 0})
 
 
-def keep_plans(cr: BaseCursor) -> None:
-    """Have PostgreSQL plan each :class:`Statement` once on this cursor, for a cursor that outlives its transactions.
+def keep_plans(cr: Any) -> None:
+    """Have PostgreSQL plan each :class:`Statement` once that runs on ``cr``, for as long as its connection lasts.
 
-    The plans fit any values: those of one moment would be kept for the next.
+    For a cursor that nobody resets meanwhile: of its connection's own, or of Odoo's pool and kept. The plans fit any
+    values: those of one moment would be kept for the next.
     """
-    if is_real(cr):
+    if not _is_of_a_test(cr):
         cr.execute("SET plan_cache_mode = force_generic_plan")
         _planned[cr] = {}
 
@@ -104,12 +115,15 @@ class Statement:
         """SQL of the value called ``name``, for :meth:`of`."""
         return SQL("${" + name + "}")  # pylint: disable=sql-injection
 
-    def execute(self, cr: BaseCursor, values: Mapping[str, object]) -> None:
-        """Run the statement with these values."""
+    def execute(self, cr: Any, values: Mapping[str, object]) -> None:
+        """Run the statement with these values.
+
+        :param cr: one of Odoo's cursors, or one of a connection of its own
+        """
         plans = _planned.get(cr)
         text = self._text if plans is None else (plans.get(self._name) or self._prepare(cr, plans))
         # A test's cursor shares one long transaction, for whose other statements these settings are not meant.
-        cr.execute((self._settings if is_real(cr) else "") + text, values)
+        cr.execute(("" if _is_of_a_test(cr) else self._settings) + text, values)
 
     def plan(self, cr: BaseCursor) -> str:
         """Return how PostgreSQL would carry it out for any values, for tests and whoever looks into a slow one."""
@@ -123,7 +137,7 @@ class Statement:
             savepoint.rollback()
         return found
 
-    def _prepare(self, cr: BaseCursor, plans: dict[str, str]) -> str:
+    def _prepare(self, cr: Any, plans: dict[str, str]) -> str:
         places: list[str] = []
 
         def parameter(match: re.Match[str]) -> str:

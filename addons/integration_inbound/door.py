@@ -53,21 +53,29 @@ class Outdated(Exception):
 
 
 class Door:
-    """Implements :class:`admission.Gate` for one request. ``PartyT`` is a :class:`book.Party` of ``book``."""
+    """Implements :class:`admission.Gate` for one request. ``PartyT`` is a :class:`book.Party` of ``book``.
 
-    def __init__(self, env: Environment, sent: Sent, book: Book) -> None:
+    ``apart``: store in a transaction of its own, committed at once, where there is a standing connection for that.
+    """
+
+    def __init__(self, env: Environment, sent: Sent, book: Book, *, apart: bool = False) -> None:
         self.env = env
         self.sent = sent
         self.book = book
+        self.apart = apart
         self.cause: str | None = None
         self.quota: Quota | None = None
         self._counted: tuple[str, int] | None = None
 
     def reopen(self, book: Book) -> None:
-        """Forget what was found out by another book; the request is counted once, by the book that holds."""
+        """Forget what was found out by another book; the request is counted once, by the book that holds.
+
+        The first data key may be of this very transaction: from now on everything is stored in it.
+        """
         if self._counted is not None:
             limiter.give_back(self._counted)
         self.book, self.cause, self.quota, self._counted = book, None, None, None
+        self.apart = False
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
@@ -177,6 +185,7 @@ class Door:
             request_id=self.sent.request_id,
             received_at=received_at,
             sender=sender,
+            apart=self.apart,
         )
         if accepted.outdated:
             raise Outdated

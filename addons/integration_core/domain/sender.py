@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
 from .hashing import KeyedHasher
@@ -64,3 +66,8 @@ class Sender:
     stamp: str | None = None
     recipients: tuple[Recipient, ...] | None = None
     """Who gets the message; None where that is to be looked up when it is stored."""
+
+    @cached_property
+    def recipients_text(self) -> str:
+        """Who gets the message, as JSON: a list of objects."""
+        return json.dumps([recipient._asdict() for recipient in self.recipients or ()])

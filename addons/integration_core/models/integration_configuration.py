@@ -71,8 +71,8 @@ class IntegrationConfiguration(models.Model):
         :raises KeyringError: without a usable master key
         """
         book = _books.get(self.env.cr.dbname)
-        ring = self.env["integration.keyring"]._get()
-        return book if book and book.ring is ring else self._current()
+        # That its keyring belongs to this database was seen when the book was read.
+        return book if book and book.ring is self.env["integration.keyring"]._loaded() else self._current()
 
     @api.model
     def _current(self):

@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, ormcache
 
-from .. import tools
+from .. import standing, tools
 from ..domain import chain, hashing, units
 from ..domain.sender import Recipient
 from ..engine import claims
@@ -174,7 +174,9 @@ class IntegrationEvent(models.Model):
     # -----------------------------------------------------------------------------------
 
     @api.model
-    def _accept(self, system, message, body, *, message_units, webhook_id, request_id, received_at, sender=None):
+    def _accept(
+        self, system, message, body, *, message_units, webhook_id, request_id, received_at, sender=None, apart=False
+    ):
         """Store a verified, valid message with everything that follows from it, in the caller's transaction.
 
         Call it in a READ COMMITTED transaction: of two copies at once the second then waits for the first and is told
@@ -185,6 +187,8 @@ class IntegrationEvent(models.Model):
         :param message_units: the :class:`units.Unit` rows of its receipts
         :param datetime received_at: naive UTC
         :param sender: the :class:`sender.Sender` that ``system`` is known to be; it is read when left out
+        :param bool apart: store it in a transaction of its own, committed on return, where there is a standing
+            connection for that; for a caller that stores nothing else
         :return: :class:`Accepted`; nothing was stored when ``duplicate``, ``conflict`` or ``outdated``
         :raises KeyringError: when payloads cannot be sealed
         """
@@ -208,11 +212,14 @@ class IntegrationEvent(models.Model):
             "request_id": request_id,
         }
         receipts = self.env["integration.receipt"]._accepted_rows(message_units, received_at, sender.zone)
-        if self._store_inbound(values, sender, body, receipts, units.encounter_of(message.data)):
+        if self._store_inbound(values, sender, body, receipts, units.encounter_of(message.data), apart=apart):
             return Accepted(event_uuid)
         seen = self.env["integration.event.key"]._seen(sender.system_id, webhook_id, message.source, message.id)
         if seen is None:
             return Accepted(event_uuid, outdated=True)
+        if seen.event_uuid == event_uuid:  # stored apart, by a connection that was lost before it could tell
+            self.env["integration.engine"]._woke()
+            return Accepted(event_uuid)
         return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
 
     def _depth_behind(self, causation_id, company_id):
@@ -245,15 +252,15 @@ class IntegrationEvent(models.Model):
             "mode": sender.mode,
         }
 
-    def _store_inbound(self, values, sender, body, receipts, encounter):
+    def _store_inbound(self, values, sender, body, receipts, encounter, *, apart):
         """Store an event with its key, payload, receipts and deliveries in one statement; tell whether it was new.
 
         The unique indexes of the keys decide, never a search before the insert: without a new key nothing is stored.
         """
         engine = self.env["integration.engine"]
         known = sender.recipients is not None
-        self._storing(known).execute(
-            self.env.cr,
+        stored, due, settled, _notified = self._run_storing(
+            self._storing(known),
             {
                 **values,
                 "stamp": sender.stamp,
@@ -261,16 +268,29 @@ class IntegrationEvent(models.Model):
                 "sealed": psycopg2.Binary(sender.vault.seal(body, aad=f"integration.payload:{values['uuid']}")),
                 "receipts": receipts,
                 "encounter": encounter,
-                "recipients": json.dumps([recipient._asdict() for recipient in sender.recipients]) if known else None,
+                "recipients": sender.recipients_text if known else None,
                 "notify": engine._must_notify(),
             },
+            apart=apart,
         )
-        stored, due, unsettled, _notified = self.env.cr.fetchone()
         if due:
             engine._woke()
-        if stored and unsettled:
-            self._settle_earlier(values)
+        if settled:
+            self._settled_earlier()
         return bool(stored)
+
+    def _run_storing(self, statement, values, *, apart):
+        """Run a statement that stores an event, apart or in the caller's transaction; return its row.
+
+        One that may have been lost apart is repeated here: its key tells whether it was carried out.
+        """
+        row = None
+        if apart and tools.is_real(self.env.cr):
+            row = standing.connections.run(self.env.cr.dbname, statement, values)
+        if row is None:
+            statement.execute(self.env.cr, values)
+            row = self.env.cr.fetchone()
+        return row
 
     @ormcache("known")
     def _storing(self, known):
@@ -289,9 +309,10 @@ class IntegrationEvent(models.Model):
                 INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed)
                 SELECT id, %(data_key)s, 'AES-256-GCM', %(sealed)s FROM e),
             receipts AS (%(receipts)s),
+            settled AS (%(settled)s),
             who AS (%(who)s),
             %(fan_out)s
-            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due), %(unsettled)s,
+            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due), (SELECT count(*) FROM settled),
                    (SELECT pg_notify(%(channel)s, '') FROM due WHERE %(notify)s LIMIT 1)
             """,
             key=self.env["integration.event.key"]._take_sql(values, place("stamp")),
@@ -300,22 +321,27 @@ class IntegrationEvent(models.Model):
             data_key=place("data_key"),
             sealed=place("sealed"),
             receipts=self.env["integration.receipt"]._accepted_sql(place("receipts"), place("encounter")),
+            settled=self._settle_earlier_sql(values),
             who=self._known_recipients_sql(place("recipients")) if known else self._recipients_sql(),
             fan_out=self._fan_out_sql(),
-            unsettled=self._unsettled_sql(place("system_id")),
             channel=CHANNEL,
             notify=place("notify"),
         )
         return tools.Statement.of(self.env.cr, statement)
 
     @api.model
-    def _unsettled_sql(self, system_id):
-        """SQL that tells whether :meth:`_settle_earlier` may have something to do for a system."""
-        return SQL("FALSE")
+    def _settle_earlier_sql(self, values):
+        """SQL that settles what was told of a message before it was accepted, and returns a row for each.
+
+        It may use ``e``, the event's row; without one it changes nothing.
+
+        :param values: SQL of the columns of the event's row, by name
+        """
+        return SQL("SELECT FROM e WHERE FALSE")
 
     @api.model
-    def _settle_earlier(self, values):
-        """Settle what was told of a message before it was accepted; ``values`` are its event's."""
+    def _settled_earlier(self):
+        """Be told that :meth:`_settle_earlier_sql` changed something."""
 
     @api.model
     def _insert(self, values):

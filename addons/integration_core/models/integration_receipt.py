@@ -25,7 +25,7 @@ class IntegrationReceipt(models.Model):
     event_id = UncheckedMany2one("integration.event", readonly=True, index="btree_not_null", ondelete="set null")
     event_uuid = fields.Char(readonly=True)
     event_type_id = UncheckedMany2one("integration.event.type", readonly=True)
-    webhook_id = fields.Char("Message ID", required=True, readonly=True, index=True)
+    webhook_id = fields.Char("Message ID", required=True, readonly=True)
     unit = fields.Char("Line", readonly=True)
     encounter = fields.Char(readonly=True, index="btree_not_null")
     outcome = fields.Selection(
@@ -48,6 +48,8 @@ class IntegrationReceipt(models.Model):
     mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True)
 
     _company_day_idx = models.Index("(company_id, received_day, system_id)")
+    # How often a message was refused is asked by its id; what was accepted is found by its event.
+    _rejected_idx = models.Index("(webhook_id) WHERE outcome = 'rejected'")
     _service_day_idx = models.Index("(company_id, service_day) WHERE service_day IS NOT NULL")
 
     def init(self):

@@ -9,5 +9,6 @@ from . import test_loops
 from . import test_order
 from . import test_plans
 from . import test_retention
+from . import test_standing
 from . import test_system
 from . import test_wizards

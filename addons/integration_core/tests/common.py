@@ -63,7 +63,9 @@ class IntegrationCase(TransactionCase):
         )
         return system
 
-    def post(self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None, **named):
+    def post(
+        self, type_name, data, *, system=None, event_id=None, webhook_id=None, time=None, apart=False, **named
+    ):
         """Accept an event, with the attributes ``named``, as the gate would after its checks.
 
         :return: (Accepted, event)
@@ -88,6 +90,7 @@ class IntegrationCase(TransactionCase):
             webhook_id=webhook_id or uuid.uuid4().hex,
             request_id=uuid.uuid4().hex,
             received_at=fields.Datetime.now(),
+            apart=apart,
         )
         return accepted, self.env["integration.event"].search([("uuid", "=", accepted.event_uuid)])
 

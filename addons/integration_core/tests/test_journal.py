@@ -4,6 +4,7 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
+from .. import standing, tools
 from ..domain import strict_json
 from .common import IntegrationCase
 
@@ -50,6 +51,33 @@ class TestAccept(IntegrationCase):
         again, _event = self.post(ADMITTED, DATA, webhook_id="m2", event_id="e1")
         self.assertTrue(again.duplicate)
         self.assertEqual(again.event_uuid, first.event_uuid)
+
+    def test_what_a_connection_stored_before_it_was_lost_is_no_duplicate(self):
+        def store_and_lose(_connections, _dbname, statement, values):
+            statement.execute(self.env.cr, values)
+
+        with (
+            patch.object(tools, "is_real", return_value=True),
+            patch.object(standing.Connections, "run", store_and_lose),
+        ):
+            first, event = self.post(ADMITTED, DATA, webhook_id="m1", event_id="e1", apart=True)
+            self.assertFalse(first.duplicate or first.conflict or first.outdated)
+            again, _event = self.post(ADMITTED, DATA, webhook_id="m1", event_id="e1", apart=True)
+        self.assertTrue(again.duplicate)
+        self.assertEqual(self.env["integration.event"].search([("webhook_id", "=", "m1")]), event)
+        self.assertEqual(self.env["integration.receipt"].search_count([("event_id", "=", event.id)]), 1)
+
+    def test_what_was_not_stored_apart_is_stored_here(self):
+        with (
+            patch.object(tools, "is_real", return_value=True),
+            patch.object(standing.Connections, "run", return_value=None) as run,
+        ):
+            accepted, event = self.post(ADMITTED, DATA, apart=True)
+            run.assert_called_once()
+            self.post(ADMITTED, DATA)
+            run.assert_called_once()
+        self.assertFalse(accepted.duplicate)
+        self.assertEqual(strict_json.loads(event._read_payload())["data"], DATA)
 
     def test_two_systems_may_use_the_same_ids(self):
         self.post(ADMITTED, DATA, webhook_id="m1", event_id="e1")

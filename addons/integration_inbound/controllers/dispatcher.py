@@ -58,8 +58,7 @@ class IntegrationDispatcher(http.Dispatcher):
         return self._mark(answers.not_ready())
 
     def _mark(self, response):
-        response.headers["X-Request-Id"] = self.request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.update({"X-Request-Id": self.request_id, "X-Content-Type-Options": "nosniff"})
         return response
 
     def read_body(self, limit):

@@ -25,17 +25,22 @@ class InboundController(http.Controller):
     )
     def inbound(self, system):
         """Take in an event that a partner posts. The 202 leaves after the commit."""
-        refused = answers.only("POST") or self._closed()
+        refused = answers.only("POST") or self._missing()
         if refused:
             return refused
+        gate = self._gate()
+        book = gate._believed()
+        if book is None:
+            return answers.not_ready()
         try:
             body = self._read_body()
         except IncompleteBody:
-            return self._turn_away(system, "incomplete_body", self._unverified())
+            return self._turn_away(gate, system, "incomplete_body", self._unverified())
         if body is None:
-            return self._turn_away(system, "body_too_large", answers.problem("body-too-large"))
-        verdict = self._gate()._receive(
+            return self._turn_away(gate, system, "body_too_large", answers.problem("body-too-large"))
+        verdict = gate._receive(
             self._request(system, body),
+            book=book,
             address=request.httprequest.remote_addr,
             traceparent=request.httprequest.headers.get("traceparent"),
             request_id=request.dispatcher.request_id,
@@ -52,10 +57,13 @@ class InboundController(http.Controller):
     )
     def status(self, system, message_id):
         """Tell the sender what became of one of its messages. The request is signed over an empty body."""
-        refused = answers.only("GET", "HEAD") or self._closed()
+        refused = answers.only("GET", "HEAD") or self._missing()
         if refused:
             return refused
-        verdict, document = self._gate()._inquire(
+        gate = self._gate()
+        if not gate._is_ready():
+            return answers.not_ready()
+        verdict, document = gate._inquire(
             self._request(system, b""),
             message_id,
             address=request.httprequest.remote_addr,
@@ -69,14 +77,11 @@ class InboundController(http.Controller):
 
     # -- the request ---------------------------------------------------------------------------------------------------
 
-    def _closed(self):
-        """Return what to answer when there is no gate: no database, no suite in it, or no master key for it."""
+    def _missing(self):
+        """Return what to answer when there is no gate: no database, or no suite in it."""
         if request.env is None:
             return answers.not_ready()
-        if "integration.gate" not in request.env:
-            return answers.problem("not-found")
-        # sudo: whether there is a master key for this database is nobody's secret
-        return None if request.env["integration.gate"].sudo()._is_ready() else answers.not_ready()
+        return None if "integration.gate" in request.env else answers.problem("not-found")
 
     def _gate(self):
         """Return the gate in a fresh READ COMMITTED transaction: of two copies the second waits for the first."""
@@ -85,9 +90,7 @@ class InboundController(http.Controller):
         return request.env(user=SUPERUSER_ID, su=True, context={"lang": "en_US"})["integration.gate"]
 
     def _read_body(self):
-        cr = request.env.cr
-        if tools.is_real(cr):
-            cr.rollback()  # hold no transaction while a slow sender is sending
+        tools.hold_no_transaction(request.env.cr)  # while a slow sender is sending
         limit = config.get("integration_max_body_bytes") or MAX_RAW_BYTES
         return request.dispatcher.read_body(int(limit))
 
@@ -129,8 +132,8 @@ class InboundController(http.Controller):
         """Return the one answer of every failed verification."""
         return answers.answer(problems.SIGNATURE_REJECTED, 401, problems.SIGNATURE_REJECTED_HEADERS)
 
-    def _turn_away(self, system, cause, answer):
-        self._gate()._turn_away(
+    def _turn_away(self, gate, system, cause, answer):
+        gate._turn_away(
             cause,
             claimed=system,
             address=request.httprequest.remote_addr,

@@ -3,3 +3,4 @@ from . import integration_gate
 from . import integration_refusal
 from . import integration_refused_message
 from . import integration_refused_payload
+from . import ir_http

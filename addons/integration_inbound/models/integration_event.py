@@ -1,6 +1,5 @@
 from odoo import api, models
 from odoo.addons.integration_core.domain import signing
-from odoo.tools import SQL
 
 # From the least finished to the finished; a message is as finished as its least finished line.
 _ORDER = ["waiting", "parked", "rejected", "applied"]
@@ -10,23 +9,17 @@ class IntegrationEvent(models.Model):
     _inherit = "integration.event"
 
     @api.model
-    def _unsettled_sql(self, system_id):
-        return SQL(
-            "%s OR EXISTS (SELECT FROM integration_refused_message WHERE system_id = %s AND state = 'open')",
-            super()._unsettled_sql(system_id),
-            system_id,
+    def _settle_earlier_sql(self, values):
+        return self.env["integration.refused.message"]._settle_sql(
+            system_id=values["system_id"],
+            webhook_id=values["webhook_id"],
+            source_event_id=values["source_event_id"],
         )
 
     @api.model
-    def _settle_earlier(self, values):
-        result = super()._settle_earlier(values)
-        self.env["integration.refused.message"]._settle(
-            values["system_id"],
-            webhook_id=values["webhook_id"],
-            source_event_id=values["source_event_id"],
-            event_uuid=values["uuid"],
-        )
-        return result
+    def _settled_earlier(self):
+        self.env["integration.refused.message"].invalidate_model()
+        return super()._settled_earlier()
 
     @api.model
     def _status_of(self, system, webhook_id):

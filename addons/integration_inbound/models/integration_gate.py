@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from odoo import api, models
+from odoo.addons.integration_core.domain import keyring
 
 from .. import door
 from ..controllers.nodb import serve_without_database
@@ -66,6 +67,14 @@ class IntegrationGate(models.AbstractModel):
         return self.env["integration.keyring"]._status() is None
 
     @api.model
+    def _believed(self):
+        """Return the :class:`book.Book` that this process knows; None without a usable master key."""
+        try:
+            return self.env["integration.configuration"]._believed()
+        except keyring.KeyringError:
+            return None
+
+    @api.model
     def _is_backlogged(self):
         """Tell whether more deliveries wait than may wait.
 
@@ -98,22 +107,23 @@ class IntegrationGate(models.AbstractModel):
     # -- one request ---------------------------------------------------------------------------------------------------
 
     @api.model
-    def _receive(self, request, *, address, traceparent, request_id):
+    def _receive(self, request, *, book, address, traceparent, request_id):
         """Take in a message: check it in the contract's order, store it or record why not.
 
-        Call it first thing in a READ COMMITTED transaction.
+        Call it first thing in a READ COMMITTED transaction. A message that is accepted is committed on return, where
+        there is a standing connection for that; for all else the caller commits.
 
         :param request: the :class:`admission.Request`
+        :param book: what :meth:`_believed` returned
         :param str address: where it came from
         :return: :class:`Verdict`
         """
-        believed = self.env["integration.configuration"]._believed()
-        gate = door.Door(self.env, self._sent(request, traceparent, request_id), believed)
+        gate = door.Door(self.env, self._sent(request, traceparent, request_id), book, apart=True)
         ended = self._judge(request, gate)
-        self._record(ended, gate, claimed=request.system, address=address)
-        _logger.info(
-            "request %s of %s: %s", request_id, ended.party.code if ended.party else "nobody", self._told(ended, gate)
-        )
+        if ended.outcome != "accepted":  # of what was accepted the journal tells
+            self._record(ended, gate, claimed=request.system, address=address)
+            code = ended.party.code if ended.party else "nobody"
+            _logger.info("request %s of %s: %s", request_id, code, self._told(ended, gate))
         return Verdict(ended, gate.quota.headers() if gate.quota else {})
 
     def _judge(self, request, gate):
@@ -150,8 +160,6 @@ class IntegrationGate(models.AbstractModel):
         )
 
     def _record(self, ended, gate, *, claimed, address):
-        if ended.outcome == "accepted":
-            return
         if ended.is_received:
             self._append_receipts(ended, gate)
         if ended.is_kept and self._keep(ended, gate):

@@ -4,8 +4,10 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import hashing, problems
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 
 KEPT_PER_SYSTEM = 1000  # open refused messages of one system that are kept; further ones are only counted
+SETTLED_REASON = "A later message of the sender was accepted."
 KEEP_CLOSED_DAYS = 30  # how long the body of a settled one is kept
 
 PROBLEMS = [
@@ -219,26 +221,32 @@ class IntegrationRefusedMessage(models.Model):
         return self.env.cr.fetchone()[0]
 
     @api.model
-    def _settle(self, system_id, *, webhook_id, source_event_id, event_uuid):
-        """Close the open refusals of a message that has now been accepted."""
-        self.env.cr.execute(
+    def _settle_sql(self, *, system_id, webhook_id, source_event_id):
+        """SQL that closes the open refusals of the message that became the event ``e``, and returns a row for each.
+
+        :param system_id: SQL of the event's column; so are the others
+        """
+        return SQL(
             """
-            UPDATE integration_refused_message
-               SET state = 'closed', event_uuid = %(event_uuid)s, decided_at = now() AT TIME ZONE 'UTC',
+            UPDATE integration_refused_message m
+               SET state = 'closed', event_uuid = e.uuid, decided_at = now() AT TIME ZONE 'UTC',
                    decision_reason = %(reason)s
-             WHERE system_id = %(system)s AND state = 'open'
-               AND (webhook_id = %(webhook_id)s OR source_event_id = %(source_event_id)s)
+              FROM e
+             -- An array: each half has its index, and however many are open, no other row is looked at.
+             WHERE m.id = ANY (ARRAY(
+                SELECT id FROM integration_refused_message
+                 WHERE system_id = %(system)s AND webhook_id = %(webhook_id)s AND state = 'open'
+                UNION ALL
+                SELECT id FROM integration_refused_message
+                 WHERE system_id = %(system)s AND source_event_id = %(source_event_id)s AND state = 'open'))
+               AND m.state = 'open'
+            RETURNING m.id
             """,
-            {
-                "event_uuid": event_uuid,
-                "reason": self.env._("A later message of the sender was accepted."),
-                "system": system_id,
-                "webhook_id": webhook_id,
-                "source_event_id": source_event_id,
-            },
+            reason=SETTLED_REASON,
+            system=system_id,
+            webhook_id=webhook_id,
+            source_event_id=source_event_id,
         )
-        if self.env.cr.rowcount:
-            self.invalidate_model()
 
     # -- what people do ------------------------------------------------------------------------------------------------
 

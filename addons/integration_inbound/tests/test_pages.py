@@ -1,6 +1,7 @@
 """Health, the pages behind problem types, and published schemas."""
 
 import json
+from unittest.mock import patch
 
 from odoo.addons.integration_core.domain import catalogue, problems
 from odoo.tests import tagged
@@ -51,3 +52,10 @@ class TestPages(PartnerCase):
         self.env["ir.config_parameter"].set_param("database.uuid", "11111111-2222-3333-4444-555555555555")
         self.assert_problem(self.request("GET", "/integration/health/ready"), 503, "not-ready")
         self.assert_problem(self.deliver(self.event()), 503, "not-ready")
+
+    def test_what_odoo_asks_before_a_page_is_not_asked_of_machines(self):
+        with patch.object(self.env.registry["ir.http"], "_handle_debug") as asked:
+            self.assertEqual(self.deliver(self.event()).status_code, 202)
+            asked.assert_not_called()
+            self.url_open("/web/login")
+            asked.assert_called()
