@@ -8,7 +8,9 @@ _books = {}
 
 
 class IntegrationConfiguration(models.Model):
-    """One row whose stamp changes with every change of what the gate believes: systems, keys, types, subscriptions.
+    """One row whose stamp changes with every change of what the gate and the journal believe.
+
+    That is systems, keys, types, subscriptions, and what decides which of those gets an event.
 
     A process may keep what it read under a stamp for as long as the stamp is still there. The database itself changes
     it, in the transaction of the change, whoever makes the change and by whatever way; so nothing that was revoked is
@@ -37,18 +39,22 @@ class IntegrationConfiguration(models.Model):
         )
 
     @api.model
-    def _follow(self, table):
-        """Have every change of ``table`` change the stamp; for a model's ``init``."""
+    def _follow(self, table, columns=()):
+        """Have every change of ``table`` change the stamp; for a model's ``init``.
+
+        :param columns: the names of those whose update alone matters; every update does when left out
+        """
         trigger = SQL.identifier("integration_configuration_changed")
         self.env.cr.execute(
             SQL(
                 """
                 DROP TRIGGER IF EXISTS %(trigger)s ON %(table)s;
-                CREATE TRIGGER %(trigger)s AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %(table)s
+                CREATE TRIGGER %(trigger)s AFTER INSERT OR UPDATE %(columns)s OR DELETE OR TRUNCATE ON %(table)s
                     FOR EACH STATEMENT EXECUTE FUNCTION integration_configuration_changed();
                 """,
                 trigger=trigger,
                 table=SQL.identifier(table),
+                columns=SQL("OF %s", SQL(", ").join(map(SQL.identifier, columns))) if columns else SQL(),
             )
         )
 

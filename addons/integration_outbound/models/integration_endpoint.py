@@ -143,6 +143,10 @@ class IntegrationEndpoint(models.Model):
 
     # -- fields ------------------------------------------------------------------------------------------------------
 
+    def init(self):
+        # Its own state changes all the time, and decides when something is sent, not who gets it.
+        self.env["integration.configuration"]._follow(self._table, ["company_id", "system_id"])
+
     @api.depends("credential_ids.state", "credential_ids.valid_from", "credential_ids.valid_to")
     def _compute_active_key_count(self):
         now = fields.Datetime.now()

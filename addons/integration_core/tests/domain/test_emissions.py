@@ -8,7 +8,13 @@ NOW = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 
 def emission(number, res_id=1, res_model="m"):
-    return Emission(number, f"u{number}", "t.e.done.v1", res_model, res_id, "/s", "s", "f", None, "tp", 1, NOW)
+    return Emission(
+        *(number, f"u{number}", "t.e.done.v1", res_model, res_id, "/s", "s", "f", None, "tp", 1, NOW),
+        event_type_id=1,
+        company_id=1,
+        mode="live",
+        origin_system_id=None,
+    )
 
 
 def taken(emissions):

@@ -1,0 +1,104 @@
+"""Who gets which events, as one configuration has it: looked up once, and known by heart from then on.
+
+Nothing in it is a record of the database. Its ``stamp`` says which configuration it was read from; whoever acts by it
+has to see, in the statement that acts, that this is still the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from .sender import Recipient
+
+MAX_KNOWN: Final = 10_000
+"""Kinds of events whose recipients are kept: far more than journals, document types and facilities make."""
+
+
+class Kind(NamedTuple):
+    """What decides who gets an event, besides its moment. ``facets`` are canonical JSON, empty for none."""
+
+    event_type_id: int
+    company_id: int
+    mode: str
+    origin_system_id: int | None
+    facets: str
+
+
+class Recipients(NamedTuple):
+    """Who gets an event, in the two forms that the functions of ``engine/emitting.py`` take.
+
+    ``columns`` are the subscriptions' ids, consumers, ranks of lanes, and whether they are ordered; ``rows`` is the
+    same as JSON text, a list of objects.
+    """
+
+    columns: tuple[list[int], list[str], list[int], list[bool]]
+    rows: str
+
+    @classmethod
+    def of(cls, found: Iterable[Recipient]) -> Recipients:
+        """Return them in both forms."""
+        rows = list(found)
+        return cls(
+            (
+                [row.subscription_id for row in rows],
+                [row.consumer for row in rows],
+                [row.lane for row in rows],
+                [bool(row.ordered) for row in rows],
+            ),
+            json.dumps([row._asdict() for row in rows]),
+        )
+
+
+NOBODY: Final = Recipients.of(())
+
+
+@dataclass(frozen=True)
+class KnownType:
+    """An event type that is not retired; ``sunset`` is the first day on which it is refused."""
+
+    id: int
+    sunset: date | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    since: datetime
+    until: datetime | None
+    recipients: Recipients
+
+
+@dataclass(frozen=True)
+class Audience:
+    """The event types and recipients of one configuration; ``types`` are known by their names."""
+
+    stamp: str
+    types: Mapping[str, KnownType]
+    _answers: dict[Kind, _Answer] = field(default_factory=dict, repr=False)
+
+    def type_id(self, name: str, today: date) -> int | None:
+        """Return the id of the event type ``name``; None when it is unknown or retired on ``today``."""
+        found = self.types.get(name)
+        return found.id if found and not (found.sunset and found.sunset <= today) else None
+
+    def recipients(self, kind: Kind, moment: datetime) -> Recipients | None:
+        """Return who gets an event of ``kind`` that is journalled at ``moment`` (naive UTC); None: look it up."""
+        found = self._answers.get(kind)
+        if found is None or moment < found.since or (found.until and found.until <= moment):
+            return None
+        return found.recipients
+
+    def remember(self, kind: Kind, recipients: Recipients, *, since: datetime, until: datetime | None) -> None:
+        """Keep what was looked up for an event journalled at ``since`` (naive UTC).
+
+        ``until`` is the moment from which on the answer may be another one; None: never. Nothing is kept where that
+        moment is over.
+        """
+        if until and until <= since:
+            return
+        if len(self._answers) >= MAX_KNOWN:
+            self._answers.clear()
+        self._answers[kind] = _Answer(since, until, recipients)
