@@ -50,7 +50,7 @@ holds, the ids of the events that are there, and how many deliveries were made."
 
 COMPLETE = """
     SELECT * FROM integration_complete(
-        %s, %s, %s, %s, %s::int[], %s::bool[], %s::text[], %s::int[], %s::jsonb[], %s::bytea[], %s::jsonb[])
+        %s, %s, %s, %s, %s::bool[], %s::int[], %s::text[], %s::int[], %s::jsonb[], %s::bytea[], %s::jsonb[])
 """
 """The same for many events, or for one that was completed before."""
 
@@ -126,7 +126,7 @@ _EMIT = """
 """
 _COMPLETE_ONE = """
     CREATE FUNCTION integration_complete_one(
-        _stamp text, _serial text, _data_key_id integer, _notify boolean, _id integer, _alive boolean, _digest text,
+        _stamp text, _serial text, _data_key_id integer, _notify boolean, _alive boolean, _id integer, _digest text,
         _size integer, _facets jsonb, _sealed bytea, _company_id integer, _order_key text,
         _subscription_ids integer[], _consumers text[], _lanes integer[], _ordered boolean[],
         OUT known boolean, OUT ids integer[], OUT made integer)
@@ -163,7 +163,7 @@ _COMPLETE_ONE = """
 """
 _COMPLETE = """
     CREATE FUNCTION integration_complete(
-        _stamp text, _serial text, _data_key_id integer, _notify boolean, _ids integer[], _alive boolean[],
+        _stamp text, _serial text, _data_key_id integer, _notify boolean, _alive boolean[], _ids integer[],
         _digests text[], _sizes integer[], _facets jsonb[], _sealed bytea[], _recipients jsonb[],
         OUT known boolean, OUT ids integer[], OUT made bigint)
     LANGUAGE plpgsql AS $$

@@ -305,19 +305,18 @@ class IntegrationEvent(models.Model):
         rows = [
             (
                 emission.id,
-                alive,
                 hashing.body_digest(body),
                 len(body),
                 json.dumps(facets) if facets else None,
                 psycopg2.Binary(content),
             )
-            for (emission, facets, body), alive, content in zip(bodies, self._alive(bodies), sealed, strict=True)
+            for (emission, facets, body), content in zip(bodies, sealed, strict=True)
         ]
+        emitted = [emission for emission, _facets, _body in bodies]
         audience, known = self._audience(), False
         while not known:
             recipients = self._recipients_of(audience, bodies)
-            query = self._completion(audience.stamp, data_key_id, [body[0] for body in bodies], rows, recipients)
-            self.env.cr.execute(query)
+            self.env.cr.execute(self._completion(audience.stamp, data_key_id, emitted, rows, recipients))
             known, ids, made = self.env.cr.fetchone()
             if not known:
                 audience = self._audience(anew=True)
@@ -330,27 +329,34 @@ class IntegrationEvent(models.Model):
         common = stamp, self._serial(), data_key_id, self.env["integration.engine"]._must_notify()
         if len(rows) == 1 and not emitted[0].completed:
             [emission], [row], [found] = emitted, rows, recipients
-            return SQL(emitting.COMPLETE_ONE, *common, *row, emission.company_id, emission.subject, *found.columns)
+            alive = self._exists(emission.res_model, SQL("%s", emission.res_id))
+            return SQL(
+                emitting.COMPLETE_ONE, *common, alive, *row, emission.company_id, emission.subject, *found.columns
+            )
         columns = map(list, zip(*rows, strict=True))
-        return SQL(emitting.COMPLETE, *common, *columns, [found.rows for found in recipients])
+        return SQL(emitting.COMPLETE, *common, self._all_alive(emitted), *columns, [found.rows for found in recipients])
 
-    def _alive(self, bodies):
-        """Return whether each event's record exists: truth values, or SQL for that of a single one.
+    def _all_alive(self, emitted):
+        """SQL for an array that tells of each event whether its record exists."""
+        return SQL(
+            """
+            ARRAY(SELECT CASE e.res_model %s END
+                    FROM unnest(%s, %s) WITH ORDINALITY AS e (res_model, res_id, turn) ORDER BY turn)
+            """,
+            SQL(" ").join(
+                SQL("WHEN %s THEN %s", name, self._exists(name, SQL("e.res_id")))
+                for name in sorted({emission.res_model for emission in emitted})
+            ),
+            [emission.res_model for emission in emitted],
+            [emission.res_id for emission in emitted],
+        )
 
-        A record that was deleted may still be in the ORM's cache: the table itself is asked.
+    def _exists(self, model, res_id):
+        """SQL that tells whether a record exists.
+
+        The ORM may still have one in its cache that was deleted: the statement asks the table itself.
         """
-        by_model = {}
-        for emission, _facets, _body in bodies:
-            by_model.setdefault(emission.res_model, []).append(emission.res_id)
-        tables = {model: SQL.identifier(self.env[model]._table) for model in by_model}
-        if len(bodies) == 1:
-            [(model, [res_id])] = by_model.items()
-            return [SQL("EXISTS (SELECT FROM %s WHERE id = %s)", tables[model], res_id)]
-        there = set()
-        for model, ids in by_model.items():
-            self.env.cr.execute(SQL("SELECT id FROM %s WHERE id = ANY (%s)", tables[model], ids))
-            there.update((model, row[0]) for row in self.env.cr.fetchall())
-        return [(emission.res_model, emission.res_id) in there for emission, _facets, _body in bodies]
+        return SQL("EXISTS (SELECT FROM %s WHERE id = %s)", SQL.identifier(self.env[model]._table), res_id)
 
     # -- who gets it ---------------------------------------------------------------------------------------------------
 
