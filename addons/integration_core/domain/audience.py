@@ -65,10 +65,19 @@ class KnownType:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """Who gets events of a kind that are journalled from ``since`` on and before ``until``; None: for good.
+
+    Both are aware. An ``until`` that is not after ``since`` means the one event that was asked for.
+    """
+
+    recipients: Recipients
     since: datetime
     until: datetime | None
-    recipients: Recipients
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Tell whether it is the answer for an event that is journalled at ``moment`` (aware)."""
+        return self.since <= moment and (self.until is None or moment < self.until)
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Audience:
 
     stamp: str
     types: Mapping[str, KnownType]
-    _answers: dict[Kind, _Answer] = field(default_factory=dict, repr=False)
+    _answers: dict[Kind, Answer] = field(default_factory=dict, repr=False)
 
     def type_id(self, name: str, today: date) -> int | None:
         """Return the id of the event type ``name``; None when it is unknown or retired on ``today``."""
@@ -85,20 +94,14 @@ class Audience:
         return found.id if found and not (found.sunset and found.sunset <= today) else None
 
     def recipients(self, kind: Kind, moment: datetime) -> Recipients | None:
-        """Return who gets an event of ``kind`` that is journalled at ``moment`` (naive UTC); None: look it up."""
+        """Return who gets an event of ``kind`` that is journalled at ``moment`` (aware); None: look it up."""
         found = self._answers.get(kind)
-        if found is None or moment < found.since or (found.until and found.until <= moment):
-            return None
-        return found.recipients
+        return found.recipients if found and found.holds_at(moment) else None
 
-    def remember(self, kind: Kind, recipients: Recipients, *, since: datetime, until: datetime | None) -> None:
-        """Keep what was looked up for an event journalled at ``since`` (naive UTC).
-
-        ``until`` is the moment from which on the answer may be another one; None: never. Nothing is kept where that
-        moment is over.
-        """
-        if until and until <= since:
+    def remember(self, kind: Kind, answer: Answer) -> None:
+        """Keep what was looked up, for as long as it holds."""
+        if not answer.holds_at(answer.since):
             return
         if len(self._answers) >= MAX_KNOWN:
             self._answers.clear()
-        self._answers[kind] = _Answer(since, until, recipients)
+        self._answers[kind] = answer

@@ -10,7 +10,7 @@ from odoo.tools import SQL, split_every
 
 from .. import tools
 from ..domain import chain, emissions, envelope, hashing, strict_json
-from ..domain.audience import NOBODY, Audience, Kind, KnownType, Recipients
+from ..domain.audience import NOBODY, Answer, Audience, Kind, KnownType, Recipients
 from ..domain.sender import Recipient
 from ..engine import emitting
 
@@ -315,11 +315,14 @@ class IntegrationEvent(models.Model):
         emitted = [emission for emission, _facets, _body in bodies]
         audience, known = self._audience(), False
         while not known:
-            recipients = self._recipients_of(audience, bodies)
+            recipients, learnt = self._recipients_of(audience, bodies)
             self.env.cr.execute(self._completion(audience.stamp, data_key_id, emitted, rows, recipients))
             known, ids, made = self.env.cr.fetchone()
             if not known:
                 audience = self._audience(anew=True)
+        # Only now it is sure that what was looked up is of the configuration which the stamp stands for.
+        for kind, answer in learnt:
+            audience.remember(kind, answer)
         if made:
             self.env["integration.engine"]._woke()
         return set(ids)
@@ -380,20 +383,22 @@ class IntegrationEvent(models.Model):
         return found
 
     def _recipients_of(self, audience, bodies):
-        """Return the :class:`Recipients` of each event, from memory or from one statement for all."""
+        """Return the :class:`Recipients` of each event, and what was learnt: (kind, answer) to remember.
+
+        What ``audience`` does not know is looked up in one statement.
+        """
         kinds = [self._kind(emission, facets) for emission, facets, _body in bodies]
-        moments = [emission.moment.replace(tzinfo=None) for emission, _facets, _body in bodies]
         found = [
-            NOBODY if body[0].held else audience.recipients(kind, moment)
-            for body, kind, moment in zip(bodies, kinds, moments, strict=True)
+            NOBODY if emission.held else audience.recipients(kind, emission.moment)
+            for (emission, _facets, _body), kind in zip(bodies, kinds, strict=True)
         ]
         missing = [number for number, recipients in enumerate(found) if recipients is None]
-        if missing:
-            answers = self._look_up_recipients([bodies[number] for number in missing])
-            for number, (recipients, until) in zip(missing, answers, strict=True):
-                found[number] = recipients
-                audience.remember(kinds[number], recipients, since=moments[number], until=until)
-        return found
+        if not missing:
+            return found, []
+        answers = self._look_up_recipients([bodies[number] for number in missing])
+        for number, answer in zip(missing, answers, strict=True):
+            found[number] = answer.recipients
+        return found, [(kinds[number], answer) for number, answer in zip(missing, answers, strict=True)]
 
     @staticmethod
     def _kind(emission, facets):
@@ -406,7 +411,7 @@ class IntegrationEvent(models.Model):
         )
 
     def _look_up_recipients(self, bodies):
-        """Return (:class:`Recipients`, until when or None) of each event."""
+        """Return the :class:`Answer` for each event."""
         events = [
             {
                 "id": emission.id,
@@ -436,9 +441,10 @@ class IntegrationEvent(models.Model):
             if granted:
                 recipients.setdefault(event_id, []).append(Recipient(*recipient))
             if changes_at:
-                until[event_id] = min(changes_at, until.get(event_id, changes_at))
+                moment = changes_at.replace(tzinfo=timezone.utc)
+                until[event_id] = min(moment, until.get(event_id, moment))
         return [
-            (Recipients.of(recipients.get(emission.id, ())), until.get(emission.id))
+            Answer(Recipients.of(recipients.get(emission.id, ())), emission.moment, until.get(emission.id))
             for emission, _facets, _body in bodies
         ]
 
