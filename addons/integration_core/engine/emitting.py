@@ -24,14 +24,16 @@ def create_functions(cr: BaseCursor) -> None:
     # By their names alone: an earlier version may have had other arguments.
     cr.execute("; ".join(f"DROP FUNCTION IF EXISTS {name}" for name in FUNCTIONS))
     for text in (_EMIT_ONE, _EMIT, _COMPLETE_ONE, _COMPLETE):
-        cr.execute(text, {"fresh": FRESH, "unpositioned": UNPOSITIONED, "channel": CHANNEL})
+        cr.execute(text, {"fresh": FRESH, "unpositioned": UNPOSITIONED, "channel": CHANNEL, "gone": GONE})
 
+
+GONE = -1
 
 EMIT_ONE = """
-    SELECT * FROM integration_emit_one(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    SELECT integration_emit_one(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-"""The arguments of ``integration_emit_one``. Returns version (NULL: the stamp is over), id (NULL: it was emitted
-before) and moment (naive UTC)."""
+"""The arguments of ``integration_emit_one``. Returns version, id (NULL: it was emitted before) and moment (µs since
+1970); NULL where the stamp is over."""
 
 EMIT = """
     SELECT * FROM integration_emit(
@@ -42,37 +44,38 @@ EMIT = """
 stamp is over), ids of new events and of their records, and ids of records and their versions."""
 
 COMPLETE_ONE = """
-    SELECT * FROM integration_complete_one(
-        %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    SELECT integration_complete_one(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-"""The arguments of ``integration_complete_one``, for an event that was never completed. Returns whether the stamp still
-holds, the ids of the events that are there, and how many deliveries were made."""
+"""The arguments of ``integration_complete_one``, for an event that was never completed. Returns how many deliveries
+were made, or :data:`GONE` where the event or its record is not there; NULL where the stamp is over."""
 
 COMPLETE = """
     SELECT * FROM integration_complete(
         %s, %s, %s, %s, %s::bool[], %s::int[], %s::text[], %s::int[], %s::jsonb[], %s::bytea[], %s::jsonb[])
 """
-"""The same for many events, or for one that was completed before."""
+"""The same for many events, or for one that was completed before. Returns whether the stamp still holds, the ids of the
+events that are there, and how many deliveries were made."""
 
 _EMIT_ONE = """
     CREATE FUNCTION integration_emit_one(
         _stamp text, _serial text, _event_type_id integer, _res_model text, _res_id integer, _uuid text,
         _company_id integer, _source text, _subject text, _origin_system_id integer, _correlation_id text,
-        _causation_id text, _traceparent text, _depth integer, _mode text, _held_reason text,
-        OUT version integer, OUT id integer, OUT moment timestamp)
-    LANGUAGE plpgsql AS $$
-    #variable_conflict use_column
+        _causation_id text, _traceparent text, _depth integer, _mode text, _held_reason text)
+    RETURNS bigint[] LANGUAGE plpgsql AS $$
+    DECLARE
+        _version bigint;
+        _id bigint;
     BEGIN
         INSERT INTO integration_record_version AS v (res_model, res_id, version, txn_key)
         SELECT _res_model, _res_id, 1, pg_current_xact_id()::text || _serial
           FROM integration_configuration WHERE stamp = _stamp
         ON CONFLICT (res_model, res_id) DO UPDATE
            SET version = v.version + (v.txn_key <> EXCLUDED.txn_key)::int, txn_key = EXCLUDED.txn_key
-        RETURNING v.version INTO version;
-        IF version IS NULL THEN
-            RETURN;
+        RETURNING v.version INTO _version;
+        IF _version IS NULL THEN
+            RETURN NULL;
         END IF;
-        INSERT INTO integration_event AS e
+        INSERT INTO integration_event
             (uuid, company_id, origin_system_id, event_type_id, source, source_event_id, webhook_id, subject,
              occurred_at, received_at, partition_key, correlation_id, causation_id, depth, traceparent, mode,
              res_model, res_id, held_reason, txn_key)
@@ -80,7 +83,8 @@ _EMIT_ONE = """
                 now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', _subject, _correlation_id, _causation_id, _depth,
                 _traceparent, _mode, _res_model, _res_id, _held_reason, pg_current_xact_id()::text || _serial)
         ON CONFLICT (res_model, res_id, event_type_id, txn_key) WHERE txn_key IS NOT NULL DO NOTHING
-        RETURNING e.id, e.received_at INTO id, moment;
+        RETURNING id INTO _id;
+        RETURN ARRAY[_version, _id, (extract(epoch FROM now()) * 1000000)::bigint];
     END $$
 """
 _EMIT = """
@@ -128,25 +132,21 @@ _COMPLETE_ONE = """
     CREATE FUNCTION integration_complete_one(
         _stamp text, _serial text, _data_key_id integer, _notify boolean, _alive boolean, _id integer, _digest text,
         _size integer, _facets jsonb, _sealed bytea, _company_id integer, _order_key text,
-        _subscription_ids integer[], _consumers text[], _lanes integer[], _ordered boolean[],
-        OUT known boolean, OUT ids integer[], OUT made integer)
-    LANGUAGE plpgsql AS $$
+        _subscription_ids integer[], _consumers text[], _lanes integer[], _ordered boolean[])
+    RETURNS integer LANGUAGE plpgsql AS $$
+    DECLARE
+        _made CONSTANT integer := cardinality(_subscription_ids);
     BEGIN
         UPDATE integration_event e SET body_digest = _digest, body_size = _size, facets = _facets
           FROM integration_configuration
          WHERE stamp = _stamp AND e.id = _id AND e.txn_key = pg_current_xact_id()::text || _serial AND _alive;
         IF NOT FOUND THEN
-            known := EXISTS (SELECT FROM integration_configuration WHERE stamp = _stamp);
-            ids := '{}';
-            RETURN;
+            RETURN (SELECT %(gone)s FROM integration_configuration WHERE stamp = _stamp);
         END IF;
-        known := TRUE;
-        ids := ARRAY[_id];
-        made := cardinality(_subscription_ids);
         INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed)
         VALUES (_id, _data_key_id, 'AES-256-GCM', _sealed);
         INSERT INTO integration_event_position (event_id) VALUES (_id);
-        FOR _turn IN 1 .. made LOOP
+        FOR _turn IN 1 .. _made LOOP
             INSERT INTO integration_delivery
                 (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts, crashes)
             VALUES (_id, _subscription_ids[_turn], _company_id, _consumers[_turn], _lanes[_turn], 'waiting',
@@ -156,9 +156,10 @@ _COMPLETE_ONE = """
                     CASE WHEN _ordered[_turn] AND _order_key IS NOT NULL THEN %(unpositioned)s ELSE %(fresh)s END,
                     clock_timestamp() AT TIME ZONE 'UTC', CASE WHEN _ordered[_turn] THEN _order_key END);
         END LOOP;
-        IF made > 0 AND _notify THEN
+        IF _made > 0 AND _notify THEN
             PERFORM pg_notify(%(channel)s, '');
         END IF;
+        RETURN _made;
     END $$
 """
 _COMPLETE = """

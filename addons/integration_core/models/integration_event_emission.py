@@ -1,7 +1,7 @@
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime, timedelta, timezone
 
 import psycopg2.extras
 from odoo import SUPERUSER_ID, api, fields, models
@@ -35,6 +35,7 @@ class Cause:
 BATCH = 1000
 """Events per statement: enough to make its cost small, few enough to keep its text small."""
 NO_CAUSE = Cause(0, None, "", None, None, None, "live", -1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 # What this process knows by heart, per database.
 _audiences = {}
@@ -176,10 +177,13 @@ class IntegrationEvent(models.Model):
 
     def _insert_draft(self, stamp, type_id, draft):
         self.env.cr.execute(emitting.EMIT_ONE, (stamp, self._serial(), type_id, draft.res_model, *self._columns(draft)))
-        version, event_id, moment = self.env.cr.fetchone()
+        [found] = self.env.cr.fetchone()
+        if found is None:
+            return False
+        version, event_id, moment = found
         if event_id:
-            draft.enter(event_id, type_id, version, moment.replace(tzinfo=timezone.utc))
-        return version is not None
+            draft.enter(event_id, type_id, version, _EPOCH + timedelta(microseconds=moment))
+        return True
 
     @staticmethod
     def _columns(draft):
@@ -313,31 +317,41 @@ class IntegrationEvent(models.Model):
             for (emission, facets, body), content in zip(bodies, sealed, strict=True)
         ]
         emitted = [emission for emission, _facets, _body in bodies]
-        audience, known = self._audience(), False
-        while not known:
+        audience, stored = self._audience(), None
+        while stored is None:
             recipients, learnt = self._recipients_of(audience, bodies)
-            self.env.cr.execute(self._completion(audience.stamp, data_key_id, emitted, rows, recipients))
-            known, ids, made = self.env.cr.fetchone()
-            if not known:
+            stored = self._store_completed(audience.stamp, data_key_id, emitted, rows, recipients)
+            if stored is None:
                 audience = self._audience(anew=True)
         # Only now it is sure that what was looked up is of the configuration which the stamp stands for.
         for kind, answer in learnt:
             audience.remember(kind, answer)
+        ids, made = stored
         if made:
             self.env["integration.engine"]._woke()
         return set(ids)
 
-    def _completion(self, stamp, data_key_id, emitted, rows, recipients):
-        """SQL that stores ``rows``, which are of the events ``emitted``, and their deliveries to ``recipients``."""
+    def _store_completed(self, stamp, data_key_id, emitted, rows, recipients):
+        """Store ``rows``, which are of the events ``emitted``, and their deliveries to ``recipients``.
+
+        :return: the ids of the events that are there, and how many deliveries were made; None where ``stamp`` is over
+        """
         common = stamp, self._serial(), data_key_id, self.env["integration.engine"]._must_notify()
         if len(rows) == 1 and not emitted[0].completed:
             [emission], [row], [found] = emitted, rows, recipients
             alive = self._exists(emission.res_model, SQL("%s", emission.res_id))
-            return SQL(
-                emitting.COMPLETE_ONE, *common, alive, *row, emission.company_id, emission.subject, *found.columns
-            )
+            place = emission.company_id, emission.subject
+            self.env.cr.execute(SQL(emitting.COMPLETE_ONE, *common, alive, *row, *place, *found.columns))
+            [made] = self.env.cr.fetchone()
+            if made == emitting.GONE:
+                return [], 0
+            return None if made is None else ([emission.id], made)
         columns = map(list, zip(*rows, strict=True))
-        return SQL(emitting.COMPLETE, *common, self._all_alive(emitted), *columns, [found.rows for found in recipients])
+        self.env.cr.execute(
+            SQL(emitting.COMPLETE, *common, self._all_alive(emitted), *columns, [found.rows for found in recipients])
+        )
+        known, ids, made = self.env.cr.fetchone()
+        return (ids, made) if known else None
 
     def _all_alive(self, emitted):
         """SQL for an array that tells of each event whether its record exists."""

@@ -75,8 +75,8 @@ class TestConfiguration(PartnerCase):
         self.env.cr.execute(
             "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'integration_configuration_changed'"
         )
-        self.assertEqual(
-            {row[0] for row in self.env.cr.fetchall()},
+        # Who is told outside Odoo is for integration_outbound to follow, where it is installed.
+        self.assertLessEqual(
             {
                 "integration_credential",
                 "integration_data_key",
@@ -86,6 +86,7 @@ class TestConfiguration(PartnerCase):
                 "integration_system",
                 "integration_system_event_type_rel",
             },
+            {row[0] for row in self.env.cr.fetchall()},
         )
 
     def test_no_book_outlives_its_master_key(self):
