@@ -1,4 +1,4 @@
-"""Who gets which events, as one configuration has it: looked up once, and known by heart from then on.
+"""Who gets which events and what seals them, as one configuration has it: looked up once, and then known by heart.
 
 Nothing in it is a record of the database. Its ``stamp`` says which configuration it was read from; whoever acts by it
 has to see, in the statement that acts, that this is still the configuration.
@@ -7,12 +7,16 @@ has to see, in the statement that acts, that this is still the configuration.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
+from .keyring import DataKey, Keyring
 from .sender import Recipient
+
+DataKeyRow: TypeAlias = tuple[int, DataKey]
+"""A data key with the id by which sealed rows name it."""
 
 MAX_KNOWN: Final = 10_000
 """Kinds of events whose recipients are kept: far more than journals, document types and facilities make."""
@@ -87,6 +91,7 @@ class Audience:
     stamp: str
     types: Mapping[str, KnownType]
     _answers: dict[Kind, Answer] = field(default_factory=dict, repr=False)
+    _keys: dict[Keyring, DataKeyRow] = field(default_factory=dict, repr=False)
 
     def type_id(self, name: str, today: date) -> int | None:
         """Return the id of the event type ``name``; None when it is unknown or retired on ``today``."""
@@ -105,3 +110,10 @@ class Audience:
         if len(self._answers) >= MAX_KNOWN:
             self._answers.clear()
         self._answers[kind] = answer
+
+    def data_key(self, ring: Keyring, read: Callable[[], DataKeyRow]) -> DataKeyRow:
+        """Return (id, key) to seal with, which ``read`` finds out at the first use of this master key."""
+        found = self._keys.get(ring)
+        if found is None:
+            found = self._keys[ring] = read()
+        return found

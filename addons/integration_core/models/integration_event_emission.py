@@ -303,23 +303,11 @@ class IntegrationEvent(models.Model):
     def _complete(self, bodies):
         """Store bodies and facets, and fan out, in one statement; return the ids of the events that are there."""
         self._forget_other_facets(bodies)
-        data_key_id, sealed = self.env["integration.keyring"]._seal_all(
-            [(body, f"integration.payload:{emission.uuid}") for emission, _facets, body in bodies]
-        )
-        rows = [
-            (
-                emission.id,
-                hashing.body_digest(body),
-                len(body),
-                json.dumps(facets) if facets else None,
-                psycopg2.Binary(content),
-            )
-            for (emission, facets, body), content in zip(bodies, sealed, strict=True)
-        ]
         emitted = [emission for emission, _facets, _body in bodies]
         audience, stored = self._audience(), None
         while stored is None:
             recipients, learnt = self._recipients_of(audience, bodies)
+            data_key_id, rows = self._sealed(audience, bodies)
             stored = self._store_completed(audience.stamp, data_key_id, emitted, rows, recipients)
             if stored is None:
                 audience = self._audience(anew=True)
@@ -330,6 +318,25 @@ class IntegrationEvent(models.Model):
         if made:
             self.env["integration.engine"]._woke()
         return set(ids)
+
+    def _sealed(self, audience, bodies):
+        """Return the id of the data key, and what is stored of each event.
+
+        :raises KeyringError: without a usable master key
+        """
+        keyring = self.env["integration.keyring"]
+        data_key_id, key = audience.data_key(keyring._get(), keyring._data_key_row)
+        sealed = key.encrypt_all((body, f"integration.payload:{emission.uuid}") for emission, _facets, body in bodies)
+        return data_key_id, [
+            (
+                emission.id,
+                hashing.body_digest(body),
+                len(body),
+                json.dumps(facets) if facets else None,
+                psycopg2.Binary(content),
+            )
+            for (emission, facets, body), content in zip(bodies, sealed, strict=True)
+        ]
 
     def _store_completed(self, stamp, data_key_id, emitted, rows, recipients):
         """Store ``rows``, which are of the events ``emitted``, and their deliveries to ``recipients``.

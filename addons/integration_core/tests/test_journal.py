@@ -422,6 +422,18 @@ class TestEmit(IntegrationCase):
             self.commit()
         self.assertEqual(len(event.delivery_ids), 1)
 
+    def test_a_new_data_key_seals_the_next_event(self):
+        record = self.make("x")
+        used = []
+        for _turn in range(2):
+            event = record._emit_event(self.TYPE)
+            self.commit()
+            self.env.cr.execute("SELECT data_key_id FROM integration_payload WHERE event_id = %s", (event.id,))
+            used += self.env.cr.fetchone()
+            self.assertEqual(self.body(event)["data"]["name"], "x")
+            self.env["integration.data.key"].search([("state", "=", "active")]).state = "retired"
+        self.assertNotEqual(*used)
+
     def test_one_event_and_many_leave_the_same_rows(self):
         self.subscribe("plain")
         self.subscribe("in order", ordered=True)
