@@ -16,15 +16,14 @@ from odoo.sql_db import BaseCursor
 from .claims import FRESH, UNPOSITIONED
 from .inbox import CHANNEL
 
-FUNCTIONS = ("integration_emit_one", "integration_complete_one", "integration_emit", "integration_complete")
-
 
 def create_functions(cr: BaseCursor) -> None:
     """Make the functions, or make them anew; for a model's ``init``."""
-    # By their names alone: an earlier version may have had other arguments.
-    cr.execute("; ".join(f"DROP FUNCTION IF EXISTS {name}" for name in FUNCTIONS))
-    for text in (_EMIT_ONE, _EMIT, _COMPLETE_ONE, _COMPLETE):
-        cr.execute(text, {"fresh": FRESH, "unpositioned": UNPOSITIONED, "channel": CHANNEL, "gone": GONE})
+    values = {"fresh": FRESH, "unpositioned": UNPOSITIONED, "channel": CHANNEL, "gone": GONE}
+    cr.execute(_EMIT_ONE)
+    cr.execute(_EMIT)
+    cr.execute(_COMPLETE_ONE, values)
+    cr.execute(_COMPLETE, values)
 
 
 GONE = -1
@@ -56,7 +55,9 @@ COMPLETE = """
 """The same for many events, or for one that was completed before. Returns whether the stamp still holds, the ids of the
 events that are there, and how many deliveries were made."""
 
+# Dropped by their names alone: an earlier version may have had other arguments.
 _EMIT_ONE = """
+    DROP FUNCTION IF EXISTS integration_emit_one;
     CREATE FUNCTION integration_emit_one(
         _stamp text, _serial text, _event_type_id integer, _res_model text, _res_id integer, _uuid text,
         _company_id integer, _source text, _subject text, _origin_system_id integer, _correlation_id text,
@@ -88,6 +89,7 @@ _EMIT_ONE = """
     END $$
 """
 _EMIT = """
+    DROP FUNCTION IF EXISTS integration_emit;
     CREATE FUNCTION integration_emit(
         _stamp text, _serial text, _event_type_id integer, _res_model text, _res_ids integer[], _uuids text[],
         _company_ids integer[], _sources text[], _subjects text[], _origin_system_ids integer[],
@@ -129,6 +131,7 @@ _EMIT = """
     END $$
 """
 _COMPLETE_ONE = """
+    DROP FUNCTION IF EXISTS integration_complete_one;
     CREATE FUNCTION integration_complete_one(
         _stamp text, _serial text, _data_key_id integer, _notify boolean, _alive boolean, _id integer, _digest text,
         _size integer, _facets jsonb, _sealed bytea, _company_id integer, _order_key text,
@@ -163,6 +166,7 @@ _COMPLETE_ONE = """
     END $$
 """
 _COMPLETE = """
+    DROP FUNCTION IF EXISTS integration_complete;
     CREATE FUNCTION integration_complete(
         _stamp text, _serial text, _data_key_id integer, _notify boolean, _alive boolean[], _ids integer[],
         _digests text[], _sizes integer[], _facets jsonb[], _sealed bytea[], _recipients jsonb[],

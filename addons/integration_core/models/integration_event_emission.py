@@ -47,8 +47,8 @@ class IntegrationEvent(models.Model):
     _inherit = "integration.event"
 
     def init(self):
-        super().init()
         emitting.create_functions(self.env.cr)
+        return super().init()
 
     @api.model
     def _emit(self, type_name, records):

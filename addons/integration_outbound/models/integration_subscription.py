@@ -31,8 +31,8 @@ class IntegrationSubscription(models.Model):
     )
 
     def init(self):
-        super().init()
         self.env["integration.configuration"]._follow(self._fields["origin_system_ids"].relation)
+        return super().init()
 
     @api.constrains("consumer", "endpoint_id", "company_id", "event_type_ids")
     def _check_endpoint(self):
