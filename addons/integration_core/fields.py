@@ -16,8 +16,8 @@ class UncheckedMany2one(fields.Many2one):
     once, PostgreSQL keeps a list (a multixact) for the very row that all of them need.
 
     It is for two cases. What it points to is nobody's to delete but the superuser's, and has an ``ondelete`` guard that
-    calls :func:`refuse_if_used`. Or the row is written in the transaction that wrote what it points to, and goes with
-    it by :func:`go_with`.
+    calls :func:`refuse_if_used`. Or the row is written in the transaction that wrote what it points to, or in one that
+    has locked that (``FOR KEY SHARE``), and goes with it by :func:`go_with`.
     """
 
     def update_db_foreign_key(self, model: models.BaseModel, column: object) -> None:

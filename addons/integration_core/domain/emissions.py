@@ -9,26 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
+from typing import Final
+
+from . import chain
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(slots=True)
 class Emission:
-    """One event from its emission on; ``moment`` is aware, ``completed`` tells that it may have had a body before."""
+    """One event from its emission on.
 
-    id: int
+    Its ``id`` is 0 until it is in the journal; ``version`` and ``moment`` (aware) are the journal's, too. ``completed``
+    tells that it may have had a body before.
+    """
+
     uuid: str
     type_name: str
     res_model: str
     res_id: int
+    company_id: int
     source: str
     subject: str
+    origin_system_id: int | None
     correlation_id: str
     causation_id: str | None
     traceparent: str
-    version: int
-    moment: datetime
+    mode: str
+    depth: int
+    id: int = 0
+    version: int = 0
+    event_type_id: int = 0
+    moment: datetime = _NEVER
     completed: bool = False
+
+    def enter(self, event_id: int, event_type_id: int, version: int, moment: datetime) -> None:
+        """Note that the event is in the journal now."""
+        self.id, self.event_type_id, self.version, self.moment = event_id, event_type_id, version, moment
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody gets it, because the chain that led to it is too long."""
+        return chain.is_too_long(self.depth)
 
 
 class Emissions:

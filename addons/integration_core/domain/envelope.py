@@ -7,11 +7,12 @@ letters and digits, a JSON ``null`` means absent. Building is stricter: the even
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Final
 
 from . import strict_json, timestamps
@@ -31,6 +32,7 @@ _JSON_MEDIA_TYPE: Final = re.compile(r"application/json(?:\s*;.*)?", re.IGNORECA
 # CloudEvents 1.0.2, 'Type System': control characters, noncharacters and surrogates are not text.
 _NOT_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _INT32: Final = range(-(2**31), 2**31)
+_ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 _MAX_CHARS: Final[Mapping[str, int]] = {
     "id": MAX_ID_CHARS,
@@ -195,9 +197,8 @@ class Issuer:
 
     def __init__(self, *, source: str, type: str, time: datetime, dataschema: str) -> None:  # noqa: A002
         """Check what is shared; raise :class:`EnvelopeError` as :func:`build`. ``time`` must be aware."""
-        shared = build(id="-", source=source, type=type, time=time, data=None, dataschema=dataschema).to_dict()
         self.time_text = timestamps.format_utc(time)
-        self._shared: JSONObject = {name: value for name, value in shared.items() if name != "id"}
+        self._shared: JSONObject = {**_checked(source, type, dataschema), "time": self.time_text}
 
     def body(self, *, id: str, data: JSON, subject: str, **optional: str | None) -> bytes:  # noqa: A002
         """Return the canonical body of one event, ordered by its subject.
@@ -216,6 +217,13 @@ class Issuer:
         if data is not None:
             event["data"] = data
         return strict_json.dumps(event)
+
+
+@functools.lru_cache(maxsize=1024)
+def _checked(source: str, type: str, dataschema: str) -> JSONObject:  # noqa: A002
+    """Return what events share whatever their id and moment, not to be changed; raise as :func:`build`."""
+    event = build(id="-", source=source, type=type, time=_ANY_TIME, data=None, dataschema=dataschema).to_dict()
+    return {name: value for name, value in event.items() if name not in ("id", "time")}
 
 
 def inbound_source(system_code: str) -> str:

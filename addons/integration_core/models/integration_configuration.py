@@ -8,7 +8,9 @@ _books = {}
 
 
 class IntegrationConfiguration(models.Model):
-    """One row whose stamp changes with every change of what gate and engine believe: systems, keys, types, receivers.
+    """One row whose stamp changes with every change of what gate, journal and engine believe.
+
+    That is systems, keys, types, subscriptions, what decides which of those gets an event, and where messages go.
 
     A process may keep what it read under a stamp for as long as the stamp is still there. The database itself changes
     it, in the transaction of the change, whoever makes the change and by whatever way; so nothing that was revoked is
@@ -28,11 +30,18 @@ class IntegrationConfiguration(models.Model):
             """
             CREATE OR REPLACE FUNCTION integration_configuration_changed() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                UPDATE integration_configuration SET stamp = gen_random_uuid();
+                -- The parameters of Odoo are still there when the suite was uninstalled.
+                IF to_regclass('integration_configuration') IS NOT NULL THEN
+                    UPDATE integration_configuration SET stamp = gen_random_uuid();
+                END IF;
                 RETURN NULL;
             END $$;
             INSERT INTO integration_configuration (stamp)
             SELECT gen_random_uuid() WHERE NOT EXISTS (SELECT FROM integration_configuration);
+            -- A copy of a database gets another identity; the master key belongs to the first.
+            DROP TRIGGER IF EXISTS integration_identity_changed ON ir_config_parameter;
+            CREATE TRIGGER integration_identity_changed AFTER INSERT OR UPDATE ON ir_config_parameter
+                FOR EACH ROW WHEN (NEW.key = 'database.uuid') EXECUTE FUNCTION integration_configuration_changed();
             """
         )
 

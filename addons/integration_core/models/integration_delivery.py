@@ -7,7 +7,7 @@ from .. import tools
 from ..domain import chain
 from ..engine import claims, order
 from ..engine.plan import Line
-from ..fields import UncheckedMany2one
+from ..fields import UncheckedMany2one, go_with
 
 STATES = [
     ("waiting", "Waiting"),
@@ -33,7 +33,8 @@ class IntegrationDelivery(models.Model):
 
     # No index on the event: '_once' begins with it. None on the state either: an update of a row that changes no
     # indexed column writes no index entry, and every delivery is updated when it is done.
-    event_id = fields.Many2one("integration.event", required=True, readonly=True, ondelete="cascade")
+    # A delivery is written in its event's transaction; a replay, which comes later, locks the event.
+    event_id = UncheckedMany2one("integration.event", required=True, readonly=True, ondelete="cascade")
     # With a foreign key: of all that a delivery points to, a subscription alone may be deleted by people.
     subscription_id = fields.Many2one(
         "integration.subscription", required=True, readonly=True, index=True, ondelete="restrict"
@@ -74,6 +75,7 @@ class IntegrationDelivery(models.Model):
     def init(self):
         # Room on each page for the one update that every row gets.
         self.env.cr.execute("ALTER TABLE integration_delivery SET (fillfactor = 85)")
+        go_with(self.env.cr, self._table, "event_id", "integration_event")
 
     @api.depends("event_id")
     def _compute_display_name(self):

@@ -359,45 +359,6 @@ class IntegrationEvent(models.Model):
     # -- fan-out
     # ----------------------------------------------------------------------------------------------------------
 
-    def _fan_out(self):
-        """Make one delivery per event and subscription, due at once, in one statement of the caller's transaction."""
-        if self:
-            self._fan_out_from(
-                SQL("event AS (SELECT * FROM integration_event WHERE id = ANY (%s))", list(self.ids)),
-            )
-
-    @api.model
-    def _fan_out_from(self, source):
-        """Fan out the events that ``source`` yields, in one statement of the caller's transaction; return their ids.
-
-        Each event also gets its place in line for a position, which the sequencer gives it after the commit. The
-        deliveries of an ordered subscription are claimable from then on.
-
-        :param SQL source: common table expressions, one of them called ``event`` with the events' rows
-        """
-        engine = self.env["integration.engine"]
-        self.env.cr.execute(
-            SQL(
-                """
-                WITH %(source)s,
-                e AS (SELECT * FROM event),
-                who AS (%(who)s),
-                %(fan_out)s
-                SELECT ARRAY(SELECT id FROM event), (SELECT count(*) FROM due),
-                       (SELECT pg_notify(%(channel)s, '') FROM due WHERE %(notify)s LIMIT 1)
-                """,
-                source=source,
-                who=self._recipients_sql(),
-                fan_out=self._fan_out_sql(),
-                channel=CHANNEL,
-                notify=engine._must_notify(),
-            )
-        )
-        ids, made, _notified = self.env.cr.fetchone()
-        if made:
-            engine._woke()
-        return ids
-
     @api.model
     def _recipients_sql(self):
         """SQL that selects who gets the events whose rows are the part ``e`` of the statement."""
@@ -415,6 +376,23 @@ class IntegrationEvent(models.Model):
             """,
             lane=lane_ranks(),
             condition=self._fan_out_condition(),
+        )
+
+    @api.model
+    def _candidates_sql(self):
+        """SQL that selects each event ``e`` with each subscription to its type: whether it gets it, and until when."""
+        return SQL(
+            """
+            SELECT e.id, s.id, s.consumer, CASE t.lane %(lane)s END, s.ordered,
+                   (s.company_id IS NULL OR s.company_id = e.company_id) AND (%(condition)s), %(until)s
+              FROM e
+              JOIN integration_event_type t ON t.id = e.event_type_id
+              JOIN integration_subscription_event_type_rel r ON r.event_type_id = t.id
+              JOIN integration_subscription s ON s.id = r.subscription_id AND s.active
+            """,
+            lane=lane_ranks(),
+            condition=self._fan_out_condition(),
+            until=self._fan_out_until(),
         )
 
     @api.model
@@ -519,6 +497,16 @@ class IntegrationEvent(models.Model):
                  WHERE NOT COALESCE(f.wanted @> (e.facets -> f.name), false)))
             """
         )
+
+    @api.model
+    def _fan_out_until(self):
+        """SQL over ``e``, ``t`` and ``s``: from which moment on :meth:`_fan_out_condition` may hold something else.
+
+        The answer is kept until then for every event of the same type, company, mode, originating system and facets,
+        as long as nothing changes that ``integration.configuration`` follows. NULL: for good; the moment of the event
+        or an earlier one: not at all. Whoever narrows the condition says here what else it depends on.
+        """
+        return SQL("NULL::timestamp")
 
     # -- payload
     # ----------------------------------------------------------------------------------------------------------

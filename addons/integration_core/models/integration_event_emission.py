@@ -1,6 +1,7 @@
+import json
 import uuid
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime, timedelta, timezone
 
 import psycopg2.extras
 from odoo import SUPERUSER_ID, api, fields, models
@@ -8,7 +9,10 @@ from odoo.exceptions import MissingError
 from odoo.tools import SQL, split_every
 
 from .. import tools
-from ..domain import chain, emissions, envelope, hashing
+from ..domain import chain, emissions, envelope, hashing, strict_json
+from ..domain.audience import NOBODY, Answer, Audience, Kind, KnownType, Recipients
+from ..domain.sender import Recipient
+from ..engine import emitting
 
 COMPLETING = "integration_core.complete_emissions"
 EMITTED = "integration_core.emitted"
@@ -33,6 +37,10 @@ HANDLED = "integration_handled_event_ids"
 BATCH = 1000
 """Events per statement: enough to make its cost small, few enough to keep its text small."""
 NO_CAUSE = Cause(0, None, "", None, None, None, "live", -1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+# What this process knows by heart, per database.
+_audiences = {}
 
 
 def common_cause(causes):
@@ -64,6 +72,10 @@ class IntegrationEvent(models.Model):
     """Emission: what happens in Odoo becomes events, inserted at once and completed before the commit."""
 
     _inherit = "integration.event"
+
+    def init(self):
+        emitting.create_functions(self.env.cr)
+        return super().init()
 
     @api.model
     def _emit(self, type_name, records):
@@ -142,42 +154,87 @@ class IntegrationEvent(models.Model):
         :return: list of :class:`emissions.Emission`; none for a type that is retired or unknown
         """
         self.env["integration.event.type"].flush_model(["name", "state", "sunset"])
-        values = []
-        for record in records:
-            values += self._emission_values(record, type_name, causes.get(record.id, NO_CAUSE))
-        res_model = records[0]._name
-        self.env.cr.execute(
-            SQL(
-                _INSERT,
-                type_name=type_name,
-                today=fields.Date.today(),
-                serial=self._serial(),
-                res_model=res_model,
-                rows=SQL(", ".join([_INSERT_ROW] * len(records)), *values),
-            )
-        )
-        return [
-            emissions.Emission(*row[:2], type_name, res_model, *row[2:9], moment=row[9].replace(tzinfo=timezone.utc))
-            for row in self.env.cr.fetchall()
-        ]
+        drafts = self._drafts(type_name, records, causes)
+        known = self._audience()
+        while (type_id := known.type_id(type_name, fields.Date.today())) is None or (
+            not self._insert_drafts(known.stamp, type_id, drafts)
+        ):
+            believed, known = known, self._audience(anew=True)
+            if type_id is None and known.stamp == believed.stamp:
+                return []
+        return [draft for draft in drafts if draft.id]
 
-    def _emission_values(self, record, type_name, cause):
-        company_id = record._event_company().id
-        event_uuid = str(uuid.uuid4())
-        depth = cause.depth + 1
+    def _drafts(self, type_name, records, causes):
+        """Return what is known of an event of each record before it has an id and a version."""
+        database_uuid = self._database_uuid()
+        drafts = []
+        for record in records:
+            cause = causes.get(record.id, NO_CAUSE)
+            company_id = record._event_company().id
+            event_uuid = str(uuid.uuid4())
+            drafts.append(
+                emissions.Emission(
+                    uuid=event_uuid,
+                    type_name=type_name,
+                    res_model=record._name,
+                    res_id=record.id,
+                    company_id=company_id,
+                    source=envelope.outbound_source(database_uuid, company_id),
+                    subject=record._event_subject(type_name),
+                    origin_system_id=cause.origin_system_id,
+                    correlation_id=cause.correlation_id or event_uuid,
+                    causation_id=cause.uuid,
+                    traceparent=envelope.child_traceparent(cause.traceparent),
+                    mode=cause.mode,
+                    depth=cause.depth + 1,
+                )
+            )
+        return drafts
+
+    def _insert_drafts(self, stamp, type_id, drafts):
+        """Insert the events and number them; tell whether ``stamp`` still holds. What was emitted before has no id."""
+        if len(drafts) == 1:
+            return self._insert_draft(stamp, type_id, drafts[0])
+        rows = [self._columns(draft) for draft in drafts]
+        self.env.cr.execute(
+            emitting.EMIT,
+            (stamp, self._serial(), type_id, drafts[0].res_model, *map(list, zip(*rows, strict=True))),
+        )
+        moment, ids, res_ids, counted_ids, versions = self.env.cr.fetchone()
+        if moment is None:
+            return False
+        by_record = dict(zip(res_ids, ids, strict=True))
+        version_of = dict(zip(counted_ids, versions, strict=True))
+        for draft in drafts:
+            if event_id := by_record.get(draft.res_id):
+                draft.enter(event_id, type_id, version_of[draft.res_id], moment.replace(tzinfo=timezone.utc))
+        return True
+
+    def _insert_draft(self, stamp, type_id, draft):
+        self.env.cr.execute(emitting.EMIT_ONE, (stamp, self._serial(), type_id, draft.res_model, *self._columns(draft)))
+        [found] = self.env.cr.fetchone()
+        if found is None:
+            return False
+        version, event_id, moment = found
+        if event_id:
+            draft.enter(event_id, type_id, version, _EPOCH + timedelta(microseconds=moment))
+        return True
+
+    @staticmethod
+    def _columns(draft):
         return (
-            record.id,
-            event_uuid,
-            company_id,
-            envelope.outbound_source(self._database_uuid(), company_id),
-            record._event_subject(type_name),
-            cause.origin_system_id,
-            cause.correlation_id or event_uuid,
-            cause.uuid,
-            envelope.child_traceparent(cause.traceparent),
-            depth,
-            cause.mode,
-            "chain_too_long" if chain.is_too_long(depth) else None,
+            draft.res_id,
+            draft.uuid,
+            draft.company_id,
+            draft.source,
+            draft.subject,
+            draft.origin_system_id,
+            draft.correlation_id,
+            draft.causation_id,
+            draft.traceparent,
+            draft.depth,
+            draft.mode,
+            "chain_too_long" if draft.held else None,
         )
 
     def _serial(self):
@@ -279,33 +336,173 @@ class IntegrationEvent(models.Model):
         return self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
 
     def _complete(self, bodies):
-        """Store bodies and facets, and fan out, in one statement; return the ids of the events that are there.
-
-        A record that was deleted may still be in the ORM's cache: the statement asks the tables themselves.
-        """
+        """Store bodies and facets, and fan out, in one statement; return the ids of the events that are there."""
         self._forget_other_facets(bodies)
-        data_key_id, sealed = self.env["integration.keyring"]._seal_all(
-            [(body, f"integration.payload:{emission.uuid}") for emission, _facets, body in bodies]
-        )
-        values = []
-        for (emission, facets, body), content in zip(bodies, sealed, strict=True):
-            json = facets and psycopg2.extras.Json(facets)
-            values += (emission.id, hashing.body_digest(body), len(body), json, psycopg2.Binary(content))
-        source = SQL(
-            _COMPLETE,
-            rows=SQL(", ".join(["(%s::int, %s, %s::int, %s::jsonb, %s::bytea)"] * len(bodies)), *values),
-            alive=self._alive({emission.res_model for emission, _facets, _body in bodies}),
-            serial=self._serial(),
-            data_key_id=data_key_id,
-        )
-        return set(self._fan_out_from(source))
+        emitted = [emission for emission, _facets, _body in bodies]
+        audience, stored = self._audience(), None
+        while stored is None:
+            recipients, learnt = self._recipients_of(audience, bodies)
+            data_key_id, rows = self._sealed(audience, bodies)
+            stored = self._store_completed(audience.stamp, data_key_id, emitted, rows, recipients)
+            if stored is None:
+                audience = self._audience(anew=True)
+        # Only now it is sure that what was looked up is of the configuration which the stamp stands for.
+        for kind, answer in learnt:
+            audience.remember(kind, answer)
+        ids, made = stored
+        if made:
+            self.env["integration.engine"]._woke()
+        return set(ids)
 
-    def _alive(self, models):
-        """SQL condition over ``e``: the record that the event tells of exists."""
-        return SQL(" ").join(
-            SQL("WHEN %s THEN EXISTS (SELECT 1 FROM %s WHERE id = e.res_id)", name, SQL.identifier(table))
-            for name, table in sorted((name, self.env[name]._table) for name in models)
+    def _sealed(self, audience, bodies):
+        """Return the id of the data key, and what is stored of each event.
+
+        :raises KeyringError: without a usable master key
+        """
+        keyring = self.env["integration.keyring"]
+        data_key_id, key = audience.data_key(keyring._get(), keyring._data_key_row)
+        sealed = key.encrypt_all((body, f"integration.payload:{emission.uuid}") for emission, _facets, body in bodies)
+        return data_key_id, [
+            (
+                emission.id,
+                hashing.body_digest(body),
+                len(body),
+                json.dumps(facets) if facets else None,
+                psycopg2.Binary(content),
+            )
+            for (emission, facets, body), content in zip(bodies, sealed, strict=True)
+        ]
+
+    def _store_completed(self, stamp, data_key_id, emitted, rows, recipients):
+        """Store ``rows``, which are of the events ``emitted``, and their deliveries to ``recipients``.
+
+        :return: the ids of the events that are there, and how many deliveries were made; None where ``stamp`` is over
+        """
+        common = stamp, self._serial(), data_key_id, self.env["integration.engine"]._must_notify()
+        if len(rows) == 1 and not emitted[0].completed:
+            [emission], [row], [found] = emitted, rows, recipients
+            alive = self._exists(emission.res_model, SQL("%s", emission.res_id))
+            place = emission.company_id, emission.subject
+            self.env.cr.execute(SQL(emitting.COMPLETE_ONE, *common, alive, *row, *place, *found.columns))
+            [made] = self.env.cr.fetchone()
+            if made == emitting.GONE:
+                return [], 0
+            return None if made is None else ([emission.id], made)
+        columns = map(list, zip(*rows, strict=True))
+        self.env.cr.execute(
+            SQL(emitting.COMPLETE, *common, self._all_alive(emitted), *columns, [found.rows for found in recipients])
         )
+        known, ids, made = self.env.cr.fetchone()
+        return (ids, made) if known else None
+
+    def _all_alive(self, emitted):
+        """SQL for an array that tells of each event whether its record exists."""
+        return SQL(
+            """
+            ARRAY(SELECT CASE e.res_model %s END
+                    FROM unnest(%s, %s) WITH ORDINALITY AS e (res_model, res_id, turn) ORDER BY turn)
+            """,
+            SQL(" ").join(
+                SQL("WHEN %s THEN %s", name, self._exists(name, SQL("e.res_id")))
+                for name in sorted({emission.res_model for emission in emitted})
+            ),
+            [emission.res_model for emission in emitted],
+            [emission.res_id for emission in emitted],
+        )
+
+    def _exists(self, model, res_id):
+        """SQL that tells whether a record exists.
+
+        The ORM may still have one in its cache that was deleted: the statement asks the table itself.
+        """
+        return SQL("EXISTS (SELECT FROM %s WHERE id = %s)", SQL.identifier(self.env[model]._table), res_id)
+
+    # -- who gets it ---------------------------------------------------------------------------------------------------
+
+    def _audience(self, *, anew=False):
+        """Return the :class:`Audience` that this process knows, of whatever configuration that was.
+
+        :param anew: of the configuration as this transaction sees it
+        """
+        found = None if anew else _audiences.get(self.env.cr.dbname)
+        if found is None:
+            # One statement: the stamp and what it stands for are of one moment.
+            self.env.cr.execute(
+                """
+                SELECT c.stamp, t.name, t.id, t.sunset
+                  FROM integration_configuration c LEFT JOIN integration_event_type t ON t.state <> 'retired'
+                """
+            )
+            rows = self.env.cr.fetchall()
+            types = {name: KnownType(type_id, sunset) for _stamp, name, type_id, sunset in rows if name}
+            found = _audiences[self.env.cr.dbname] = Audience(rows[0][0], types)
+        return found
+
+    def _recipients_of(self, audience, bodies):
+        """Return the :class:`Recipients` of each event, and what was learnt: (kind, answer) to remember.
+
+        What ``audience`` does not know is looked up in one statement.
+        """
+        kinds = [self._kind(emission, facets) for emission, facets, _body in bodies]
+        found = [
+            NOBODY if emission.held else audience.recipients(kind, emission.moment)
+            for (emission, _facets, _body), kind in zip(bodies, kinds, strict=True)
+        ]
+        missing = [number for number, recipients in enumerate(found) if recipients is None]
+        if not missing:
+            return found, []
+        answers = self._look_up_recipients([bodies[number] for number in missing])
+        for number, answer in zip(missing, answers, strict=True):
+            found[number] = answer.recipients
+        return found, [(kinds[number], answer) for number, answer in zip(missing, answers, strict=True)]
+
+    @staticmethod
+    def _kind(emission, facets):
+        return Kind(
+            emission.event_type_id,
+            emission.company_id,
+            emission.mode,
+            emission.origin_system_id,
+            strict_json.dumps(facets).decode() if facets else "",
+        )
+
+    def _look_up_recipients(self, bodies):
+        """Return the :class:`Answer` for each event."""
+        events = [
+            {
+                "id": emission.id,
+                "company_id": emission.company_id,
+                "origin_system_id": emission.origin_system_id,
+                "event_type_id": emission.event_type_id,
+                "mode": emission.mode,
+                "res_model": emission.res_model,
+                "res_id": emission.res_id,
+                "received_at": str(emission.moment.replace(tzinfo=None)),
+                "facets": facets,
+            }
+            for emission, facets, _body in bodies
+        ]
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH e AS (SELECT * FROM jsonb_populate_recordset(NULL::integration_event, %(events)s))
+                %(candidates)s ORDER BY e.id, s.id
+                """,
+                events=json.dumps(events),
+                candidates=self._candidates_sql(),
+            )
+        )
+        recipients, until = {}, {}
+        for event_id, *recipient, granted, changes_at in self.env.cr.fetchall():
+            if granted:
+                recipients.setdefault(event_id, []).append(Recipient(*recipient))
+            if changes_at:
+                moment = changes_at.replace(tzinfo=timezone.utc)
+                until[event_id] = min(moment, until.get(event_id, moment))
+        return [
+            Answer(Recipients.of(recipients.get(emission.id, ())), emission.moment, until.get(emission.id))
+            for emission, _facets, _body in bodies
+        ]
 
     def _forget_other_facets(self, bodies):
         """Take back the deliveries of events that were fanned out by other facets earlier in this transaction."""
@@ -318,47 +515,3 @@ class IntegrationEvent(models.Model):
                 """,
                 ([e.id for e, _facets in again], [facets and psycopg2.extras.Json(facets) for _e, facets in again]),
             )
-
-
-_INSERT_ROW = "(%s::int, %s, %s::int, %s, %s, %s::int, %s, %s, %s, %s::int, %s, %s)"
-_INSERT = """
-    WITH kind AS (
-        SELECT id, pg_current_xact_id()::text || %(serial)s AS txn_key, now() AT TIME ZONE 'UTC' AS now
-          FROM integration_event_type
-         WHERE name = %(type_name)s AND state IS DISTINCT FROM 'retired' AND (sunset IS NULL OR sunset > %(today)s)),
-    new (res_id, uuid, company_id, source, subject, origin_system_id, correlation_id, causation_id, traceparent, depth,
-         mode, held_reason) AS (VALUES %(rows)s),
-    counted AS (
-        INSERT INTO integration_record_version AS v (res_model, res_id, version, txn_key)
-        SELECT %(res_model)s, new.res_id, 1, kind.txn_key FROM new, kind ORDER BY new.res_id
-        ON CONFLICT (res_model, res_id) DO UPDATE
-           SET version = v.version + (v.txn_key <> EXCLUDED.txn_key)::int, txn_key = EXCLUDED.txn_key
-        RETURNING res_id, version),
-    made AS (
-        INSERT INTO integration_event
-            (uuid, company_id, origin_system_id, event_type_id, source, source_event_id, webhook_id, subject,
-             occurred_at, received_at, partition_key, correlation_id, causation_id, depth, traceparent, mode, res_model,
-             res_id, held_reason, txn_key)
-        SELECT new.uuid, new.company_id, new.origin_system_id, kind.id, new.source, new.uuid, new.uuid, new.subject,
-               kind.now, kind.now, new.subject, new.correlation_id, new.causation_id, new.depth, new.traceparent,
-               new.mode, %(res_model)s, new.res_id, new.held_reason, kind.txn_key
-          FROM new, kind ORDER BY new.res_id
-        ON CONFLICT DO NOTHING
-        RETURNING *)
-    SELECT made.id, made.uuid, res_id, made.source, made.subject, made.correlation_id, made.causation_id,
-           made.traceparent, counted.version, made.received_at
-      FROM made JOIN counted USING (res_id) ORDER BY made.id
-"""
-_COMPLETE = """
-    new (id, digest, size, facets, sealed) AS (VALUES %(rows)s),
-    event AS (
-        UPDATE integration_event e SET body_digest = new.digest, body_size = new.size, facets = new.facets
-          FROM new
-         WHERE e.id = new.id AND (e.txn_key = pg_current_xact_id()::text || %(serial)s) IS TRUE
-           AND CASE e.res_model %(alive)s END
-        RETURNING e.*),
-    kept AS (
-        INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed)
-        SELECT event.id, %(data_key_id)s, 'AES-256-GCM', new.sealed FROM event JOIN new ON new.id = event.id
-        ON CONFLICT (event_id) DO UPDATE SET data_key_id = EXCLUDED.data_key_id, sealed = EXCLUDED.sealed)
-"""

@@ -73,13 +73,13 @@ class IntegrationKeyring(models.AbstractModel):
         return record.id, key.encrypt(plaintext, aad=aad).data
 
     @api.model
-    def _seal_all(self, rows):
-        """Encrypt many: each row is (plaintext, aad). Return (data key record id, sealed bytes in the same order).
+    def _data_key_row(self):
+        """Return (data key record id, :class:`keyring.DataKey`) to seal with.
 
         :raises KeyringError: without a usable master key
         """
         record, key = self._data_key()
-        return record.id, key.encrypt_all(rows)
+        return record.id, key
 
     @api.model
     def _open(self, data_key_id, sealed, *, aad):

@@ -470,13 +470,18 @@ class IntegrationReplay(models.Model):
             SQL(
                 """
                 WITH v AS (%(verdicts)s),
+                -- Nobody removes an event while deliveries of it are made.
+                there AS (
+                    SELECT e.id FROM integration_event e
+                     WHERE e.id IN (SELECT event_id FROM v WHERE verdict = 'deliver') ORDER BY e.id FOR KEY SHARE),
                 made AS (
                     INSERT INTO integration_delivery
                         (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
                          attempts, crashes, replay_id)
                     SELECT v.event_id, v.subscription_id, v.company_id, v.consumer, %(lane)s, 'waiting', n.now, n.now,
                            0, 0, %(replay)s
-                      FROM v, (SELECT %(now)s AS now) n WHERE v.verdict = 'deliver'
+                      FROM v, (SELECT %(now)s AS now) n
+                     WHERE v.verdict = 'deliver' AND v.event_id IN (SELECT id FROM there)
                      ORDER BY v.event_id, v.subscription_id
                     ON CONFLICT DO NOTHING
                     RETURNING id, event_id, subscription_id, company_id, due_at),

@@ -3,9 +3,11 @@ from unittest.mock import patch
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import SQL
 
 from .. import standing, tools
 from ..domain import strict_json
+from ..engine import claims
 from .common import IntegrationCase
 
 ADMITTED = "clinical.encounter.admitted.v1"
@@ -295,11 +297,13 @@ class TestEmit(IntegrationCase):
 
     def test_causes_are_looked_up_together(self):
         causes = [self.post(ADMITTED, {**DATA, "encounter": name})[1] for name in ("A", "B")]
+        self.make("first")._emit_event(self.TYPE)
+        self.commit()
         records = self.make(*(f"r{number}" for number in range(20)))
         by_record = {record.id: causes[record.id % 2] for record in records}
         with patch.object(self.registry["integration.test.emitting"], "_event_causes", lambda _records: by_record):
             self.assertLessEqual(self.statements(lambda: records._emit_event(self.TYPE)), 5)
-        for event in self.events():
+        for event in self.events().filtered(lambda event: event.res_id in by_record):
             cause = by_record[event.res_id]
             self.assertEqual((event.causation_id, event.correlation_id), (cause.uuid, cause.correlation_id))
 
@@ -370,6 +374,24 @@ class TestEmit(IntegrationCase):
         self.commit()
         self.assertEqual(self.events().res_id, kept.id)
 
+    def test_a_single_deleted_record_leaves_no_event(self):
+        record = self.make("deleted")
+        record._emit_event(self.TYPE)
+        self.env.cr.execute("DELETE FROM integration_test_emitting WHERE id = %s", (record.id,))
+        self.commit()
+        self.assertFalse(self.events())
+
+    def test_an_event_goes_with_its_deliveries_and_their_place_in_line(self):
+        self.subscribe()
+        event = self.make("x")._emit_event(self.TYPE)
+        self.commit()
+        self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", (event.id,))
+        for table in ("delivery", "due", "payload", "event_position"):
+            self.env.cr.execute(
+                SQL("SELECT FROM %s WHERE event_id = %s", SQL.identifier(f"integration_{table}"), event.id)
+            )
+            self.assertFalse(self.env.cr.rowcount, table)
+
     def test_the_same_record_twice_is_one_event(self):
         record = self.make("x")
         twice = record.browse([record.id, record.id])
@@ -397,6 +419,76 @@ class TestEmit(IntegrationCase):
         record._emit_event(self.TYPE)
         with self.assertRaises(ValueError):
             record._emit_event("finance.invoice.imagined.v1")
+
+    # -- who gets it ---------------------------------------------------------------------------------------------------
+
+    def test_a_change_of_who_gets_what_counts_for_the_next_events(self):
+        """However often the same was emitted before, one at a time or many."""
+        one, many = self.make("one"), self.make("m", "m", "m")
+        subscription = self.subscribe()
+        for change, told in (
+            ({}, True),
+            ({"active": False}, False),
+            ({"active": True, "company_id": self.env["res.company"].create({"name": "Other"}).id}, False),
+            ({"company_id": self.company.id}, True),
+            ({"event_type_ids": self.env["integration.event.type"]._named("finance.invoice.posted.v1").ids}, False),
+        ):
+            subscription.write(change)
+            for records in (one, many, one, many):
+                events = records._emit_event(self.TYPE)
+                self.commit()
+                self.assertEqual(len(events.delivery_ids), len(events) if told else 0, (change, records))
+
+    def test_what_is_unchanged_is_not_looked_up_again(self):
+        self.subscribe()
+        record = self.make("x")
+        for _turn in range(2):
+            record._emit_event(self.TYPE)
+            self.commit()
+        with patch.object(self.registry["integration.event"], "_look_up_recipients", side_effect=AssertionError):
+            event = record._emit_event(self.TYPE)
+            self.commit()
+        self.assertEqual(len(event.delivery_ids), 1)
+
+    def test_a_new_data_key_seals_the_next_event(self):
+        record = self.make("x")
+        used = []
+        for _turn in range(2):
+            event = record._emit_event(self.TYPE)
+            self.commit()
+            self.env.cr.execute("SELECT data_key_id FROM integration_payload WHERE event_id = %s", (event.id,))
+            used += self.env.cr.fetchone()
+            self.assertEqual(self.body(event)["data"]["name"], "x")
+            self.env["integration.data.key"].search([("state", "=", "active")]).state = "retired"
+        self.assertNotEqual(*used)
+
+    def test_one_event_and_many_leave_the_same_rows(self):
+        self.subscribe("plain")
+        self.subscribe("in order", ordered=True)
+        _accepted, cause = self.post(ADMITTED, DATA)
+        records = self.make("k", "k", "k", ward="F1").with_context(integration_cause_event_id=cause.id)
+        events = records[0]._emit_event(self.TYPE) | records[1:]._emit_event(self.TYPE)
+        self.env.cr.precommit.run()
+        single = self.rows(events[0])
+        self.assertEqual(len(single["due"]), 2)
+        self.assertEqual({row["tier"] for row in single["due"]}, {claims.FRESH, claims.UNPOSITIONED})
+        self.assertEqual(self.rows(events[1]), single)
+
+    def rows(self, event):
+        """Return {table: rows} of an event, without what is its own: ids, moments, random texts, its record."""
+        own = {"id", "event_id", "delivery_id", "uuid", "source_event_id", "webhook_id", "subject", "partition_key"}
+        own |= {"traceparent", "res_id", "body_digest", "body_size", "sealed", "due_at", "created_at", "order_key"}
+        found = {}
+        for table in ("event", "payload", "event_position", "delivery", "due"):
+            key = SQL.identifier("id" if table == "event" else "event_id")
+            self.env.cr.execute(
+                SQL("SELECT to_jsonb(t) FROM %s t WHERE %s = %s", SQL.identifier(f"integration_{table}"), key, event.id)
+            )
+            rows = [
+                {name: value for name, value in row.items() if name not in own} for (row,) in self.env.cr.fetchall()
+            ]
+            found[table] = sorted(rows, key=lambda row: row.get("subscription_id", 0))
+        return found
 
     # -- chains --------------------------------------------------------------------------------------------------------
 

@@ -75,6 +75,7 @@ class TestConfiguration(PartnerCase):
         self.env.cr.execute(
             "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'integration_configuration_changed'"
         )
+        # Who is told outside Odoo is for integration_outbound to follow, where it is installed.
         self.assertLessEqual(
             {
                 "integration_credential",
@@ -88,6 +89,14 @@ class TestConfiguration(PartnerCase):
             },
             {row[0] for row in self.env.cr.fetchall()},
         )
+
+    def test_a_database_that_gets_another_identity_is_known_by_heart_no_more(self):
+        configuration = self.env["integration.configuration"]
+        before = configuration._stamp()
+        self.env["ir.config_parameter"].sudo().set_param("web.base.url", "https://elsewhere.example")
+        self.assertEqual(configuration._stamp(), before)
+        self.env["ir.config_parameter"].sudo().set_param("database.uuid", "another")
+        self.assertNotEqual(configuration._stamp(), before)
 
     def test_no_book_outlives_its_master_key(self):
         book = integration_configuration._books[self.env.cr.dbname]

@@ -41,6 +41,17 @@ class IntegrationEvent(models.Model):
             tested=TESTED,
         )
 
+    @api.model
+    def _fan_out_until(self):
+        """A system goes live at a moment; a test event goes to the endpoint that it is about."""
+        return SQL(
+            """LEAST(%s, CASE WHEN t.name = %s THEN '-infinity'::timestamp ELSE (
+                   SELECT y.live_from FROM integration_endpoint p JOIN integration_system y ON y.id = p.system_id
+                    WHERE p.id = s.endpoint_id AND y.live_from > e.received_at) END)""",
+            super()._fan_out_until(),
+            TESTED,
+        )
+
     def _subscriber_ids(self, system):
         """Return what ``system`` calls the records that these events are about, for ``data.ids``.
 

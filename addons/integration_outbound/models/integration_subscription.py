@@ -30,6 +30,10 @@ class IntegrationSubscription(models.Model):
         help="Only what followed from messages of these systems. Empty: whatever the cause, Odoo's own users included.",
     )
 
+    def init(self):
+        self.env["integration.configuration"]._follow(self._fields["origin_system_ids"].relation)
+        return super().init()
+
     @api.constrains("consumer", "endpoint_id", "company_id", "event_type_ids")
     def _check_endpoint(self):
         for subscription in self:

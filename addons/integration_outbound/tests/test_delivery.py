@@ -1,11 +1,13 @@
 """Who is told what, when, and what is held back."""
 
+from datetime import datetime, timezone
 from unittest.mock import patch
 
 from odoo.addons.integration_core.domain.keyring import KeyringError, Problem
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from ..models.integration_endpoint import TESTED
 from .common import POSTED, OutboundCase
 from .receiver import Answer
 
@@ -93,6 +95,46 @@ class TestDelivery(OutboundCase):
     def test_nothing_from_before_the_system_went_live_is_delivered(self):
         self.partner._approving().write({"live_from": "2999-01-01 00:00:00"})
         self.assertFalse(self.emit().delivery_ids)
+
+    def answers(self):
+        """Return what is known by heart of who gets what."""
+        return list(self.env["integration.event"]._audience()._answers.values())
+
+    def test_who_gets_what_is_known_until_a_system_goes_live(self):
+        self.emit()
+        self.assertEqual([answer.until for answer in self.answers()], [None])
+        self.partner._approving().write({"live_from": "2999-01-01 00:00:00"})
+        self.emit()
+        self.assertEqual([answer.until for answer in self.answers()], [datetime(2999, 1, 1, tzinfo=timezone.utc)])
+
+    def test_who_gets_a_test_event_is_known_for_that_event_alone(self):
+        other = self._make_endpoint("other", "https://other.example/", subscribe=False)
+        self.approve(other)
+        for endpoint in (self.endpoint, other):
+            endpoint.action_send_test()
+            self.commit()
+        self.assertEqual(self.answers(), [])
+        tested = self.events_of(TESTED).sorted("id")
+        self.assertEqual(tested.mapped("delivery_ids.subscription_id.endpoint_id"), self.endpoint | other)
+
+    def test_what_decides_who_gets_an_event_changes_the_stamp(self):
+        stamp = self.env["integration.configuration"]._stamp
+        other = self._make_system("test-other")
+        subscription = self.endpoint.subscription_ids
+        for change in (
+            lambda: self.endpoint._approving().write({"system_id": other.id}),
+            lambda: subscription.write({"origin_system_ids": other.ids}),
+            lambda: subscription.write({"origin_system_ids": [(5,)]}),
+            lambda: subscription.write({"include_own": True}),
+            lambda: self.partner._approving().write({"live_from": "2001-01-01 00:00:00"}),
+        ):
+            before = stamp()
+            change()
+            self.assertNotEqual(stamp(), before)
+        before = stamp()
+        self.endpoint.action_pause()
+        self.endpoint.timeout = 7
+        self.assertEqual(stamp(), before)
 
     def test_a_system_is_not_told_what_it_caused_unless_it_asks(self):
         _accepted, cause = self.post(ADMITTED, DATA, system=self.partner)

@@ -86,6 +86,14 @@ class TestReplay(OutboundCase):
         with self.assertRaises(UserError):
             replay.action_start()
 
+    def test_nobody_removes_an_event_while_deliveries_of_it_are_made(self):
+        [event] = self.delivered(1)
+        self.replay().action_start()
+        self.chore()
+        # A locked row names who locks it.
+        self.env.cr.execute("SELECT xmax <> '0' FROM integration_event WHERE id = %s", (event.id,))
+        self.assertEqual(self.env.cr.fetchone(), (True,))
+
     def test_what_a_handler_did_is_refused(self):
         [event] = self.delivered(1)
         self.env.cr.execute(

@@ -7,8 +7,23 @@ from integration_core.domain.emissions import Emission, Emissions
 NOW = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 
-def emission(number, res_id=1, res_model="m"):
-    return Emission(number, f"u{number}", "t.e.done.v1", res_model, res_id, "/s", "s", "f", None, "tp", 1, NOW)
+def emission(number, res_id=1, res_model="m", depth=0):
+    return Emission(
+        uuid=f"u{number}",
+        type_name="t.e.done.v1",
+        res_model=res_model,
+        res_id=res_id,
+        company_id=1,
+        source="/s",
+        subject="s",
+        origin_system_id=None,
+        correlation_id="f",
+        causation_id=None,
+        traceparent="tp",
+        mode="live",
+        depth=depth,
+        id=number,
+    )
 
 
 def taken(emissions):
@@ -47,3 +62,14 @@ def test_types_are_remembered():
     emissions.add(emission(1))
     assert emissions.knows("t.e.done.v1")
     assert not emissions.knows("t.e.done.v2")
+
+
+def test_an_event_enters_the_journal_once_it_has_an_id():
+    one = emission(0)
+    assert (one.id, one.completed) == (0, False)
+    one.enter(5, 2, 3, NOW)
+    assert (one.id, one.event_type_id, one.version, one.moment) == (5, 2, 3, NOW)
+
+
+def test_the_seventeenth_of_a_chain_is_held():
+    assert [emission(1, depth=depth).held for depth in (0, 15, 16)] == [False, False, True]
