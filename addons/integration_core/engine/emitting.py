@@ -6,7 +6,8 @@ many, of one statement each that costs little per event. Plans of all four are k
 for the engine, a cron or a script means many transactions.
 
 A kept plan knows nothing of how many events there are. So no part joins what another part returns, which would be
-fast for ten events and take forever for thousands: each carries along all that later ones need.
+fast for ten events and take forever for thousands: each carries along all that later ones need. Where a table is joined
+its rows are looked up one by one, as the engine does (``claims.BY_KEY``).
 
 All act by what the caller knows of the configuration, and do nothing when its stamp is no longer that of the database.
 """
@@ -171,7 +172,11 @@ _COMPLETE = """
         _stamp text, _serial text, _data_key_id integer, _notify boolean, _alive boolean[], _ids integer[],
         _digests text[], _sizes integer[], _facets jsonb[], _sealed bytea[], _recipients jsonb[],
         OUT known boolean, OUT ids integer[], OUT made bigint)
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql
+    -- Events are looked up one by one, whatever the statistics of a table say that has just been filled.
+    SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off
+    SET enable_hashjoin = off SET enable_mergejoin = off
+    AS $$
     BEGIN
         WITH kind AS MATERIALIZED (
             SELECT pg_current_xact_id()::text || _serial AS txn_key, clock_timestamp() AT TIME ZONE 'UTC' AS now
@@ -180,7 +185,8 @@ _COMPLETE = """
             UPDATE integration_event e SET body_digest = new.digest, body_size = new.size, facets = new.facets
               FROM kind, unnest(_ids, _alive, _digests, _sizes, _facets, _sealed, _recipients)
                 AS new (id, alive, digest, size, facets, sealed, recipients)
-             WHERE e.id = new.id AND e.txn_key = kind.txn_key AND new.alive
+             -- IS TRUE: else the index of all emissions would seem to suit.
+             WHERE e.id = new.id AND (e.txn_key = kind.txn_key) IS TRUE AND new.alive
             RETURNING e.id, e.company_id, e.partition_key, new.sealed, new.recipients, kind.now),
         payload AS (
             INSERT INTO integration_payload (event_id, data_key_id, algorithm, sealed)
@@ -194,7 +200,8 @@ _COMPLETE = """
               FROM event, jsonb_to_recordset(event.recipients) AS k (
                    subscription_id integer, consumer text, lane integer, ordered boolean)
              WHERE NOT EXISTS (SELECT FROM integration_delivery d
-                                WHERE d.event_id = event.id AND d.subscription_id = k.subscription_id)),
+                                -- + 0: else the index of all deliveries of a subscription would seem to suit.
+                                WHERE d.event_id = event.id AND d.subscription_id + 0 = k.subscription_id)),
         delivery AS (
             INSERT INTO integration_delivery
                 (id, event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at, attempts,

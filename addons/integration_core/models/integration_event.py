@@ -443,38 +443,29 @@ class IntegrationEvent(models.Model):
 
     @api.model
     def _fan_out_sql(self):
-        """SQL parts ``line``, ``made`` and ``due`` of a statement with the events ``e`` and their recipients ``who``.
+        """SQL parts ``line``, ``made``, ``kept`` and ``due`` of a statement that inserts the events ``e``.
 
-        ``e`` may be what the same statement inserts. ``due`` returns the ids of the deliveries.
-
-        PostgreSQL takes ``e`` for one row and would compare every row of ``made`` with every row of ``who``, a million
-        times for a thousand events. A FULL JOIN is one that it cannot carry out like that; ``COALESCE`` keeps it from
-        seeing that the rows which only ``who`` has are not wanted.
+        ``who`` are their recipients; ``due`` returns the ids of the deliveries. No part joins another, so that its plan
+        is good for any number of them.
         """
         return SQL(
             """
-            line AS (
-                INSERT INTO integration_event_position (event_id)
-                SELECT id FROM e ORDER BY id ON CONFLICT DO NOTHING),
-            made AS (
+            line AS (INSERT INTO integration_event_position (event_id) SELECT id FROM e),
+            made AS MATERIALIZED (
+                SELECT nextval('integration_delivery_id_seq') AS id, who.*, n.now,
+                       CASE WHEN who.ordered THEN who.partition_key END AS order_key
+                  FROM who, (SELECT %(now)s AS now) n),
+            kept AS (
                 INSERT INTO integration_delivery
-                    (event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
+                    (id, event_id, subscription_id, company_id, consumer, lane, state, due_at, created_at,
                      attempts, crashes)
-                SELECT who.event_id, who.subscription_id, who.company_id, who.consumer, who.lane, 'waiting', n.now,
-                       n.now, 0, 0
-                  FROM who, (SELECT %(now)s AS now) n
-                 ORDER BY who.event_id, who.subscription_id
-                ON CONFLICT DO NOTHING
-                RETURNING id, event_id, subscription_id, due_at),
+                SELECT id, event_id, subscription_id, company_id, consumer, lane, 'waiting', now, now, 0, 0 FROM made),
             due AS (
                 INSERT INTO integration_due
                     (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at, order_key)
-                SELECT m.id, m.event_id, m.subscription_id, who.company_id, who.system_id, who.lane,
-                       CASE WHEN k.order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, m.due_at, k.order_key
-                  FROM made m
-                  FULL JOIN who ON who.event_id = m.event_id AND who.subscription_id = m.subscription_id
-                 CROSS JOIN LATERAL (SELECT CASE WHEN who.ordered THEN who.partition_key END AS order_key) k
-                 WHERE COALESCE(m.id, 0) <> 0
+                SELECT id, event_id, subscription_id, company_id, system_id, lane,
+                       CASE WHEN order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, now, order_key
+                  FROM made
                 RETURNING id)
             """,
             now=tools.utc_now(),

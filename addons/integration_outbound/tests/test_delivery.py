@@ -131,10 +131,6 @@ class TestDelivery(OutboundCase):
             before = stamp()
             change()
             self.assertNotEqual(stamp(), before)
-        before = stamp()
-        self.endpoint.action_pause()
-        self.endpoint.timeout = 7
-        self.assertEqual(stamp(), before)
 
     def test_a_system_is_not_told_what_it_caused_unless_it_asks(self):
         _accepted, cause = self.post(ADMITTED, DATA, system=self.partner)
