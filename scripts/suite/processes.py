@@ -119,12 +119,17 @@ def started_at(pid: int) -> str | None:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that ``pid`` has started and that are still there."""
+    """Return the processes that a process has started and that are still there."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
             found += map(int, task.read_text(encoding="utf-8").split())
     return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and theirs."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
 
 
 def _has_threads(pid: int) -> bool:

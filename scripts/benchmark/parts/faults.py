@@ -23,7 +23,6 @@ from typing import Final
 from benchmark.bed import Bed
 from benchmark.figures import Figure, at_least, at_most
 from benchmark.parts.inbound import signed_one
-from benchmark.parts.memory import children
 from benchmark.receiving import Receiver, receiving
 from benchmark.site import READY, MeasureError, Site, free_port, wait_until
 from simulator.messages import ADMITTED, Message
@@ -161,7 +160,7 @@ class Crew:
     def kill_odoo(self) -> None:
         """Kill one of Odoo's processes; with its master goes everything."""
         wait_until(lambda: server.ready(self._odoo.url), 60, "Odoo answers")
-        victim = self._chance.choice([self._odoo.pid, *children(self._odoo.pid)])
+        victim = self._chance.choice([self._odoo.pid, *processes.descendants(self._odoo.pid)])
         if victim != self._odoo.pid:
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)

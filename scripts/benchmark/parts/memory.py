@@ -14,6 +14,7 @@ from benchmark.figures import Figure, at_most, ratio_at_most
 from benchmark.parts.outbound import ENDPOINTS
 from benchmark.receiving import receiving
 from benchmark.site import MeasureError, wait_until
+from suite import processes
 
 _EVERY_SECONDS = 0.5
 _GROWTH = 1.05
@@ -27,22 +28,13 @@ def pss_mib(pid: int) -> float:
         MeasureError: The process is gone.
     """
     total = 0
-    for one in [pid, *children(pid)]:
+    for one in [pid, *processes.descendants(pid)]:
         try:
             lines = Path(f"/proc/{one}/smaps_rollup").read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise MeasureError(f"process {one} is gone") from error
         total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started, and theirs."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text(encoding="utf-8").split():
-            found += [int(child), *children(int(child))]
-    return found
 
 
 @contextmanager
