@@ -7,6 +7,7 @@ from . import test_hold
 from . import test_journal
 from . import test_loops
 from . import test_order
+from . import test_order_property
 from . import test_plans
 from . import test_retention
 from . import test_standing
