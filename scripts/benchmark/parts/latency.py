@@ -99,9 +99,9 @@ def _crons(
     ):
         _samples(receiver, 2, 0.5, [suite, prototype])
         time.sleep(IDLE_SECONDS)
-        mine, bare = _samples(receiver, bed.options.pick(2, 15), IDLE_SECONDS, [suite, prototype])
+        mine, bare = _samples(receiver, bed.options.pick(2, 12), IDLE_SECONDS, [suite, prototype])
         time.sleep(ASLEEP_SECONDS)
-        asleep, asleep_bare = _samples(receiver, bed.options.pick(1, 3), 2 * ASLEEP_SECONDS, [suite, prototype])
+        asleep, asleep_bare = _samples(receiver, bed.options.pick(1, 1, 5), 2 * ASLEEP_SECONDS, [suite, prototype])
         own, other = stagger(my_server.pid), stagger(their_server.pid)
     peers.inside("peers.use_prototype_cron", active=False)
     bare, asleep_bare = _less(bare, other), _less(asleep_bare, other)
