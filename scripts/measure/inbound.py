@@ -105,16 +105,7 @@ def odoo_server(odoo: Odoo, context: Context, folder: Path, profile: Path | None
             remedy=f"Please look into {own.log}.",
         )
         env = {**key, **({"MEASURE_PROFILE": str(profile)} if profile else {})}
-        # Without a filter Odoo need not ask, for each request, which databases there are.
-        running = server.start(
-            own,
-            name,
-            port,
-            log=state.odoo_log,
-            pid_file=state.pid_file,
-            env=env,
-            options=("--db-filter=",),
-        )
+        running = server.start(own, name, port, log=state.odoo_log, pid_file=state.pid_file, env=env)
         try:
             server.wait_until_ready(running, state.odoo_log)
             yield running, state.odoo_log, json.loads(facts.read_text(encoding="utf-8"))

@@ -100,7 +100,6 @@ def start(options: Options) -> Running:
     odoo = Odoo(tree, env, database_server, state.data, state.odoo_conf, state.setup_log)
     odoo.configure(
         db_name=options.database,
-        dbfilter=f"^{options.database}$",
         http_port=options.port,
         integration_master_key_file=str(state.master_key),
     )
