@@ -176,6 +176,8 @@ _COMPLETE = """
     -- Events are looked up one by one, whatever the statistics of a table say that has just been filled.
     SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off
     SET enable_hashjoin = off SET enable_mergejoin = off
+    -- Plans that these leave nothing else for seem expensive, and would be compiled each time.
+    SET jit = off
     AS $$
     BEGIN
         WITH kind AS MATERIALIZED (
