@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,12 +11,9 @@ from benchmark.figures import NO_TARGET, Figure, Target, at_most, percentile, ra
 from benchmark.parts.outbound import QueueJob, run_queue_job
 from benchmark.receiving import Receiver, receiving
 from benchmark.site import Site
-from suite import processes
 
 IDLE_SECONDS = 7.0
-"""Between two events for crons: by then the prototype has left its cron, while the engine still waits in its own."""
-ASLEEP_SECONDS = 33.0
-"""By then the engine has left its cron, too."""
+"""Between two events for crons, in which both wait for half a minute."""
 _ids = (f"l{number}" for number in itertools.count())
 
 Sender = Callable[[], tuple[str, float]]
@@ -93,36 +89,11 @@ def _crons(
 ) -> list[Figure]:
     peers.inside("peers.use_prototype_cron", active=True)
     options = ("--load=base,rpc,web,integration_inbound",)
-    with (
-        ours.serving(workers=workers) as my_server,
-        peers.serving(workers=workers, options=options) as their_server,
-    ):
+    with ours.serving(workers=workers), peers.serving(workers=workers, options=options):
         _samples(receiver, 2, 0.5, [suite, prototype])
-        time.sleep(IDLE_SECONDS)
-        mine, bare = _samples(receiver, bed.options.pick(2, 12), IDLE_SECONDS, [suite, prototype])
-        time.sleep(ASLEEP_SECONDS)
-        asleep, asleep_bare = _samples(receiver, bed.options.pick(1, 1, 5), 2 * ASLEEP_SECONDS, [suite, prototype])
-        own, other = stagger(my_server.pid), stagger(their_server.pid)
+        mine, bare = _samples(receiver, bed.options.pick(2, 15), IDLE_SECONDS, [suite, prototype])
     peers.inside("peers.use_prototype_cron", active=False)
-    bare, asleep_bare = _less(bare, other), _less(asleep_bare, other)
-    return [
-        *_figures(f"commit → arrival, idle, crons {name}", mine, bare, target)[:1],
-        *_figures(f"commit → arrival, crons {name}, engine asleep", _less(asleep, own), asleep_bare, NO_TARGET)[:1],
-    ]
-
-
-def stagger(server: int) -> float:
-    """Return for how many milliseconds a prefork server's crons sleep whenever they are woken.
-
-    Odoo's cron workers, which alone of its processes are nice, wait for as many hundredths of a second as the last
-    digit of their pid says, so that they do not all look at once (``WorkerCron.sleep``). Which pids a run gets is luck.
-    """
-    waits = [pid / 100 % 0.1 for pid in processes.children(server) if os.getpriority(os.PRIO_PROCESS, pid) > 0]
-    return min(waits, default=0.0) * 1000
-
-
-def _less(samples: Sequence[float], milliseconds: float) -> list[float]:
-    return [sample - milliseconds for sample in samples]
+    return _figures(f"commit → arrival, idle, crons {name}", mine, bare, target)[:1]
 
 
 def _figures(

@@ -14,10 +14,10 @@ class IntegrationBenchPeers(models.AbstractModel):
 
     @api.model
     def _cron_prototype(self):
-        """Run the prototype as a cron runs the engine: until nothing came for a while."""
+        """Run the prototype as a cron runs the engine: until nothing came for half a minute."""
         dbname = self.env.cr.dbname
         _name, info = connection_info_for(dbname)
-        Prototype(lambda: psycopg2.connect(**info)).run(seconds=50.0, idle=5.0)
+        Prototype(lambda: psycopg2.connect(**info)).run(seconds=50.0, idle=30.0)
 
     @api.model
     def _post(self, url, webhook_id, body):
