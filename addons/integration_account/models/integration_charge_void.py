@@ -182,6 +182,32 @@ class IntegrationChargeVoid(models.Model):
             self.env["integration.effect"].sudo()._put([(void.event_id.id, void.unit, status, reason, void)])
 
     @api.model
+    def _chore_meet(self, limit):
+        """Carry out voids that were handled at the same moment as their lines; return how many are still to do.
+
+        Of two transactions at once neither sees what the other writes: the void waits for a line that is there.
+        """
+        self.env.flush_all()
+        self.env.cr.execute(
+            """
+            SELECT v.id FROM integration_charge_void v
+             WHERE v.state = 'waiting' AND EXISTS (
+                SELECT FROM integration_charge c
+                 WHERE c.system_id = v.system_id AND c.mode = v.mode AND c.encounter = v.encounter
+                   AND c.line = v.line AND c.current)
+             ORDER BY v.id LIMIT %s
+            """,
+            (limit,),
+        )
+        companies = self.with_context(allowed_company_ids=self.env.user.company_ids.ids)
+        missed = companies.browse(row[0] for row in self.env.cr.fetchall())
+        charges = self._charges_of(missed) if missed else {}
+        for void in missed:
+            if charge := charges.get(void._line_key()):
+                void._apply(charge)
+        return len(missed) if len(missed) == limit else 0
+
+    @api.model
     def _chore_expire(self, limit):
         """Park voids whose line did not come in time; return how many are still to do."""
         companies = self.with_context(allowed_company_ids=self.env.user.company_ids.ids)

@@ -16,6 +16,7 @@ class IntegrationEngine(models.AbstractModel):
             *super()._chores(),
             ("integration.charge", "_chore_resume"),
             ("integration.charge", "_chore_ready"),
+            ("integration.charge.void", "_chore_meet"),
             ("integration.charge.void", "_chore_expire"),
             ("integration.billing.group", "_chore_bill"),
         ]

@@ -142,6 +142,16 @@ class TestLines(BillingCase):
         self.assertEqual(self.charges("E-15").state, "withdrawn")
         self.assertEqual(self.effects(event), [("1", "applied", None)])
 
+    def test_void_handled_at_the_same_moment_as_its_line_is_carried_out(self):
+        event = self.void("E-15b", 1)
+        # Of two transactions at once the line's does not see the void, nor the void's the line.
+        voids = self.registry["integration.charge.void"]
+        with patch.object(voids, "_meet", lambda _self, charges: charges.browse()):
+            self.finalize("E-15b", self.line(1))
+        self.drain()
+        self.assertEqual(self.charges("E-15b").state, "withdrawn")
+        self.assertEqual(self.effects(event), [("1", "applied", None)])
+
     def test_void_of_an_unseen_line_parks_after_a_day(self):
         event = self.void("E-16", 1)
         self.env["integration.charge.void"].search([("encounter", "=", "E-16")]).deadline = fields.Datetime.subtract(
