@@ -16,7 +16,7 @@ from .domain.rate import Quota, RateLimiter
 MAX_UNITS = 1000
 """Units of a refused or repeated message that are counted one by one; above, the message is the unit."""
 
-# Allowances are counted per process.
+# The shares of the systems' allowances that this process holds.
 limiter = RateLimiter()
 
 
@@ -64,6 +64,7 @@ class Door:
         self.book = book
         self.apart = apart
         self.cause: str | None = None
+        self.key_id: str | None = None
         self.quota: Quota | None = None
         self._counted: tuple[str, int] | None = None
 
@@ -74,13 +75,13 @@ class Door:
         """
         if self._counted is not None:
             limiter.give_back(self._counted)
-        self.book, self.cause, self.quota, self._counted = book, None, None, None
+        self.book, self.cause, self.key_id, self.quota, self._counted = book, None, None, None, None
         self.apart = False
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
     def authenticate(self, request: admission.Request) -> Party | None:
-        """Return the system whose key signed the request; else None, with the cause in ``cause``.
+        """Return the system whose key signed the request, which ``key_id`` names; else None, with why in ``cause``.
 
         An unknown, a suspended and a keyless system cost the same computing as a wrong signature.
         """
@@ -98,6 +99,7 @@ class Door:
             past_tolerance=party.timestamp_tolerance if party else signing.TOLERANCE_S,
         )
         if isinstance(verdict, signing.Accepted):
+            self.key_id = verdict.key_id
             return party
         self.cause = self._cause(party, usable, verdict.cause)
         return None
@@ -115,9 +117,14 @@ class Door:
     # -- how much -----------------------------------------------------------------------------------------------------
 
     def take_rate(self, party: Party) -> admission.Refusal | None:
-        """Count the request against the system's allowance in this process."""
+        """Count the request against the system's allowance, of which this process holds a share."""
         key = (self.env.cr.dbname, party.id)
-        self.quota = limiter.take(key, per_window=party.rate_per_minute, now=time.monotonic())
+        self.quota = limiter.take(
+            key,
+            per_window=party.rate_per_minute,
+            now=time.monotonic(),
+            ask=lambda question: self.env["integration.rate"]._ask(party.id, question),
+        )
         if self.quota.allowed:
             self._counted = key
             return None

@@ -1,4 +1,5 @@
 import logging
+import time
 import uuid
 
 import psycopg2
@@ -6,14 +7,30 @@ from odoo import http
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from . import answers
+from .patience import LINGER_SECONDS, PIECE_BYTES, Reading, patience
 
 _logger = logging.getLogger(__name__)
 
+_MAX_LINE_BYTES = 1024  # of a chunk's head; senders need a few
 _SEGMENTS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 
 class IncompleteBody(Exception):
-    """The sender went away, or its chunks are broken, before the body was complete."""
+    """The sender went away, was too slow, or its chunks are broken, before the body was complete."""
+
+
+class _ShortLines:
+    """A stream whose lines have an end: Odoo's server reads the head of a chunk however long it is."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self.read = stream.read
+
+    def readline(self):
+        line = self._stream.readline(_MAX_LINE_BYTES)
+        if len(line) == _MAX_LINE_BYTES:
+            raise OSError("the head of a chunk is too long")
+        return line
 
 
 class IntegrationDispatcher(http.Dispatcher):
@@ -28,6 +45,7 @@ class IntegrationDispatcher(http.Dispatcher):
     def __init__(self, request):
         super().__init__(request)
         self.request_id = uuid.uuid4().hex
+        self._body_is_read = False
 
     @classmethod
     def is_compatible_with(cls, request):
@@ -59,22 +77,63 @@ class IntegrationDispatcher(http.Dispatcher):
 
     def _mark(self, response):
         response.headers.update({"X-Request-Id": self.request_id, "X-Content-Type-Options": "nosniff"})
+        self._part_soon(response)
         return response
 
     def read_body(self, limit):
         """Return the body as it was sent, or None when it is longer than ``limit`` bytes; no more than that is read.
 
-        :raises IncompleteBody: when it ended before its announced end
+        :raises IncompleteBody: when it ended before its announced end, or its sender was too slow
         """
         httprequest = self.request.httprequest
+        environ = self._environ()
+        if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" in environ:
+            raise IncompleteBody  # RFC 9112 §6.3: two ends; whoever believes the other one sees another message
+        chunked = environ["wsgi.input"]
+        if hasattr(chunked, "_rfile"):
+            chunked._rfile = _ShortLines(chunked._rfile)
         httprequest.max_content_length = limit + 1  # the stream of a chunked body ends silently at this limit
         try:
-            body = httprequest.get_data()
+            body = self._read_pieces(limit)
         except RequestEntityTooLarge:
             return None
-        except (BadRequest, OSError) as error:
+        except (BadRequest, OSError, ValueError) as error:
             raise IncompleteBody from error
-        return body if len(body) <= limit else None
+        self._body_is_read = body is not None
+        return body
+
+    def _read_pieces(self, limit):
+        body = bytearray()
+        stream = self.request.httprequest._HTTPRequest__wrapped.stream
+        with Reading(self._connection()) as reading:
+            while piece := stream.read(min(PIECE_BYTES, limit + 1 - len(body))):
+                body += piece
+                if len(body) > limit:
+                    return None
+                reading.go_on()
+        return bytes(body)
+
+    def _environ(self):
+        # Odoo hides what the server says of the connection.
+        return self.request.httprequest._HTTPRequest__environ
+
+    def _connection(self):
+        """Return the socket of Odoo's own servers; None behind any other, which has timeouts of its own."""
+        environ = self._environ()
+        return environ.get("werkzeug.socket") or environ.get("socket")
+
+    def _part_soon(self, response):
+        """Have what was not read of a body not hold the server after the answer.
+
+        The server reads on for as long as something comes, so that a sender that is still sending sees its answer.
+        """
+        connection = self._connection()
+        environ = self._environ()
+        announced = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+        if connection is None or self._body_is_read or not announced:
+            return
+        patience.wait_for(connection, time.monotonic() + LINGER_SECONDS)
+        response.call_on_close(lambda: patience.done(connection))
 
 
 class UnmatchedDispatcher(http.HttpDispatcher):

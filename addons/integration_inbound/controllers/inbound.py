@@ -35,9 +35,9 @@ class InboundController(http.Controller):
         try:
             body = self._read_body()
         except IncompleteBody:
-            return self._turn_away(gate, system, "incomplete_body", self._unverified())
+            return self._turn_away(gate, book, system, "incomplete_body", self._unverified())
         if body is None:
-            return self._turn_away(gate, system, "body_too_large", answers.problem("body-too-large"))
+            return self._turn_away(gate, book, system, "body_too_large", answers.problem("body-too-large"))
         verdict = gate._receive(
             self._request(system, body),
             book=book,
@@ -132,10 +132,11 @@ class InboundController(http.Controller):
         """Return the one answer of every failed verification."""
         return answers.answer(problems.SIGNATURE_REJECTED, 401, problems.SIGNATURE_REJECTED_HEADERS)
 
-    def _turn_away(self, gate, system, cause, answer):
+    def _turn_away(self, gate, book, system, cause, answer):
         gate._turn_away(
             cause,
             claimed=system,
+            known=system in book.parties,
             address=request.httprequest.remote_addr,
             request_id=request.dispatcher.request_id,
         )
