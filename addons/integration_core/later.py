@@ -39,7 +39,7 @@ BatchT = TypeVar("BatchT")
 
 
 class Notes(Protocol[BatchT]):
-    """What one process has noted of one kind for one database. All but :meth:`write` may be called by any thread."""
+    """What one process has noted of one kind for one database. All but :meth:`store` may be called by any thread."""
 
     def take(self) -> BatchT:
         """Return what was noted and not stored yet, something false when there is nothing; it is forgotten here."""
@@ -47,7 +47,7 @@ class Notes(Protocol[BatchT]):
     def put_back(self, batch: BatchT) -> None:
         """Remember again what was taken and could not be stored."""
 
-    def write(self, cr: Any, batch: BatchT) -> None:
+    def store(self, cr: Any, batch: BatchT) -> None:
         """Store what was taken, on a cursor of psycopg2 or one of Odoo's in tests; the caller commits."""
 
 
@@ -85,10 +85,10 @@ class Writer:
 
         The cursor of a test stores them at once: no other connection sees what a test does.
         """
-        if not tools.is_real(cr):
+        if tools.is_in_test(cr):
             notes = self.notes(cr.dbname, kind)
             if batch := notes.take():
-                notes.write(cr, batch)
+                notes.store(cr, batch)
             return
         place = (cr.dbname, kind)
         if place in self._due:
@@ -144,7 +144,7 @@ class Writer:
         try:
             connection = self._connection(dbname)
             with connection, connection.cursor() as cr:
-                notes.write(cr, batch)
+                notes.store(cr, batch)
         except psycopg2.Error as error:
             _logger.warning("what was noted for %s is stored later: %s", dbname, type(error).__name__)
             notes.put_back(batch)

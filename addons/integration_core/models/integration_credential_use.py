@@ -9,7 +9,7 @@ from ..domain import uses
 class _Uses(uses.KeyUses):
     """The uses of keys of one database that this process has to store."""
 
-    def write(self, cr, batch):
+    def store(self, cr, batch):
         """Store {key id: last use}; where another process has just stored one, nothing is written."""
         cr.execute(
             """

@@ -10,7 +10,7 @@ import psycopg2
 from odoo import sql_db
 from odoo.tests import TransactionCase, tagged
 
-from .. import later
+from .. import later, tools
 from ..models import integration_credential_use as uses
 from .common import IntegrationCase
 
@@ -35,7 +35,7 @@ class Words:
     def put_back(self, batch):
         self.pending = [*batch, *self.pending]
 
-    def write(self, cr, batch):
+    def store(self, cr, batch):
         if self.broken:
             raise ValueError("a fault of the programmer's")
         cr.execute(INSERT, (json.dumps(batch),))
@@ -49,6 +49,7 @@ class TestWriter(TransactionCase):
         self.dbname = self.env.cr.dbname
         self.run_apart(CREATE)
         self.addCleanup(self.run_apart, DROP)
+        self.startPatcher(patch.object(tools, "is_in_test", return_value=False))
         self.writer = later.Writer()
         self.addCleanup(self.writer._hang_up)
 
@@ -162,7 +163,7 @@ class TestLastUse(IntegrationCase):
 
     def store(self, seconds):
         """As another process does."""
-        uses._Uses().write(self.env.cr, {self.key.name: self.noon + timedelta(seconds=seconds)})
+        uses._Uses().store(self.env.cr, {self.key.name: self.noon + timedelta(seconds=seconds)})
         self.env.invalidate_all()
 
     def test_a_key_tells_when_it_was_used(self):
@@ -184,7 +185,7 @@ class TestLastUse(IntegrationCase):
         self.assertEqual(self.key.last_used_at, self.noon + timedelta(seconds=60))
 
     def test_a_key_that_is_gone_is_no_error(self):
-        uses._Uses().write(self.env.cr, {"key_gone": self.noon})
+        uses._Uses().store(self.env.cr, {"key_gone": self.noon})
 
     def test_the_gate_need_not_read_anything_anew(self):
         configuration = self.env["integration.configuration"]

@@ -16,7 +16,7 @@ CAUSES = [(code, cause.title) for code, cause in refusals.CAUSES.items()]
 class _Ledger(refusals.RefusalLedger):
     """What this process has counted for one database."""
 
-    def write(self, cr, counts):
+    def store(self, cr, counts):
         """Add ``counts`` to the rows of their minutes, of which there are never more than may be."""
         # Processes store one after the other: each sees how many rows there are.
         cr.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_LOCK_CLASS,))

@@ -15,6 +15,7 @@ from .common import PartnerCase
 class TestRefusal(PartnerCase):
     def setUp(self):
         super().setUp()
+        later.writer._notes.clear()
         # One minute for all: the count of a burst does not depend on the moment the test runs at.
         moment = datetime(2026, 11, 20, 10, 30, 15)
         self.startPatcher(patch.object(integration_refusal.fields.Datetime, "now", lambda: moment))
@@ -83,6 +84,7 @@ class TestRefusal(PartnerCase):
     def test_old_rows_are_forgotten(self):
         refusal = self.env["integration.refusal"]
         refusal._note("no_match", claimed="ehr", address="::1", request_id="a" * 32)
+        refusal.invalidate_model()
         row = refusal.search([])
         self.assertEqual(refusal._gc_refusals()[0], 0)
         self.env.cr.execute(
