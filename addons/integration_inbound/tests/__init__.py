@@ -1,3 +1,4 @@
+from . import test_back_pressure
 from . import test_configuration
 from . import test_contract
 from . import test_fuzz

@@ -1,5 +1,6 @@
 """What is turned away at the door is counted, in a bounded number of rows, and nothing of it is kept."""
 
+import re
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
@@ -54,6 +55,25 @@ class TestRefusal(PartnerCase):
         stored.assert_called_once()
         written = [line for line in logs.output if "INSERT" in line or "UPDATE" in line or "pg_advisory" in line]
         self.assertEqual(written, [])
+
+    def test_every_cause_costs_the_same_statements(self):
+        self.system.copy({"code": "draft", "name": "Draft"})
+
+        noted = later.writer.notes(self.env.cr.dbname, integration_refusal._Ledger)
+
+        def statements(cause, **how):
+            with self.assertLogs("odoo.sql_db", "DEBUG") as logs, patch.object(later.Writer, "store_soon"):
+                self.assertEqual(self.deliver(b"{}", **how).status_code, 401)
+            self.assertEqual([row.cause for row in noted.take()], [cause])
+            return [re.sub(r"\[.*?\]", "", line) for line in logs.output]
+
+        self.deliver(b"{}", url=self._url("nobody"))
+        badly = statements("no_match", webhook_signature="v1,AAAA")
+        self.assertTrue(badly)
+        self.assertEqual(statements("unknown_system", url=self._url("nobody")), badly)
+        self.assertEqual(statements("suspended_system", url=self._url("draft")), badly)
+        self.assertEqual(statements("too_old", timestamp=1), badly)
+        self.assertEqual(statements("missing_header", webhook_id=None), badly)
 
     def test_it_is_found_by_the_request_id_of_the_answer(self):
         for _time in range(3):
