@@ -35,9 +35,12 @@ def odoo_server(
     started: list[servers.Server] = []
 
     def start(
-        listen_port: int | None = None, environ: Mapping[str, str] | None = None, failpoints: str = ""
+        listen_port: int | None = None,
+        environ: Mapping[str, str] | None = None,
+        failpoints: str = "",
+        workers: int = 0,
     ) -> servers.Server:
-        made = servers.Server(context, tmp_path_factory.mktemp("state"), listen_port, environ)
+        made = servers.Server(context, tmp_path_factory.mktemp("state"), listen_port, environ, workers)
         started.append(made)
         made.start(failpoints)
         return made

@@ -109,6 +109,7 @@ class Server:
         base_url: Where it serves, as long as it lives.
         db: Its database.
         state: Its state folder, like the one of ``scripts/start``.
+        prefork: Whether it serves with prefork workers; else with threads.
         systems: The content of ``demo-systems.json``.
         receivers: The content of ``demo-receivers.json``.
     """
@@ -119,7 +120,10 @@ class Server:
         folder: Path,
         listen_port: int | None = None,
         environ: Mapping[str, str] | None = None,
+        workers: int = 0,
     ) -> None:
+        self.prefork = workers > 0
+        self._options = (f"--workers={workers}", f"--gevent-port={free_port()}") if workers else ()
         self._environ = dict(environ or {})
         self._sessions: dict[str, Any] = {}
         self._workers: list[Worker] = []
@@ -183,7 +187,13 @@ class Server:
         assert not self.alive
         env = self._environment(failpoints)
         self._running = server.start(
-            self._odoo, self.db, self._port, log=self.log, pid_file=self._files.pid_file, env=env
+            self._odoo,
+            self.db,
+            self._port,
+            log=self.log,
+            pid_file=self._files.pid_file,
+            env=env,
+            options=self._options,
         )
         server.wait_until_ready(self._running, self.log)
 

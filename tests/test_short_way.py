@@ -5,6 +5,8 @@ import re
 import pytest
 from test_inbound_concurrency import Partner, message_of
 
+from simulator.transport import FORGED_SECRET
+
 _SERVED = re.compile(r'"POST /integration/v1/inbound/\S+ HTTP/[\d.]+" (\d+) - (\d+) ')
 """Status and number of statements of a request, in Odoo's log."""
 
@@ -47,6 +49,13 @@ def test_an_accepted_message_costs_one_statement(server, wait_until, partner):
     taken = [statements(server, wait_until, partner)[0] for _number in range(3)]
     assert {status for status, _count in taken} == {202}
     assert min(count for _status, count in taken) == 1
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_forged_message_costs_one_statement(server, wait_until, partner):
+    forger = Partner(partner.url, FORGED_SECRET)
+    assert statements(server, wait_until, forger) == [(401, 1)]
+    wait_until(lambda: server.sql("SELECT sum(count) FROM integration_refusal")[0][0], what="it is recorded")
 
 
 @pytest.mark.usefixtures("warm")

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from odoo import fields
 from odoo.api import Environment
+from odoo.modules import module
 from odoo.sql_db import BaseCursor, Cursor
 from odoo.tools import SQL
 from odoo.tools.translate import get_translation
@@ -26,6 +27,11 @@ _planned: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 def is_real(cr: BaseCursor) -> bool:
     """Tell a real cursor from the pseudo-cursor of the test framework."""
     return isinstance(cr, Cursor)
+
+
+def is_in_test(cr: BaseCursor) -> bool:
+    """Tell whether ``cr`` works for a test: what it has done no other connection sees, so none may go on for it."""
+    return not is_real(cr) or bool(module.current_test)
 
 
 def _is_of_a_test(cr: Any) -> bool:

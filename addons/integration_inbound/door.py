@@ -12,14 +12,14 @@ from odoo.addons.integration_core.domain.book import Book, Party
 from odoo.api import Environment
 
 from .domain import admission
-from .domain.rate import Quota, RateLimiter
+from .domain.rate import Answer, Question, Quota, RateLimiter
 
 MAX_UNITS = 1000
 """Units of a refused or repeated message that are counted one by one; above, the message is the unit."""
 
 _MAX_HEADER_CHARS = 1025  # one more than any of these headers may have, so that a longer one stays too long
 
-# Allowances are counted per process.
+# The shares of the systems' allowances that this process holds.
 limiter = RateLimiter()
 
 
@@ -84,6 +84,7 @@ class Door:
         self.sent = sent
         self.book = book
         self.cause: str | None = None
+        self.key_id: str | None = None
         self.quota: Quota | None = None
         self._counted: tuple[str, int] | None = None
 
@@ -91,12 +92,12 @@ class Door:
         """Uncount the request, which is going to be judged anew."""
         if self._counted is not None:
             limiter.give_back(self._counted)
-        self.cause, self.quota, self._counted = None, None, None
+        self.cause, self.key_id, self.quota, self._counted = None, None, None, None
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
     def authenticate(self, request: admission.Request) -> Party | None:
-        """Return the system whose key signed the request; else None, with the cause in ``cause``.
+        """Return the system whose key signed the request, which ``key_id`` names; else None, with why in ``cause``.
 
         An unknown, a suspended and a keyless system cost the same computing as a wrong signature.
         """
@@ -114,6 +115,7 @@ class Door:
             past_tolerance=party.timestamp_tolerance if party else signing.TOLERANCE_S,
         )
         if isinstance(verdict, signing.Accepted):
+            self.key_id = verdict.key_id
             return party
         self.cause = self._cause(party, usable, verdict.cause)
         return None
@@ -131,13 +133,22 @@ class Door:
     # -- how much -----------------------------------------------------------------------------------------------------
 
     def take_rate(self, party: Party) -> admission.Refusal | None:
-        """Count the request against the system's allowance in this process."""
+        """Count the request against the system's allowance, of which this process holds a share."""
         key = (self.dbname, party.id)
-        self.quota = limiter.take(key, per_window=party.rate_per_minute, now=time.monotonic())
+        self.quota = limiter.take(
+            key,
+            per_window=party.rate_per_minute,
+            now=time.monotonic(),
+            ask=lambda question: self.ask_for_share(party, question),
+        )
         if self.quota.allowed:
             self._counted = key
             return None
         return admission.Refusal("rate-limited", "rate_limited", headers=self.quota.headers())
+
+    def ask_for_share(self, party: Party, question: Question) -> Answer | None:
+        """Carry a question to the bucket that all processes share; return its answer, None when nobody is there."""
+        raise NotImplementedError
 
     def body_limit(self, party: Party) -> int:
         """Return the system's own limit in bytes."""
@@ -183,6 +194,10 @@ class CursorDoor(Door):
         self.give_back()
         self.book = book
         self.apart = False
+
+    def ask_for_share(self, party: Party, question: Question) -> Answer | None:
+        """Ask in a transaction of its own."""
+        return self.env["integration.rate"]._ask(party.id, question)
 
     def seen_message(self, party: Party, message_id: str) -> admission.Seen | None:
         """Return what was accepted under this message id."""

@@ -26,6 +26,7 @@ PARTS: Final = (
     "emit",
     "handlers",
     "inbound",
+    "forgeries",
     "history",
     "snapshot",
     "memory",

@@ -7,6 +7,7 @@ from . import integration_data_key
 from . import integration_event_type
 from . import integration_system
 from . import integration_credential
+from . import integration_credential_use
 from . import integration_document_type
 from . import integration_subscription
 from . import integration_event

@@ -5,6 +5,7 @@ from . import test_explained
 from . import test_fan_out
 from . import test_hold
 from . import test_journal
+from . import test_later
 from . import test_loops
 from . import test_order
 from . import test_order_property

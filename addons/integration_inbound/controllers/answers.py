@@ -39,6 +39,11 @@ def not_ready():
     return problem("not-ready", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
+def unverified():
+    """Return the one answer of every failed verification."""
+    return answer(problems.SIGNATURE_REJECTED, 401, problems.SIGNATURE_REJECTED_HEADERS)
+
+
 def only(*methods):
     """Return what is due to a request of another method than ``methods``, or None for one of them.
 

@@ -1,4 +1,5 @@
 import logging
+import time
 import uuid
 
 import psycopg2
@@ -9,17 +10,33 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from .. import door
 from ..domain import admission
 from . import answers
+from .patience import LINGER_SECONDS, PIECE_BYTES, Reading, patience
 
 _logger = logging.getLogger(__name__)
 
 MAX_RAW_BYTES = 16 << 20
 """The server-wide cap on what is read of a body, however large a system's own limit is."""
 
+_MAX_LINE_BYTES = 1024  # of a chunk's head; senders need a few
 _SEGMENTS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 
 class IncompleteBody(Exception):
-    """The sender went away, or its chunks are broken, before the body was complete."""
+    """The sender went away, was too slow, or its chunks are broken, before the body was complete."""
+
+
+class _ShortLines:
+    """A stream whose lines have an end: Odoo's server reads the head of a chunk however long it is."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self.read = stream.read
+
+    def readline(self):
+        line = self._stream.readline(_MAX_LINE_BYTES)
+        if len(line) == _MAX_LINE_BYTES:
+            raise OSError("the head of a chunk is too long")
+        return line
 
 
 class IntegrationDispatcher(http.Dispatcher):
@@ -38,6 +55,7 @@ class IntegrationDispatcher(http.Dispatcher):
         self.request_id = earlier.request_id if known else uuid.uuid4().hex
         self._event_uuid = earlier._event_uuid if known else str(uuid.uuid4())
         self._read = earlier._read if known else None
+        self._body_is_read = earlier._body_is_read if known else False
 
     @classmethod
     def is_compatible_with(cls, request):
@@ -70,6 +88,7 @@ class IntegrationDispatcher(http.Dispatcher):
     def mark(self, response):
         """Return ``response`` with the headers that every answer has."""
         response.headers.update({"X-Request-Id": self.request_id, "X-Content-Type-Options": "nosniff"})
+        self._part_soon(response)
         return response
 
     # -- a message -----------------------------------------------------------------------------------------------------
@@ -77,7 +96,7 @@ class IntegrationDispatcher(http.Dispatcher):
     def read_body(self):
         """Return the body as it was sent, or None when it is longer than the server-wide cap; no more is read.
 
-        :raises IncompleteBody: when it ended before its announced end
+        :raises IncompleteBody: when it ended before its announced end, or its sender was too slow
         """
         if self._read is None:
             self._read = [self._read_body(int(config.get("integration_max_body_bytes") or MAX_RAW_BYTES))]
@@ -88,14 +107,54 @@ class IntegrationDispatcher(http.Dispatcher):
 
     def _read_body(self, limit):
         httprequest = self.request.httprequest
+        environ = self._environ()
+        if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" in environ:
+            return IncompleteBody()  # RFC 9112 §6.3: two ends; whoever believes the other one sees another message
+        chunked = environ["wsgi.input"]
+        if hasattr(chunked, "_rfile"):
+            chunked._rfile = _ShortLines(chunked._rfile)
         httprequest.max_content_length = limit + 1  # the stream of a chunked body ends silently at this limit
         try:
-            body = httprequest.get_data()
+            body = self._read_pieces(limit)
         except RequestEntityTooLarge:
             return None
-        except (BadRequest, OSError):
+        except (BadRequest, OSError, ValueError):
             return IncompleteBody()
-        return body if len(body) <= limit else None
+        self._body_is_read = body is not None
+        return body
+
+    def _read_pieces(self, limit):
+        body = bytearray()
+        stream = self.request.httprequest._HTTPRequest__wrapped.stream
+        with Reading(self._connection()) as reading:
+            while piece := stream.read(min(PIECE_BYTES, limit + 1 - len(body))):
+                body += piece
+                if len(body) > limit:
+                    return None
+                reading.go_on()
+        return bytes(body)
+
+    def _environ(self):
+        # Odoo hides what the server says of the connection.
+        return self.request.httprequest._HTTPRequest__environ
+
+    def _connection(self):
+        """Return the socket of Odoo's own servers; None behind any other, which has timeouts of its own."""
+        environ = self._environ()
+        return environ.get("werkzeug.socket") or environ.get("socket")
+
+    def _part_soon(self, response):
+        """Have what was not read of a body not hold the server after the answer.
+
+        The server reads on for as long as something comes, so that a sender that is still sending sees its answer.
+        """
+        connection = self._connection()
+        environ = self._environ()
+        announced = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+        if connection is None or self._body_is_read or not announced:
+            return
+        patience.wait_for(connection, time.monotonic() + LINGER_SECONDS)
+        response.call_on_close(lambda: patience.done(connection))
 
     def arrived(self, system, body):
         """Return the request as :class:`admission.Request`, of the system that its address names."""

@@ -1,6 +1,6 @@
 from odoo import SUPERUSER_ID, http
 from odoo.addons.integration_core import tools
-from odoo.addons.integration_core.domain import failpoints, problems
+from odoo.addons.integration_core.domain import failpoints
 from odoo.http import request
 
 from . import answers, short_way
@@ -31,9 +31,9 @@ class InboundController(http.Controller):
             tools.hold_no_transaction(request.env.cr)  # while a slow sender is sending
             body = request.dispatcher.read_body()
         except IncompleteBody:
-            return self._turn_away(gate, system, "incomplete_body", self._unverified())
+            return self._turn_away(gate, book, system, "incomplete_body", answers.unverified())
         if body is None:
-            return self._turn_away(gate, system, "body_too_large", answers.problem("body-too-large"))
+            return self._turn_away(gate, book, system, "body_too_large", answers.problem("body-too-large"))
         arrived = request.dispatcher.arrived(system, body)
         verdict = gate._receive(
             arrived, request.dispatcher.sent(arrived), book=book, address=request.httprequest.remote_addr
@@ -93,7 +93,7 @@ class InboundController(http.Controller):
             request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
             return answers.taken_in(ended, verdict.headers)
         if refusal.segment == "signature-rejected":
-            return self._unverified()
+            return answers.unverified()
         return answers.problem(
             refusal.segment,
             detail=refusal.detail,
@@ -101,14 +101,11 @@ class InboundController(http.Controller):
             headers={**verdict.headers, **refusal.headers},
         )
 
-    def _unverified(self):
-        """Return the one answer of every failed verification."""
-        return answers.answer(problems.SIGNATURE_REJECTED, 401, problems.SIGNATURE_REJECTED_HEADERS)
-
-    def _turn_away(self, gate, system, cause, answer):
+    def _turn_away(self, gate, book, system, cause, answer):
         gate._turn_away(
             cause,
             claimed=system,
+            known=system in book.parties,
             address=request.httprequest.remote_addr,
             request_id=request.dispatcher.request_id,
         )

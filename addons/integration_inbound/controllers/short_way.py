@@ -1,13 +1,15 @@
-"""The short way in: an accepted message costs one statement of PostgreSQL, and no cursor of Odoo's pool.
+"""The short way in: an accepted or a forged message costs one statement of PostgreSQL, and no cursor of Odoo's pool.
 
 Before Odoo asks a controller it borrows a connection, resets it, asks whether its registry and caches are outdated, and
 begins another transaction: four round trips, none of which an accepted message needs. What the gate knows by heart it
 knows under the stamp of the configuration, and the statement that stores a message stores nothing when that stamp is
 over; the stamp also changes when Odoo's registry does. So such a message is taken in here, before Odoo opens anything.
+A message that nobody's key has signed is turned away here too, when the stamp still holds: a flood of them must not
+take from honest senders what they need.
 
-Nothing depends on it. Whatever is not plainly accepted (a refusal, a copy, a stamp that is over, something that this
-process does not know yet, a connection that was lost) goes the ordinary way, through the controller, as if this had not
-been; it has been read once, and keeps its ids.
+Nothing depends on it. Whatever is neither (another refusal, a copy, a stamp that is over, something that this process
+does not know yet, a connection that was lost) goes the ordinary way, through the controller, as if this had not been;
+it has been read once, and keeps its ids.
 """
 
 import logging
@@ -23,13 +25,17 @@ from odoo.addons.integration_core.domain import failpoints, keyring
 from odoo.addons.integration_core.domain.book import Book, Party
 from odoo.addons.integration_core.domain.envelope import Envelope
 from odoo.addons.integration_core.models.integration_configuration import known_book
+from odoo.addons.integration_core.models.integration_credential_use import note_use
 from odoo.addons.integration_core.models.integration_engine import look_at_engine, must_notify
 from odoo.addons.integration_core.tools import Statement
 from odoo.modules.registry import Registry
 
 from .. import door
 from ..domain import admission
+from ..domain.rate import Answer, Question
 from ..models.integration_gate import believed_backlog
+from ..models.integration_rate import ask
+from ..models.integration_refusal import note_refusal
 from . import answers
 from .dispatcher import IncompleteBody, IntegrationDispatcher
 
@@ -44,10 +50,17 @@ class NotHere(Exception):
 
 @dataclass(frozen=True)
 class Way:
-    """The statements of one registry that store a message: who gets it is known, or looked up."""
+    """The statements of one registry.
+
+    ``storing`` a message whose recipients are known (True) or looked up (False); ``asking`` for a share of an allowance.
+    """
 
     registry: weakref.ref[Registry]
     storing: Mapping[bool, Statement]
+    asking: Statement
+
+
+_STAMP = Statement("SELECT stamp FROM integration_configuration")
 
 
 # The way of each database, as its present registry made it.
@@ -60,7 +73,7 @@ def make_way(env: Any) -> None:
     if _way_of(dbname) is None:
         journal = env["integration.event"]
         storing = {known: journal._storing(known) for known in (False, True)}
-        _ways[dbname] = Way(weakref.ref(registry), storing)
+        _ways[dbname] = Way(weakref.ref(registry), storing, env["integration.rate"]._asking())
 
 
 def _way_of(dbname: str) -> Way | None:
@@ -74,6 +87,14 @@ class ShortDoor(door.Door):
     def __init__(self, dbname: str, sent: door.Sent, book: Book, way: Way) -> None:
         super().__init__(dbname, sent, book)
         self._way = way
+
+    def ask_for_share(self, party: Party, question: Question) -> Answer | None:
+        """Ask on a standing connection."""
+        return ask(self.dbname, self._way.asking, party.id, question)
+
+    def still_holds(self) -> bool:
+        """Tell whether the configuration is still that of the book."""
+        return standing.connections.run(self.dbname, _STAMP, {}) == (self.book.stamp,)
 
     def digest(self, body: bytes) -> NoReturn:
         """Leave what is not stored to the ordinary way."""
@@ -121,7 +142,7 @@ class ShortDoor(door.Door):
 
 
 def serve(request: http.Request) -> http.Response | None:
-    """Return the answer to a message that is accepted, committed; None when the ordinary way is to be asked."""
+    """Return the answer to a message that is accepted, committed, or forged; None for the ordinary way."""
     httprequest = request.httprequest
     system = httprequest.path.removeprefix(PREFIX)
     if httprequest.method != "POST" or system == httprequest.path or "/" in system:
@@ -139,20 +160,43 @@ def serve(request: http.Request) -> http.Response | None:
     threading.current_thread().dbname = request.db
     arrived = dispatcher.arrived(system, body)
     gate = ShortDoor(request.db, dispatcher.sent(arrived), book, way)
-    ended = _admit(arrived, gate)
-    if ended is None:
+    answer = _answer(arrived, gate, httprequest.remote_addr)
+    if answer is None:
         gate.give_back()
         return None
-    failpoints.hit("inbound.after_commit")
-    return dispatcher.mark(answers.taken_in(ended, gate.quota.headers()))
+    return dispatcher.mark(answer)
 
 
-def _admit(arrived: admission.Request, gate: ShortDoor) -> admission.Admission | None:
+def _answer(arrived: admission.Request, gate: ShortDoor, address: str | None) -> http.Response | None:
+    ended = judge(arrived, gate)
+    if ended is None:
+        return None
+    if ended.outcome == "accepted":
+        failpoints.hit("inbound.after_commit")
+        if gate.key_id:
+            note_use(gate.dbname, gate.key_id, gate.sent.received_at)
+        return answers.taken_in(ended, gate.quota.headers())
+    _turn_away(arrived, gate, address)
+    return answers.unverified()
+
+
+def judge(arrived: admission.Request, gate: ShortDoor) -> admission.Admission | None:
+    """Return how admission ended, for a message that was stored, or whose signature fits no key; None for others."""
     try:
         ended = admission.admit(arrived, gate)
     except NotHere:
         return None
-    return ended if ended.outcome == "accepted" else None
+    if ended.outcome == "accepted":
+        return ended
+    return ended if ended.party is None and gate.still_holds() else None
+
+
+def _turn_away(arrived: admission.Request, gate: ShortDoor, address: str | None) -> None:
+    request_id, known = gate.sent.request_id, arrived.system in gate.book.parties
+    _logger.info("request %s of nobody: refused, %s", request_id, gate.cause)
+    note_refusal(
+        gate.dbname, gate.cause, claimed=arrived.system, known=known, address=address, request_id=request_id
+    )
 
 
 def _serve_db(request: http.Request) -> Any:

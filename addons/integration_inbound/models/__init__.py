@@ -1,5 +1,6 @@
 from . import integration_event
 from . import integration_gate
+from . import integration_rate
 from . import integration_refusal
 from . import integration_refused_message
 from . import integration_refused_payload

@@ -119,11 +119,16 @@ class IntegrationGate(models.AbstractModel):
         """
         gate = door.CursorDoor(self.env, sent, book, apart=True)
         ended = self._judge(request, gate)
+        self._note_use(gate)
         if ended.outcome != "accepted":  # of what was accepted the journal tells
             self._record(ended, gate, claimed=request.system, address=address)
             code = ended.party.code if ended.party else "nobody"
             _logger.info("request %s of %s: %s", sent.request_id, code, self._told(ended, gate))
         return Verdict(ended, gate.quota.headers() if gate.quota else {})
+
+    def _note_use(self, gate):
+        if gate.key_id:
+            self.env["integration.credential.use"]._note(gate.key_id, gate.sent.received_at)
 
     def _judge(self, request, gate):
         """Judge a request by the book that this process knows, and anew where that turns out to be outdated.
@@ -153,12 +158,15 @@ class IntegrationGate(models.AbstractModel):
             return
         if ended.refusal:
             cause = gate.cause or _TURNED_AWAY.get(ended.refusal.segment, "not_kept")
-            self._turn_away(cause, claimed=claimed, address=address, request_id=gate.sent.request_id)
+            known = claimed in gate.book.parties
+            self._turn_away(cause, claimed=claimed, known=known, address=address, request_id=gate.sent.request_id)
 
     @api.model
-    def _turn_away(self, cause, *, claimed, address, request_id):
-        """Count a request that is refused without anything of it being kept."""
-        self.env["integration.refusal"]._note(cause, claimed=claimed, address=address, request_id=request_id)
+    def _turn_away(self, cause, *, claimed, known, address, request_id):
+        """Count a request that is refused without anything of it being kept; ``known``: ``claimed`` is a system."""
+        self.env["integration.refusal"]._note(
+            cause, claimed=claimed, known=known, address=address, request_id=request_id
+        )
 
     def _system(self, party):
         return self.env["integration.system"].browse(party.id)
@@ -195,6 +203,7 @@ class IntegrationGate(models.AbstractModel):
             self.env, door.sent_by(request, None, request_id), self.env["integration.configuration"]._current()
         )
         party = gate.authenticate(request)
+        self._note_use(gate)
         if party is None:
             refusal = admission.Refusal("signature-rejected", "signature_rejected")
         else:

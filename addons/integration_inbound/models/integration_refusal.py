@@ -1,46 +1,91 @@
-from collections import defaultdict
+import json
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.addons.integration_core import later
 
-from ..domain.refusals import RefusalLedger
+from ..domain import refusals
 
 KEEP_DAYS = 90
 _LOCK_CLASS = 0x1B0  # any constant that no other advisory lock of this database uses
+_MAX_IDS_CHARS = 1650  # fifty ids of 32 characters and their separators
 
-# Counted by this process and not stored yet, per database.
-_ledgers = defaultdict(RefusalLedger)
+CAUSES = [(code, cause.title) for code, cause in refusals.CAUSES.items()]
 
-# The company is looked up here, where it costs nothing that a sender could measure.
-_ROW = """
-    (%(minute)s, %(cause)s, %(claimed)s, %(address)s,
-     (SELECT company_id FROM integration_system WHERE code = %(claimed)s),
-     %(times)s, %(at)s, %(at)s, %(request_ids)s)
-"""
 
-CAUSES = [
-    ("missing_header", "A signature header is missing"),
-    ("bad_message_id", "The message id is not allowed"),
-    ("bad_timestamp", "The timestamp is not a number of seconds"),
-    ("bad_signature_header", "The signature header cannot be read"),
-    ("unknown_system", "No such system"),
-    ("suspended_system", "The system is not active"),
-    ("no_key", "The system has no valid key"),
-    ("no_match", "The signature fits no key"),
-    ("too_old", "The signature is too old"),
-    ("in_future", "The signature is from the future"),
-    ("incomplete_body", "The body ended early"),
-    ("body_too_large", "The body is too large"),
-    ("rate_limited", "Too many messages"),
-    ("backlog", "Too much work is waiting"),
-    ("not_kept", "Refused; too many refused messages are open to keep it"),
-]
+class _Ledger(refusals.RefusalLedger):
+    """What this process has counted for one database."""
+
+    def store(self, cr, counts):
+        """Add ``counts`` to the rows of their minutes, of which there are never more than may be."""
+        # Processes store one after the other: each sees how many rows there are.
+        cr.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_LOCK_CLASS,))
+        minutes = sorted({row.minute for row in counts})
+        cr.execute(
+            "SELECT minute, cause, claimed, address FROM integration_refusal WHERE minute = ANY(%s::timestamp[])",
+            (minutes,),
+        )
+        stored = [refusals.Row(*row) for row in cr.fetchall()]
+        claims = sorted({row.claimed for row in [*counts, *stored]})
+        cr.execute("SELECT code FROM integration_system WHERE code = ANY(%s)", (claims,))
+        known = {code for (code,) in cr.fetchall()}
+        cr.execute(
+            """
+            INSERT INTO integration_refusal AS r
+                   (minute, cause, claimed, address, company_id, count, first_at, last_at, request_ids)
+            SELECT n.minute, n.cause, n.claimed, n.address, s.company_id, n.count, n.first_at, n.last_at, n.request_ids
+              FROM jsonb_to_recordset(%s::jsonb)
+                   AS n (minute timestamp, cause text, claimed text, address text, count int,
+                         first_at timestamp, last_at timestamp, request_ids text)
+              LEFT JOIN integration_system s ON s.code = n.claimed
+            ON CONFLICT (minute, cause, claimed, address) DO UPDATE
+               SET count = r.count + EXCLUDED.count,
+                   first_at = LEAST(r.first_at, EXCLUDED.first_at),
+                   last_at = GREATEST(r.last_at, EXCLUDED.last_at),
+                   request_ids = left(EXCLUDED.request_ids || ' ' || r.request_ids, %s)
+            """,
+            (
+                json.dumps([self._values(*one) for one in refusals.folded(counts, stored, known).items()]),
+                _MAX_IDS_CHARS,
+            ),
+        )
+
+    @staticmethod
+    def _values(row, count):
+        return {
+            "minute": row.minute.isoformat(),
+            "cause": row.cause,
+            "claimed": row.claimed,
+            "address": row.address,
+            "count": count.times,
+            "first_at": count.first_at.isoformat(),
+            "last_at": count.last_at.isoformat(),
+            "request_ids": " ".join(reversed(count.request_ids)),
+        }
+
+
+def note_refusal(dbname, cause, **seen):
+    """Do what :meth:`IntegrationRefusal._note` does, where no cursor is at hand."""
+    _note_in(dbname, cause, **seen)
+    later.writer.store_soon_in(dbname, _Ledger)
+
+
+def _note_in(dbname, cause, *, claimed, address, request_id, known=False):
+    later.writer.notes(dbname, _Ledger).note(
+        cause,
+        claimed=claimed,
+        address=address or "",
+        at=fields.Datetime.now(),
+        request_id=request_id,
+        known=known,
+    )
 
 
 class IntegrationRefusal(models.Model):
     """What was turned away at the door: forged, too large, too fast.
 
-    Counted per minute, cause, claimed system and address.
+    Counted per minute, cause, claimed system and address, in memory; a thread of each process stores it a moment later,
+    so that no sender waits for it and none can measure what was noted.
 
     The partner gets one answer for every failed verification; which of the causes it was is told here alone.
     """
@@ -61,67 +106,35 @@ class IntegrationRefusal(models.Model):
     )
     address = fields.Char("From address", required=True, readonly=True)
     count = fields.Integer("Times", required=True, readonly=True)
-    first_at = fields.Datetime(required=True, readonly=True)
-    last_at = fields.Datetime(required=True, readonly=True)
+    first_at = fields.Datetime("First", required=True, readonly=True)
+    last_at = fields.Datetime("Last", required=True, readonly=True)
     request_ids = fields.Text(
         "Request IDs", readonly=True, help="The newest ones, as the answers' x-request-id named them."
     )
+    meaning = fields.Char("What it means", compute="_compute_words")
+    remedy = fields.Char("How to mend it", compute="_compute_words")
 
     _row_uniq = models.UniqueIndex("(minute, cause, claimed, address)", "Counted in one row.")
 
-    @api.model
-    def _note(self, cause, *, claimed, address, request_id):
-        """Count one refusal; it is stored with the caller's transaction.
+    @api.depends("cause")
+    @api.depends_context("lang")
+    def _compute_words(self):
+        for refusal in self:
+            cause = refusals.CAUSES.get(refusal.cause)
+            refusal.meaning = cause and cause.meaning
+            refusal.remedy = cause and cause.remedy
 
-        Nobody waits here: while another transaction is storing counts, this one is left in memory, and the next refusal
-        stores it.
+    @api.model
+    def _note(self, cause, *, claimed, address, request_id, known=False):
+        """Count one refusal; it is stored a moment later, whatever becomes of the caller's transaction.
 
         :param str cause: one of ``CAUSES``
         :param str claimed: the system's code as the request named it, whatever that is
+        :param bool known: it is the code of a registered system
         """
         cr = self.env.cr
-        ledger = _ledgers[cr.dbname]
-        ledger.note(cause, claimed=claimed, address=address or "", at=fields.Datetime.now(), request_id=request_id)
-        if self._lock_counts():
-            self._store(ledger.take())
-
-    @api.model
-    def _lock_counts(self):
-        """Take the right to store counts until the transaction ends; tell whether it was free."""
-        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", (_LOCK_CLASS,))
-        return self.env.cr.fetchone()[0]
-
-    @api.model
-    def _store(self, counts):
-        if not counts:
-            return  # another request of this process has just stored them
-        rows = [
-            {
-                "minute": row.minute,
-                "cause": row.cause,
-                "claimed": row.claimed,
-                "address": row.address,
-                "times": count.times,
-                "at": count.last_at,
-                "request_ids": " ".join(reversed(count.request_ids)),
-            }
-            for row, count in counts.items()
-        ]
-        self.env.cr.execute_values(
-            """
-            INSERT INTO integration_refusal AS r
-                (minute, cause, claimed, address, company_id, count, first_at, last_at, request_ids) VALUES %s
-            ON CONFLICT (minute, cause, claimed, address) DO UPDATE
-               SET count = r.count + EXCLUDED.count,
-                   last_at = GREATEST(r.last_at, EXCLUDED.last_at),
-                   request_ids = left(  -- fifty ids of 32 characters and their separators
-                       EXCLUDED.request_ids || ' ' || r.request_ids, 1650)
-            """,
-            rows,
-            template=_ROW,
-            page_size=1000,
-        )
-        self.invalidate_model()
+        _note_in(cr.dbname, cause, claimed=claimed, address=address, request_id=request_id, known=known)
+        later.writer.store_soon(cr, _Ledger)
 
     @api.autovacuum
     def _gc_refusals(self):

@@ -52,7 +52,8 @@ class TestShortWay(PartnerCase):
             body,
         )
         journal = self.env["integration.event"]
-        way = short_way.Way(weakref.ref(self.registry), {known: journal._storing(known) for known in (False, True)})
+        storing = {known: journal._storing(known) for known in (False, True)}
+        way = short_way.Way(weakref.ref(self.registry), storing, self.env["integration.rate"]._asking())
         dbname = self.env.cr.dbname
         return request, short_way.ShortDoor(
             dbname, door.sent_by(request, None, uuid.uuid4().hex), known_book(dbname), way
@@ -60,7 +61,7 @@ class TestShortWay(PartnerCase):
 
     def admit(self, event, **how):
         request, gate = self.gate(event, **how)
-        ended = short_way._admit(request, gate)
+        ended = short_way.judge(request, gate)
         self.env.invalidate_all()
         return ended
 
@@ -90,20 +91,36 @@ class TestShortWay(PartnerCase):
         """The request is left to the ordinary way, and nothing of it was counted."""
         request, gate = self.gate(event, **how)
         before = self.allowance(gate)
-        self.assertIsNone(short_way._admit(request, gate))
+        self.assertIsNone(short_way.judge(request, gate))
         gate.give_back()
         self.assertEqual(len(self.events()), 1)
         self.assertEqual(self.allowance(gate), before - 1)
 
     def allowance(self, gate):
         """Count one request; return how many more may follow."""
-        looking = door.Door(gate.dbname, gate.sent, gate.book)
+        looking = door.CursorDoor(self.env, gate.sent, gate.book)
         looking.take_rate(gate.book.parties[self.system.code])
         return looking.quota.remaining
 
-    def test_a_bad_signature_is_left(self):
+    def test_a_forged_message_is_refused(self):
+        request, gate = self.gate(self.event(), timestamp=1)
         with self.connection():
-            self.assert_left(self.event(), timestamp=1)
+            ended = short_way.judge(request, gate)
+        self.assertEqual((ended.outcome, ended.refusal.segment), ("refused", "signature-rejected"))
+        self.assertEqual(gate.cause, "too_old")
+
+    def test_a_forged_message_is_left_when_its_key_may_have_come_since(self):
+        request, gate = self.gate(self.event(), timestamp=1)
+        self.env.cr.execute("UPDATE integration_system SET note = 'changed' WHERE id = %s", (self.system.id,))
+        with self.connection():
+            self.assertIsNone(short_way.judge(request, gate))
+
+    def test_a_rate_that_is_used_up_is_left(self):
+        request, gate = self.gate(self.event())
+        while self.allowance(gate):
+            pass
+        with self.connection():
+            self.assertIsNone(short_way.judge(request, gate))
 
     def test_a_body_that_is_refused_is_left(self):
         with self.connection():
@@ -121,7 +138,7 @@ class TestShortWay(PartnerCase):
         request, gate = self.gate(self.event())
         self.env.cr.execute("UPDATE integration_system SET note = 'changed' WHERE id = %s", (self.system.id,))
         with self.connection():
-            self.assertIsNone(short_way._admit(request, gate))
+            self.assertIsNone(short_way.judge(request, gate))
         self.assertEqual(len(self.events()), 1)
 
     def test_a_backlog_that_was_not_counted_lately_is_left(self):
@@ -133,7 +150,7 @@ class TestShortWay(PartnerCase):
         event = self.event()
         request, gate = self.gate(event)
         with self.connection(answers=False):
-            self.assertIsNone(short_way._admit(request, gate))
+            self.assertIsNone(short_way.judge(request, gate))
         # It was stored all the same: the ordinary way finds its own event, not a copy.
         gate_of_odoo = self.env["integration.gate"]
         verdict = gate_of_odoo._receive(request, gate.sent, book=gate_of_odoo._believed(), address="127.0.0.1")
