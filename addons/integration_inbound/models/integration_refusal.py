@@ -27,6 +27,7 @@ CAUSES = [
     ("suspended_system", "The system is not active"),
     ("no_key", "The system has no valid key"),
     ("no_match", "The signature fits no key"),
+    ("key_not_valid", "The signature fits a key that is not valid now"),
     ("too_old", "The signature is too old"),
     ("in_future", "The signature is from the future"),
     ("incomplete_body", "The body ended early"),
