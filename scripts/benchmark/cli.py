@@ -26,6 +26,7 @@ PARTS: Final = (
     "emit",
     "handlers",
     "inbound",
+    "gate",
     "history",
     "snapshot",
     "memory",
