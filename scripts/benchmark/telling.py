@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final
 
 BINS: Final = 16
-"""How finely times are looked at. Each bin has hundreds of the ten thousand times per cause: too many to learn noise."""
+"""How finely times are looked at. Each bin has hundreds of the ten thousand times per cause: it learns no noise."""
 
 Times = Mapping[str, Sequence[float]]
 """The times by what caused them, each in the order in which they were measured."""

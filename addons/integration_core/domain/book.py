@@ -15,6 +15,8 @@ from . import schema, sender, signing
 from .acceptance import TypeFacts
 from .keyring import Keyring
 
+_NEVER: Final = datetime.max
+
 Recipients: TypeAlias = tuple[sender.Recipient, ...] | None
 
 
@@ -28,7 +30,7 @@ class Key:
 
     def holds_at(self, moment: datetime) -> bool:
         """Tell whether a message of ``moment`` may be signed with it."""
-        return self.valid_from <= moment and (self.valid_to is None or moment < self.valid_to)
+        return self.valid_from <= moment < (self.valid_to or _NEVER)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Party:
 
         A system that is not active has others alone.
         """
-        judged = [(key.verify, key.holds_at(moment) and self.active) for key in self.keys]
+        judged = [(key.verify, key.holds_at(moment) & self.active) for key in self.keys]
         usable = tuple(key for key, good in judged if good)
         return usable, tuple(key for key, good in judged if not good)
 
@@ -109,7 +111,7 @@ def alike(parties: Iterable[Party]) -> list[Party]:
     To refuse a message is then the same work for every one of them, whatever keys it really has.
     """
     found = list(parties)
-    secret, public_key = (Key(decoy, datetime.max) for decoy in signing.decoys())
+    secret, public_key = (Key(decoy, datetime.min, datetime.min) for decoy in signing.decoys())
     # At least one secret: where nobody has a key, it is not the lack of one that answers sooner.
     secrets = max([1, *(party.count(signing.Secret) for party in found)])
     public_keys = max([0, *(party.count(signing.PublicKey) for party in found)])

@@ -7,7 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from odoo.addons.integration_core.domain import signing
@@ -99,7 +99,8 @@ def prepare(env: Any) -> dict[str, str]:
             _key(env, system, "v1a")  # somebody has one, so everybody's entries of v1a cost something
             found.pop(code)
         if cause == "expired key":
-            system.credential_ids._approving().write({"valid_to": datetime.now(timezone.utc).replace(tzinfo=None)})
+            now = datetime.now(timezone.utc).replace(tzinfo=None)
+            system.credential_ids._approving().write({"valid_from": now - timedelta(days=9), "valid_to": now})
         if cause == "suspended":
             system.action_suspend()
     return found
