@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import threading
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark import cli, figures, prototype
+from benchmark import cli, figures, prototype, telling
 from benchmark.figures import Figure
 from benchmark.receiving import receiving
 
@@ -141,3 +142,32 @@ def test_the_prototype_delivers_everything_once(database, tmp_path):
         cursor.execute("SELECT state, count(*) FROM bench_delivery GROUP BY 1")
         assert cursor.fetchall() == [("done", 251)]
     connection.close()
+
+
+def random_times(seed: int, count: int = 4000, **how: float) -> list[float]:
+    source = random.Random(seed)
+    return [source.gauss(how.get("mean", 100.0), how.get("spread", 10.0)) for _ in range(count)]
+
+
+def test_the_same_times_are_told_apart_no_better_than_by_guessing():
+    times = {cause: random_times(seed) for seed, cause in enumerate("abcde")}
+    worst, _pair = telling.worst_pair(times)
+    assert 0.45 < worst < 0.53
+    assert 0.17 < telling.accuracy(times) < 0.23
+
+
+@pytest.mark.parametrize("how", [{"mean": 104.0}, {"mean": 96.0}, {"spread": 15.0}, {"spread": 7.0}])
+def test_times_that_are_later_earlier_or_spread_otherwise_are_told_apart(how):
+    worst, pair = telling.worst_pair({"a": random_times(1), "b": random_times(2), "c": random_times(3, **how)})
+    assert worst > 0.55
+    assert "c" in pair
+
+
+def test_times_that_never_meet_are_always_told_apart():
+    assert telling.accuracy({"a": random_times(1), "b": random_times(2, 500, mean=900.0)}) == 1.0
+
+
+@pytest.mark.parametrize("times", [{}, {"a": [1.0, 2.0]}, {"a": [1.0, 2.0], "b": [1.0]}])
+def test_too_few_times_tell_nothing(times):
+    with pytest.raises(ValueError, match="two"):
+        telling.accuracy(times)

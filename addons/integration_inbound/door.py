@@ -99,36 +99,33 @@ class Door:
     def authenticate(self, request: admission.Request) -> Party | None:
         """Return the system whose key signed the request, which ``key_id`` names; else None, with why in ``cause``.
 
-        An unknown, a suspended and a keyless system cost the same computing as a wrong signature.
+        Whatever the cause, the same is computed: an unknown, a suspended, a keyless system, an expired key and a wrong
+        signature cannot be told apart by how long they take.
         """
-        party = self.book.parties.get(request.system)
-        looked_at = party or self.book.stand_in
-        keys = looked_at.verify_keys(self.sent.received_at) if looked_at else ()
-        usable = keys if party and party.active else ()
+        party = self.book.parties.get(request.system, self.book.nobody)
+        keys, others = party.keys_at(self.sent.received_at)
         verdict = signing.verify(
             message_id=request.message_id,
             timestamp=request.timestamp,
             signature=request.signature,
             body=request.body,
-            keys=usable or signing.decoy_keys(),
+            keys=keys,
+            others=others,
             now=self.sent.received_at.replace(tzinfo=timezone.utc).timestamp(),
-            past_tolerance=party.timestamp_tolerance if party else signing.TOLERANCE_S,
+            past_tolerance=party.timestamp_tolerance,
         )
         if isinstance(verdict, signing.Accepted):
             self.key_id = verdict.key_id
             return party
-        self.cause = self._cause(party, usable, verdict.cause)
+        self.cause = self._cause(party, verdict.cause)
         return None
 
-    @staticmethod
-    def _cause(party: Party | None, keys: Sequence[signing.VerifyKey], cause: signing.Cause) -> str:
-        if cause is not signing.Cause.NO_MATCH:
+    def _cause(self, party: Party, cause: signing.Cause) -> str:
+        if cause not in (signing.Cause.NO_KEY, signing.Cause.NO_MATCH, signing.Cause.KEY_NOT_VALID):
             return cause.value
-        if party is None:
+        if party is self.book.nobody:
             return "unknown_system"
-        if not party.active:
-            return "suspended_system"
-        return cause.value if keys else signing.Cause.NO_KEY.value
+        return cause.value if party.active else "suspended_system"
 
     # -- how much -----------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ PARTS: Final = (
     "handlers",
     "inbound",
     "forgeries",
+    "gate",
     "history",
     "snapshot",
     "memory",

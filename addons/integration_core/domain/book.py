@@ -6,14 +6,16 @@ configuration it was; whoever answers by it has to see that this is still the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, tzinfo
-from typing import Literal, TypeAlias
+from datetime import date, datetime, timezone, tzinfo
+from typing import Final, Literal, TypeAlias
 
 from . import schema, sender, signing
 from .acceptance import TypeFacts
 from .keyring import Keyring
+
+_NEVER: Final = datetime.max
 
 Recipients: TypeAlias = tuple[sender.Recipient, ...] | None
 
@@ -28,7 +30,7 @@ class Key:
 
     def holds_at(self, moment: datetime) -> bool:
         """Tell whether a message of ``moment`` may be signed with it."""
-        return self.valid_from <= moment and (self.valid_to is None or moment < self.valid_to)
+        return self.valid_from <= moment < (self.valid_to or _NEVER)
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,56 @@ class Party:
     granted: frozenset[int] = frozenset()
     keys: tuple[Key, ...] = field(default=(), repr=False)
 
-    def verify_keys(self, moment: datetime) -> tuple[signing.VerifyKey, ...]:
-        """Return the keys that its messages may be signed with at ``moment``."""
-        return tuple(key.verify for key in self.keys if key.holds_at(moment))
+    def keys_at(self, moment: datetime) -> tuple[tuple[signing.VerifyKey, ...], tuple[signing.VerifyKey, ...]]:
+        """Return the keys that its messages may be signed with at ``moment``, and the others.
+
+        A system that is not active has others alone.
+        """
+        judged = [(key.verify, key.holds_at(moment) & self.active) for key in self.keys]
+        usable = tuple(key for key, good in judged if good)
+        return usable, tuple(key for key, good in judged if not good)
+
+    def count(self, kind: type[signing.Secret] | type[signing.PublicKey]) -> int:
+        """Return how many keys of a kind it has."""
+        return sum(isinstance(key.verify.material, kind) for key in self.keys)
 
     def mode_at(self, moment: datetime) -> sender.Mode:
         """Return ``live`` or ``test`` for what arrives at ``moment``."""
         return sender.mode_at(self.mode, self.live_from, moment)
+
+
+NOBODY: Final = Party(
+    id=0,
+    company_id=0,
+    code="",
+    active=False,
+    mode="test",
+    live_from=None,
+    zone=timezone.utc,
+    max_body_bytes=0,
+    rate_per_minute=0,
+    timestamp_tolerance=signing.TOLERANCE_S,
+)
+"""A system that is not there."""
+
+
+def alike(parties: Iterable[Party]) -> list[Party]:
+    """Return the parties with as many keys of each kind as the one that has most, filled up with decoys.
+
+    To refuse a message is then the same work for every one of them, whatever keys it really has.
+    """
+    found = list(parties)
+    secret, public_key = (Key(decoy, datetime.min, datetime.min) for decoy in signing.decoys())
+    # At least one secret: where nobody has a key, it is not the lack of one that answers sooner.
+    secrets = max([1, *(party.count(signing.Secret) for party in found)])
+    public_keys = max([0, *(party.count(signing.PublicKey) for party in found)])
+
+    def filled(party: Party) -> Party:
+        more_secrets = [secret] * (secrets - party.count(signing.Secret))
+        more_public_keys = [public_key] * (public_keys - party.count(signing.PublicKey))
+        return replace(party, keys=(*party.keys, *more_secrets, *more_public_keys))
+
+    return [filled(party) for party in found]
 
 
 @dataclass(frozen=True)
@@ -88,8 +133,8 @@ class Book:
     vault: sender.Vault
     parties: Mapping[str, Party]
     types: Mapping[str, EventType]
-    stand_in: Party | None = None
-    """Some system with a key: looking at its keys is the work that an unknown system must cost, too."""
+    nobody: Party
+    """Stands for every system that is not there: it has no key, and it takes as long to see that."""
     _senders: dict[tuple[int, str, sender.Mode], sender.Sender] = field(default_factory=dict, repr=False)
 
     def type_facts(self, party: Party, name: str, today: date) -> TypeFacts:

@@ -7,9 +7,11 @@ The signed bytes are ``{webhook-id}.{webhook-timestamp}.{raw body}``. Two signat
 * a malformed entry is skipped and the next one tried;
 * secrets hold 24 to 64 bytes;
 * a key works for its own version alone: a public key can never be used as an HMAC secret, because the two are
-  different types.
+  different types;
+* a public key for which anybody can make signatures is none.
 
-:func:`verify` never raises, whatever bytes it is given.
+:func:`verify` never raises, whatever bytes it is given, and every refusal of requests of one shape costs the same
+work: whoever measures how long an answer takes does not learn which systems and keys there are.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, lru_cache
+from itertools import repeat
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -44,8 +47,20 @@ MAX_ENTRIES: Final = 16
 _MIN_SECRET_BYTES: Final = 24
 _MAX_SECRET_BYTES: Final = 64
 _ED25519_KEY_BYTES: Final = 32
-_ED25519_SIGNATURE_BYTES: Final = 64
-_MAX_HEADER_CHARS: Final = MAX_ENTRIES * 128
+_SIGNATURE_BYTES: Final = {"v1": 32, "v1a": 64}
+_MAX_HEADER_CHARS: Final = 1 << 16  # as much as a header line may have anyway: entries of other versions can be long
+
+_ED25519_P: Final = 2**255 - 19
+_SMALL_ORDER_Y: Final = frozenset(
+    {
+        0,
+        1,
+        _ED25519_P - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    }
+)
+"""The y coordinates of the eight points whose order divides 8 (RFC 8032 §5.1; a test computes them)."""
 
 _MESSAGE_ID: Final = re.compile(r"[!-\-/-~]{1,256}")  # visible ASCII except '.'
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
@@ -119,8 +134,19 @@ class PublicKey:
     raw: bytes
 
     def __post_init__(self) -> None:
-        """Refuse bytes of another length than Ed25519's."""
+        """Refuse bytes of another length than Ed25519's, a second spelling of a point, and points of small order.
+
+        Under a key of small order anybody can make a signature that holds, for some or for all messages.
+        """
         _require_length(self.raw, _ED25519_KEY_BYTES, _ED25519_KEY_BYTES, "A public key")
+        y = int.from_bytes(self.raw, "little") & ((1 << 255) - 1)
+        if y >= _ED25519_P or y in _SMALL_ORDER_Y:
+            raise KeyFormatError("A public key must be a point that only its owner can sign for")
+
+    @cached_property
+    def verifier(self) -> Ed25519PublicKey:
+        """The key in the form that verifies, made once."""
+        return Ed25519PublicKey.from_public_bytes(self.raw)
 
     @classmethod
     def parse(cls, text: str) -> PublicKey:
@@ -197,6 +223,7 @@ class Cause(str, Enum):
     BAD_SIGNATURE_HEADER = "bad_signature_header"
     NO_KEY = "no_key"
     NO_MATCH = "no_match"
+    KEY_NOT_VALID = "key_not_valid"
     TOO_OLD = "too_old"
     IN_FUTURE = "in_future"
 
@@ -217,6 +244,16 @@ class Refused:
     cause: Cause
 
 
+# Made once: to look a cause up takes longer where there is more to look up.
+_REFUSED: Final = {
+    (False, False): Refused(Cause.NO_MATCH),
+    (False, True): Refused(Cause.NO_KEY),
+    (True, False): Refused(Cause.KEY_NOT_VALID),
+    (True, True): Refused(Cause.KEY_NOT_VALID),
+}
+"""What it is when no usable key fits; by whether another one does, and whether there is no usable one."""
+
+
 def is_message_id(text: str) -> bool:
     """Tell whether ``text`` may be a ``webhook-id``: 1 to 256 visible ASCII characters, no dot."""
     return _MESSAGE_ID.fullmatch(text) is not None
@@ -224,7 +261,7 @@ def is_message_id(text: str) -> bool:
 
 def sign_v1(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """Return one ``v1,<base64>`` entry over the bytes that Standard Webhooks 1.0.0 names."""
-    return "v1," + base64.b64encode(_hmac(secret, message_id, str(timestamp), body)).decode("ascii")
+    return "v1," + base64.b64encode(_hmac(secret, _prefix(message_id, str(timestamp)) + body)).decode("ascii")
 
 
 def sign_v1a(private_key: PrivateKey | bytes, message_id: str, timestamp: int, body: bytes) -> str:
@@ -260,12 +297,16 @@ def verify(
     keys: Sequence[VerifyKey],
     now: float,
     past_tolerance: int = TOLERANCE_S,
+    others: Sequence[VerifyKey] = (),
 ) -> Accepted | Refused:
     """Judge one message by its three headers and its raw body, before any parsing.
 
     ``now`` is the server's clock in unix seconds. ``past_tolerance`` is how many seconds old the timestamp may be;
     it never exceeds 72 hours, and the future side is always 300 s. The clock is judged last, so that a refusal
     for its time tells the operator that the key was right.
+
+    ``others`` are keys that make nothing acceptable: expired ones, those of a suspended system, decoys. A refusal has
+    tried all ``keys`` and all ``others``; where both together are as many as anybody else's, it takes as long.
     """
     if not message_id or not timestamp or not signature:
         return Refused(Cause.MISSING_HEADER)
@@ -276,12 +317,19 @@ def verify(
     entries = _entries(signature)
     if entries is None:
         return Refused(Cause.BAD_SIGNATURE_HEADER)
-    if not keys:
-        return Refused(Cause.NO_KEY)
-    key_id = _matching_key(keys, entries, message_id, timestamp, body)
-    if key_id is None:
-        return Refused(Cause.NO_MATCH)
-    return _judge_time(Accepted(key_id, message_id, int(timestamp)), now, past_tolerance)
+    signed = _prefix(message_id, timestamp) + body
+    refused, fits_another = None, False
+    for key, usable in (*zip(keys, repeat(True)), *zip(others, repeat(False))):
+        if not _fits(key, entries, signed):
+            continue
+        if usable and refused is None:
+            verdict = _judge_time(Accepted(key.key_id, message_id, int(timestamp)), now, past_tolerance)
+            if isinstance(verdict, Accepted):
+                return verdict
+            refused = verdict
+        # A refusal goes on to the last key, also when one fits.
+        fits_another = fits_another or not usable
+    return refused or _REFUSED[fits_another, not keys]
 
 
 def _judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted | Refused:
@@ -294,13 +342,12 @@ def _judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted
 
 
 @lru_cache(maxsize=1)
-def decoy_keys() -> tuple[VerifyKey, ...]:
-    """Return keys that never match, made once per process.
+def decoys() -> tuple[VerifyKey, VerifyKey]:
+    """Return a secret and a public key that nobody has, made once per process.
 
-    A caller that knows no such system verifies with these, so that an unknown system costs the same time as a
-    wrong signature and the two cannot be told apart.
+    They are tried where a system has fewer keys than another one, so that the two cannot be told apart.
     """
-    return (VerifyKey("decoy", Secret.generate()),)
+    return VerifyKey("decoy", Secret.generate()), VerifyKey("decoy", PrivateKey.generate().public_key())
 
 
 def _entries(header: str) -> list[tuple[str, bytes]] | None:
@@ -313,46 +360,25 @@ def _entries(header: str) -> list[tuple[str, bytes]] | None:
     entries = []
     for text in texts:
         version, _comma, encoded = text.partition(",")
-        raw = decode_base64(encoded)
-        if version in ("v1", "v1a") and raw:
+        size = _SIGNATURE_BYTES.get(version)
+        raw = decode_base64(encoded) if size and len(encoded) == -(-size // 3) * 4 else None
+        if raw is not None and len(raw) == size:
             entries.append((version, raw))
     return entries
 
 
-def _matching_key(
-    keys: Sequence[VerifyKey],
-    entries: list[tuple[str, bytes]],
-    message_id: str,
-    timestamp: str,
-    body: bytes,
-) -> str | None:
-    found = None
-    for key in keys:
-        # No early end: the time taken depends on how many keys there are, not on which one matched.
-        if _verifies(key.material, entries, message_id, timestamp, body) and found is None:
-            found = key.key_id
-    return found
-
-
-def _verifies(
-    material: Secret | PublicKey,
-    entries: list[tuple[str, bytes]],
-    message_id: str,
-    timestamp: str,
-    body: bytes,
-) -> bool:
+def _fits(key: VerifyKey, entries: list[tuple[str, bytes]], signed: bytes) -> bool:
+    material = key.material
     if isinstance(material, Secret):
-        expected = _hmac(material.raw, message_id, timestamp, body)
-        return any(hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1")
-    signed = _prefix(message_id, timestamp) + body
-    return any(_ed25519_verifies(material.raw, raw, signed) for version, raw in entries if version == "v1a")
+        expected = _hmac(material.raw, signed)
+        # No generator: to leave one before its end costs what could be measured.
+        return any([hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1"])  # noqa: C419
+    return any(_ed25519_verifies(material, raw, signed) for version, raw in entries if version == "v1a")
 
 
-def _ed25519_verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:
-    if len(signature) != _ED25519_SIGNATURE_BYTES:
-        return False
+def _ed25519_verifies(public_key: PublicKey, signature: bytes, signed: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
+        public_key.verifier.verify(signature, signed)
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -362,6 +388,6 @@ def _prefix(message_id: str, timestamp: str) -> bytes:
     return f"{message_id}.{timestamp}.".encode("ascii")
 
 
-def _hmac(secret: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
-    # In one call: for the usual kilobyte half the time of an object that is fed, and the copy costs next to nothing.
-    return hmac.digest(secret, _prefix(message_id, timestamp) + body, "sha256")
+def _hmac(secret: bytes, signed: bytes) -> bytes:
+    # In one call: for the usual kilobyte half the time of an object that is fed.
+    return hmac.digest(secret, signed, "sha256")

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..domain.book import Book
+from ..domain.book import NOBODY, Book, alike
 from .integration_keyring import loaded_ring
 
 # What this process knows by heart, per database.
@@ -112,12 +112,13 @@ class IntegrationConfiguration(models.Model):
         stamp = self._stamp()
         self.env.invalidate_all()
         # sudo: the gate and the journal work for senders whom nobody logged in
-        parties = [system._as_party() for system in self.env["integration.system"].sudo().search([])]
+        known = [system._as_party() for system in self.env["integration.system"].sudo().search([])]
+        nobody, *parties = alike([NOBODY, *known])
         return Book(
             stamp=stamp,
             ring=ring,
             vault=vault,
             parties={party.code: party for party in parties},
             types={kind.name: kind for kind in self.env["integration.event.type"].sudo()._for_gate()},
-            stand_in=next((party for party in parties if party.keys), None),
+            nobody=nobody,
         )

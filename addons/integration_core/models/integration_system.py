@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
@@ -12,6 +13,8 @@ from ..domain.sender import Sender, mode_at
 from ..fields import refuse_if_used
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+EXPIRED_KEYS_TOLD = timedelta(days=90)
+"""For how long a refusal can still say that a message was signed with a key that has expired."""
 
 
 class IntegrationSystem(models.Model):
@@ -156,8 +159,12 @@ class IntegrationSystem(models.Model):
         :raises KeyringError: without a usable master key
         """
         self.ensure_one()
+        recently = fields.Datetime.now() - EXPIRED_KEYS_TOLD
         keys = self.env["integration.credential"].search(
-            [("system_id", "=", self.id), ("use", "=", "inbound"), ("state", "=", "active")]
+            [
+                *(("system_id", "=", self.id), ("use", "=", "inbound"), ("state", "=", "active")),
+                *("|", ("valid_to", "=", False), ("valid_to", ">", recently)),
+            ]
         )
         return Party(
             id=self.id,

@@ -89,6 +89,11 @@ CAUSES: Final[Mapping[str, Cause]] = {
         "Compare the key ids on both sides, and see that the sender signs the very bytes that it sends: nothing may "
         "change the body after it was signed. " + _STRANGER,
     ),
+    "key_not_valid": Cause(
+        "The signature fits a key that is not valid now",
+        "The signature was made with a key of the system that has ended, was revoked or is not valid yet. " + _KEY,
+        "Have the sender use a key that is active, or make the time of this one longer.",
+    ),
     "too_old": Cause(
         "The signature is too old",
         "The signature is right, but its time is long past: the sender used it again on a retry, or its clock is slow.",
