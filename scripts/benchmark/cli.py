@@ -26,6 +26,7 @@ PARTS: Final = (
     "emit",
     "handlers",
     "inbound",
+    "behind_nginx",
     "history",
     "snapshot",
     "memory",
