@@ -1,6 +1,6 @@
 """Sends requests at a given rate whatever becomes of them (open loop), over connections from several addresses.
 
-A process of its own: ``python -m benchmark.flood file.json``. It says ``flood ready`` when its connections are open; then
+A process of its own: ``python -m benchmark.flood file.json``. It says ``flood ready`` when it has connected, then
 it sends until SIGTERM, and writes into the file what came of it.
 """
 

@@ -41,6 +41,8 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     access_log off;
+    gzip on;
+    gzip_types *;
     include {folder}/integration.conf;
 }}
 """

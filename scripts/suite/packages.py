@@ -95,6 +95,7 @@ def for_tests() -> list[Need]:
         Need("openssl", ("openssl",), program("openssl")),
         Need("git", ("git",), program("git")),
         for_nginx(),
+        Need("envsubst", ("gettext-base",), program("envsubst")),
     ]
 
 
