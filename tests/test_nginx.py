@@ -171,6 +171,14 @@ def test_another_name_is_not_answered(front):
         assert connection.recv(100) == b""
 
 
+def test_the_gate_is_not_asked_for_under_the_other_name(front, echo):
+    """Else its question for a client certificate could be left out."""
+    with front.connect(host=PEOPLE) as connection:
+        connection.sendall(f"GET {INBOUND} HTTP/1.1\r\nhost: {GATE}\r\nconnection: close\r\n\r\n".encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 421")
+    assert echo.seen == []
+
+
 # -- what is passed on ------------------------------------------------------------------------------------------------
 
 
@@ -348,20 +356,40 @@ def test_health_checks_of_the_monitor_are_never_refused(fresh):
     assert [send(client, "GET", "/integration/health/live").status for _ in range(100)] == [202] * 100
 
 
+def half_sent(front: Door, source: str, open_ones: contextlib.ExitStack) -> bool:
+    """Begin a request and stop in its body; return whether nginx waits for the rest."""
+    head = f"POST {INBOUND} HTTP/1.1\r\nhost: {GATE}\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n"
+    connection = open_ones.enter_context(front.connect(source))
+    connection.sendall(head.encode())
+    answer = connection.recv(4096)
+    connection.sendall(b"half")
+    return answer.startswith(b"HTTP/1.1 100")
+
+
 def test_half_sent_requests_of_one_address_end_at_a_hundred_and_reach_nobody(fresh, echo):
     front = fresh()
-    head = f"POST {INBOUND} HTTP/1.1\r\nhost: {GATE}\r\ncontent-length: 10\r\n\r\nhalf".encode()
     with contextlib.ExitStack() as open_ones:
-        for _ in range(100):
-            connection = open_ones.enter_context(front.connect(SENDER))
-            connection.sendall(head)
-        # nginx reads connections in turn: the last ones may not have been looked at yet.
-        deadline = time.monotonic() + 20
-        while (answer := front.ask(source=SENDER)).status != 429:
-            assert time.monotonic() < deadline
-        assert answer.segment == (429, "rate-limited")
+        assert all(half_sent(front, SENDER, open_ones) for _ in range(100))
+        assert front.ask(source=SENDER).segment == (429, "rate-limited")
         assert front.ask(source=ENGINE).status == 202
-    assert all(seen.body == b"" for seen in echo.seen)
+    assert len(echo.seen) == 1
+
+
+def test_half_sent_requests_of_strangers_end_at_ten_each_and_fifty_together(fresh, echo):
+    front = fresh()
+    with contextlib.ExitStack() as open_ones:
+        for number in range(1, 6):
+            source = f"127.0.4.{number}"
+            for _ in range(10):
+                deadline = time.monotonic() + 20
+                while not half_sent(front, source, open_ones):
+                    assert time.monotonic() < deadline, "twenty requests a second are let in"
+            # An eleventh would be within its rate.
+            assert number > 1 or front.ask(source=source).status == 429
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            assert front.ask(source="127.0.4.100").status == 429
+    assert echo.seen == []
 
 
 def test_more_than_odoo_can_take_at_once_is_asked_to_come_back(fresh, echo):
