@@ -41,8 +41,10 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     access_log off;
+    # What others may have set there, and what must not hold for the servers of the file.
     gzip on;
     gzip_types *;
+    underscores_in_headers on;
     include {folder}/integration.conf;
 }}
 """
