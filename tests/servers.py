@@ -119,7 +119,6 @@ class Server:
         folder: Path,
         listen_port: int | None = None,
         environ: Mapping[str, str] | None = None,
-        port: int | None = None,
     ) -> None:
         self._environ = dict(environ or {})
         self._sessions: dict[str, Any] = {}
@@ -131,7 +130,7 @@ class Server:
         self._odoo = replace(context.odoo, conf=self._files.odoo_conf, log=self._files.setup_log)
         self._databases = Databases(self._odoo)
         self._logins = context.built.logins
-        self._port = port or free_port()
+        self._port = free_port()
         self.state = folder
         self.base_url = f"http://127.0.0.1:{self._port}"
         self.db = f"t{os.getpid()}_{next(_numbers)}"

@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 from datetime import datetime, timezone
+from urllib.parse import urlsplit
 
 import pytest
 import servers
@@ -25,13 +26,17 @@ def certificates(tmp_path_factory) -> Certificates:
 
 
 @pytest.fixture(scope="module")
-def odoo_port() -> int:
-    return servers.free_port()
+def odoo(context, tmp_path_factory):
+    """An Odoo that has yet to be started."""
+    environ = {"ODOO_PROXY_MODE": "True", "ODOO_WORKERS": "1", "ODOO_GEVENT_PORT": str(servers.free_port())}
+    made = servers.Server(context, tmp_path_factory.mktemp("state"), environ=environ)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
-def front(certificates, odoo_port, tmp_path_factory):
-    made = door(tmp_path_factory.mktemp("nginx"), certificates, f"127.0.0.1:{odoo_port}", connections=8)
+def front(certificates, odoo, tmp_path_factory):
+    made = door(tmp_path_factory.mktemp("nginx"), certificates, urlsplit(odoo.base_url).netloc, connections=8)
     with made.nginx:
         yield made
 
@@ -46,16 +51,9 @@ def half_open(front):
 
 
 @pytest.fixture(scope="module")
-def server(context, tmp_path_factory, odoo_port, half_open):
-    environ = {
-        "ODOO_PROXY_MODE": "True",
-        "ODOO_WORKERS": "1",
-        "ODOO_GEVENT_PORT": str(servers.free_port()),
-    }
-    made = servers.Server(context, tmp_path_factory.mktemp("state"), environ=environ, port=odoo_port)
-    made.start()
-    yield made
-    made.close()
+def server(odoo, half_open):
+    odoo.start()
+    return odoo
 
 
 def message() -> Message:
