@@ -342,7 +342,7 @@ def test_strangers_share_an_allowance_which_known_senders_do_not_need(fresh, ech
     clients = [front.client(f"127.0.3.{number}") for number in range(1, 101)]
     began = time.monotonic()
     strangers = [send(client).status for client in clients]
-    assert strangers.count(202) <= 22 + 20 * (time.monotonic() - began)
+    assert strangers.count(202) <= 22 + 10 * (time.monotonic() - began)
     assert strangers.count(429) == 100 - strangers.count(202) > 0
     assert len(echo.seen) == strangers.count(202)
     for source in (ENGINE, SENDER):
@@ -355,8 +355,8 @@ def test_a_burst_of_a_known_sender_is_slowed_down_and_not_refused(fresh):
     front = fresh()
     client = front.client(SENDER)
     began = time.monotonic()
-    assert [send(client).status for _ in range(61)] == [202] * 61
-    assert time.monotonic() - began >= 60 / 50 - 0.05
+    assert [send(client).status for _ in range(31)] == [202] * 31
+    assert time.monotonic() - began >= 30 / 20 - 0.05
 
 
 def test_a_known_sender_that_does_not_stop_is_refused(fresh):
@@ -364,10 +364,10 @@ def test_a_known_sender_that_does_not_stop_is_refused(fresh):
 
     def burst(_: int) -> list[int]:
         client = front.client(SENDER)
-        return [send(client).status for _ in range(3)]
+        return [send(client).status for _ in range(2)]
 
-    with ThreadPoolExecutor(80) as pool:
-        statuses = [status for found in pool.map(burst, range(80)) for status in found]
+    with ThreadPoolExecutor(90) as pool:
+        statuses = [status for found in pool.map(burst, range(90)) for status in found]
     assert statuses.count(429) > 0
     assert set(statuses) == {202, 429}
 
@@ -405,7 +405,7 @@ def test_half_sent_requests_of_strangers_end_at_ten_each_and_fifty_together(fres
             for _ in range(10):
                 deadline = time.monotonic() + 20
                 while not half_sent(front, source, open_ones):
-                    assert time.monotonic() < deadline, "twenty requests a second are let in"
+                    assert time.monotonic() < deadline, "ten requests a second are let in"
             # An eleventh would be within its rate.
             assert number > 1 or front.ask(source=source).status == 429
         until = time.monotonic() + 0.5
