@@ -32,6 +32,8 @@ class Echo:
         echo = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 echo.seen.append(Seen(self.command, self.path, list(self.headers.items()), body))

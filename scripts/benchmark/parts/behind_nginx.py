@@ -24,8 +24,9 @@ FORGERIES: Final = 2_000
 """Forgeries per second that are sent, whatever becomes of them."""
 STRANGERS: Final = tuple(f"127.0.{net}.{number}" for net in range(100, 102) for number in range(1, 101))
 """Two hundred addresses that nginx has not been told of."""
-SENDER: Final = ("127.0.50.1",) * 50
-"""One address that nginx knows as a sender's, with fifty connections."""
+SENDER: Final = ("127.0.50.1",) * 100
+"""One address that nginx knows as a sender's, with a hundred connections: more than nginx lets wait, so that it has to
+answer each forgery that is too much, and not just leave it unread."""
 _CLASSES: Final = {"127.0.0.1/32": "engine", "127.0.50.0/24": "sender"}
 _LEAST_SHARE: Final = 0.9
 """Of the forgeries; with fewer it was no flood of that rate."""
