@@ -14,10 +14,11 @@ from suite.certificates import Authority, Pair
 from suite.nginx import GATE, PEOPLE, Front, Nginx
 
 ENGINE = "127.0.0.1"
+OTHER_ENGINE = "127.0.0.2"
 SENDER = "127.0.1.1"
 MONITOR = "127.0.9.1"
 STRANGER = "127.0.2.1"
-CLASSES = {"127.0.0.1/32": "engine", "127.0.1.0/24": "sender", "127.0.9.1/32": "monitor"}
+CLASSES = {"127.0.0.0/24": "engine", "127.0.1.0/24": "sender", "127.0.9.1/32": "monitor"}
 INBOUND = "/integration/v1/inbound/ehr"
 
 

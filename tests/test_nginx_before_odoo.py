@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import servers
-from front import INBOUND, SENDER, STRANGER, Certificates, door, send
+from front import INBOUND, OTHER_ENGINE, SENDER, STRANGER, Certificates, door, send
 
 from simulator import wire
 from simulator.messages import ADMITTED, Message
@@ -109,7 +109,7 @@ def test_senders_that_drip_do_not_hold_the_worker(front, server):
     head = f"POST {INBOUND} HTTP/1.1\r\nhost: {GATE}\r\ncontent-length: 1000\r\n\r\n".encode()
     over = threading.Event()
     with contextlib.ExitStack() as dripping:
-        slow = [dripping.enter_context(front.connect(SENDER)) for _ in range(40)]
+        slow = [dripping.enter_context(front.connect(OTHER_ENGINE)) for _ in range(40)]
         for connection in slow:
             connection.sendall(head)
 
