@@ -28,6 +28,7 @@ PARTS: Final = (
     "inbound",
     "forgeries",
     "gate",
+    "behind_nginx",
     "history",
     "snapshot",
     "memory",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -15,17 +17,33 @@ from urllib.parse import urlsplit
 _TIMEOUT: Final = 60
 
 
+class _OnThisMachine(http.client.HTTPSConnection):
+    """A connection to 127.0.0.1, whatever the host's name is."""
+
+    def __init__(self, place: str, context: ssl.SSLContext) -> None:
+        super().__init__(place, timeout=_TIMEOUT, context=context)
+        self._trusting = context
+
+    def connect(self) -> None:
+        """Connect, and check that the certificate is that of the name."""
+        plain = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = self._trusting.wrap_socket(plain, server_hostname=self.host)
+
+
 class Load:
     """Messages that some clients share, and what became of them.
 
     Args:
-        url: Where they go.
+        url: Where they go; ``https`` goes to this machine.
         messages: Header and body of each, made beforehand.
+        cafile: Whom to trust, for ``https``.
     """
 
-    def __init__(self, url: str, messages: list[tuple[dict[str, str], str]]) -> None:
+    def __init__(self, url: str, messages: list[tuple[dict[str, str], str]], cafile: str | None = None) -> None:
         parts = urlsplit(url)
         self._place, self._path = parts.netloc, parts.path
+        self._context = ssl.create_default_context(cafile=cafile) if parts.scheme == "https" else None
         self._messages = iter(messages)
         self._lock = threading.Lock()
         self.statuses: Counter[int] = Counter()
@@ -42,7 +60,7 @@ class Load:
         return time.monotonic() - began
 
     def _client(self) -> None:
-        connection = http.client.HTTPConnection(self._place, timeout=_TIMEOUT)
+        connection = self._connection()
         while True:
             with self._lock:
                 message = next(self._messages, None)
@@ -54,6 +72,11 @@ class Load:
                 self.statuses[status] += 1
                 self.seconds.append(time.monotonic() - began)
         connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._context:
+            return _OnThisMachine(self._place, self._context)
+        return http.client.HTTPConnection(self._place, timeout=_TIMEOUT)
 
     def _post(self, connection: http.client.HTTPConnection, headers: dict[str, str], body: str) -> int:
         """Return the status of one POST; 0 where the connection failed."""
@@ -70,7 +93,7 @@ class Load:
 def main(path: Path) -> None:
     """Do what a file of JSON asks for, and write what came of it into the same file."""
     asked = json.loads(path.read_text(encoding="utf-8"))
-    load = Load(asked["url"], [(headers, body) for headers, body in asked["messages"]])
+    load = Load(asked["url"], [(headers, body) for headers, body in asked["messages"]], asked.get("cafile"))
     took = load.run(asked["clients"])
     path.write_text(json.dumps({"took": took, "statuses": load.statuses, "seconds": load.seconds}), encoding="utf-8")
 

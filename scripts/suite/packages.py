@@ -18,6 +18,9 @@ from suite.refusal import Refusal
 _NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/odoo-integration-suite.conf")
 """While it exists, installing PostgreSQL does not start a system-wide server, which nobody asked for."""
 
+_POLICY = Path("/usr/sbin/policy-rc.d")
+"""Debian's way to say which services a package may start; 101 means none."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -91,7 +94,19 @@ def for_tests() -> list[Need]:
         Need("curl", ("curl",), program("curl")),
         Need("openssl", ("openssl",), program("openssl")),
         Need("git", ("git",), program("git")),
+        for_nginx(),
+        Need("envsubst", ("gettext-base",), program("envsubst")),
     ]
+
+
+def for_nginx() -> Need:
+    """Return the need for the nginx that the installation guide puts in front."""
+    return Need("nginx", ("nginx",), lambda: nginx() is not None)
+
+
+def nginx() -> str | None:
+    """Return nginx's program, or None; for a normal user it is not on the path."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
 def for_postgresql(present: Callable[[], bool]) -> Need:
@@ -175,7 +190,10 @@ def _install(names: Sequence[str], prefix: Sequence[str], log: Path) -> None:
     apt = ["apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
     remedy = "Is the machine online, and are its package sources in order (`apt-get update`)?"
     processes.run([*quiet, *apt, "update"], log=log, failing="apt-get update failed", remedy=remedy, prefix=prefix)
-    with _no_system_cluster(prefix, active=any(name.startswith("postgresql") for name in names)):
+    with (
+        _no_system_cluster(prefix, active=any(name.startswith("postgresql") for name in names)),
+        _no_service(prefix, "nginx", active="nginx" in names),
+    ):
         processes.run(
             [*quiet, *apt, "install", *names],
             log=log,
@@ -202,6 +220,26 @@ def _no_system_cluster(prefix: Sequence[str], *, active: bool) -> Iterator[None]
         processes.capture([*prefix, "rm", "-f", str(_NO_CLUSTER)])
         if made_folder:
             processes.capture([*prefix, "rmdir", "--ignore-fail-on-non-empty", str(_NO_CLUSTER.parent)])
+
+
+@contextmanager
+def _no_service(prefix: Sequence[str], name: str, *, active: bool) -> Iterator[None]:
+    """Keep a package's service from being started, now and when the machine starts; nobody asked for it."""
+    if not active:
+        yield
+        return
+    made = not _POLICY.exists()
+    if made:
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as text:
+            text.write("#!/bin/sh\nexit 101\n")
+            text.flush()
+            processes.capture([*prefix, "install", "-m", "755", text.name, str(_POLICY)])
+    try:
+        yield
+        processes.capture([*prefix, "systemctl", "disable", name])
+    finally:
+        if made:
+            processes.capture([*prefix, "rm", "-f", str(_POLICY)])
 
 
 def _is_ubuntu() -> bool:

@@ -91,7 +91,7 @@ CAUSES: Final[Mapping[str, Cause]] = {
     ),
     "key_not_valid": Cause(
         "The signature fits a key that is not valid now",
-        "The signature was made with a key of the system that has ended, was revoked or is not valid yet. " + _KEY,
+        "The signature was made with a key of the system that has ended, was revoked or is not valid yet.",
         "Have the sender use a key that is active, or make the time of this one longer.",
     ),
     "too_old": Cause(

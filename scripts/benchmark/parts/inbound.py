@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Final
 
 from benchmark.bed import Bed
@@ -52,14 +53,17 @@ def signed_one(secret: str, content: Message) -> tuple[dict[str, str], str]:
     return {**headers, "content-type": "application/cloudevents+json"}, content.body.decode()
 
 
-def post(site: Site, url: str, messages: Messages) -> dict[str, Any]:
+def post(site: Site, url: str, messages: Messages, cafile: Path | None = None) -> dict[str, Any]:
     """Post messages from a process of its own; return what it tells.
+
+    ``cafile`` is whom to trust where the url is one of TLS.
 
     Raises:
         MeasureError: One of them was not accepted.
     """
     file = site.folder / "load.json"
-    file.write_text(json.dumps({"url": url, "clients": CLIENTS, "messages": messages}), encoding="utf-8")
+    asked = {"url": url, "clients": CLIENTS, "messages": messages, "cafile": cafile and str(cafile)}
+    file.write_text(json.dumps(asked), encoding="utf-8")
     subprocess.run(
         [sys.executable, "-m", "benchmark.load", str(file)],
         env={"PYTHONPATH": str(CHECKOUT / "scripts")},
