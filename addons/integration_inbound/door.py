@@ -1,23 +1,51 @@
 """The gate of one request: what :mod:`.domain.admission` asks, answered from the database."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from odoo.addons.integration_core.domain import acceptance, envelope, hashing, signing, strict_json, units
+from odoo.addons.integration_core.domain import (
+    acceptance,
+    binary_mode,
+    envelope,
+    hashing,
+    profiles,
+    signing,
+    strict_json,
+    units,
+)
 from odoo.addons.integration_core.domain.book import Book, Party
+from odoo.addons.integration_core.domain.profiles import client_certificate
 from odoo.api import Environment
+from odoo.tools import config
 
 from .domain import admission
 from .domain.rate import Quota, RateLimiter
+
+_logger = logging.getLogger(__name__)
 
 MAX_UNITS = 1000
 """Units of a refused or repeated message that are counted one by one; above, the message is the unit."""
 
 # Allowances are counted per process.
 limiter = RateLimiter()
+
+
+def trusted_proxies() -> tuple[client_certificate.Network, ...]:
+    """Return the networks whose word for a client certificate is believed: ``integration_trusted_proxies``.
+
+    It stands in the server's configuration file, where nobody who only works in Odoo can change it. Nobody is believed
+    without it, or when it cannot be read.
+    """
+    text = str(config.get("integration_trusted_proxies") or "")
+    try:
+        return client_certificate.parse_proxies(text)
+    except ValueError:
+        _logger.error("integration_trusted_proxies is not a list of addresses and networks: no proxy is believed")
+        return ()
 
 
 @dataclass(frozen=True)
@@ -32,11 +60,11 @@ class Sent:
     request_id: str
     received_at: datetime
 
-    def as_request(self, system_code: str) -> admission.Request:
-        """Return it as the request of an already verified message."""
-        return admission.Request(
-            system_code, self.webhook_id, None, None, self.content_type, self.content_encoding, self.raw
-        )
+    def as_verified(self, party: Party) -> admission.Verified[Party]:
+        """Return it as a message of ``party`` that was verified when it arrived."""
+        sent = {"content-type": self.content_type, "content-encoding": self.content_encoding}
+        headers = {name: value for name, value in sent.items() if value is not None}
+        return admission.Verified(party, self.webhook_id, admission.Request(party.code, headers, self.raw))
 
 
 class Glimpse(NamedTuple):
@@ -79,32 +107,53 @@ class Door:
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
-    def authenticate(self, request: admission.Request) -> Party | None:
+    def authenticate(self, request: admission.Request) -> admission.Verified[Party] | None:
         """Return the system whose key signed the request; else None, with the cause in ``cause``.
 
-        An unknown, a suspended and a keyless system cost the same computing as a wrong signature.
+        An unknown, a suspended and a keyless system cost the same computing as a wrong signature. Which profile an
+        unknown one seems to have follows from its name, so that it is always the same.
         """
         party = self.book.parties.get(request.system)
-        looked_at = party or self.book.stand_in
-        keys = looked_at.verify_keys(self.sent.received_at) if looked_at else ()
+        looked_at = party or self.book.stand_in_for(request.system)
+        settings = looked_at.signature if looked_at else profiles.STANDARD
+        keys = profiles.fitting(settings, looked_at.verify_keys(self.sent.received_at) if looked_at else ())
         usable = keys if party and party.active else ()
-        verdict = signing.verify(
-            message_id=request.message_id,
-            timestamp=request.timestamp,
-            signature=request.signature,
-            body=request.body,
-            keys=usable or signing.decoy_keys(),
+        verdict = profiles.verify(
+            request,
+            settings=settings,
+            keys=usable or profiles.decoys(settings, keys),
             now=self.sent.received_at.replace(tzinfo=timezone.utc).timestamp(),
             past_tolerance=party.timestamp_tolerance if party else signing.TOLERANCE_S,
+            around=self._around(settings),
         )
-        if isinstance(verdict, signing.Accepted):
-            return party
-        self.cause = self._cause(party, usable, verdict.cause)
+        if party and isinstance(verdict, signing.Accepted):
+            return self._verified(party, verdict, request)
+        if isinstance(verdict, signing.Refused):
+            self.cause = self._cause(party, usable, verdict.cause)
         return None
+
+    def _around(self, settings: profiles.Settings) -> profiles.Surroundings:
+        if settings.profile is profiles.Profile.STANDARD:
+            return profiles.NOWHERE
+        # sudo: the public address of this Odoo is not a secret
+        base_url = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
+        return profiles.Surroundings(base_url, trusted_proxies())
+
+    def _verified(self, party: Party, proof: signing.Accepted, request: admission.Request) -> admission.Verified[Party]:
+        """Note the id that the message was found to have; read binary mode as the structured event it stands for."""
+        if proof.covered and binary_mode.is_binary(request.headers.items()):
+            structured = binary_mode.to_structured(request.headers.items(), request.body, proof.covered)
+            if isinstance(structured, bytes):
+                request = replace(request, headers={"content-type": binary_mode.STRUCTURED}, body=structured)
+                self.sent = replace(
+                    self.sent, raw=structured, content_type=binary_mode.STRUCTURED, content_encoding=None
+                )
+        self.sent = replace(self.sent, webhook_id=proof.message_id)
+        return admission.Verified(party, proof.message_id, request)
 
     @staticmethod
     def _cause(party: Party | None, keys: Sequence[signing.VerifyKey], cause: signing.Cause) -> str:
-        if cause is not signing.Cause.NO_MATCH:
+        if cause not in (signing.Cause.NO_MATCH, signing.Cause.UNKNOWN_KEY):
             return cause.value
         if party is None:
             return "unknown_system"

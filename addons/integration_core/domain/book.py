@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
 from typing import Literal, TypeAlias
 
-from . import schema, sender, signing
+from . import profiles, schema, sender, signing
 from .acceptance import TypeFacts
 from .keyring import Keyring
 
@@ -69,6 +69,7 @@ class Party:
     timestamp_tolerance: int
     granted: frozenset[int] = frozenset()
     keys: tuple[Key, ...] = field(default=(), repr=False)
+    signature: profiles.Settings = profiles.STANDARD
 
     def verify_keys(self, moment: datetime) -> tuple[signing.VerifyKey, ...]:
         """Return the keys that its messages may be signed with at ``moment``."""
@@ -88,9 +89,17 @@ class Book:
     vault: sender.Vault
     parties: Mapping[str, Party]
     types: Mapping[str, EventType]
-    stand_in: Party | None = None
-    """Some system with a key: looking at its keys is the work that an unknown system must cost, too."""
+    stand_ins: tuple[Party, ...] = ()
+    """A system with a key of each profile in use: looking at its keys is the work that an unknown system must cost."""
     _senders: dict[tuple[int, str, sender.Mode], sender.Sender] = field(default_factory=dict, repr=False)
+
+    def stand_in_for(self, code: str) -> Party | None:
+        """Return the system whose keys are looked at in place of an unknown one's, always the same for one ``code``."""
+        if len(self.stand_ins) < 2:
+            return self.stand_ins[0] if self.stand_ins else None
+        # Keyed: nobody outside can work out which profile an unknown name will seem to have.
+        number = int(self.vault.keyed_hash(code.encode("utf-8", "replace").decode(), scope="stand-in")[:8], 16)
+        return self.stand_ins[number % len(self.stand_ins)]
 
     def type_facts(self, party: Party, name: str, today: date) -> TypeFacts:
         """Return what is known on ``today`` of the event type ``name`` for a system that sends it."""

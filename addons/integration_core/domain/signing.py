@@ -45,10 +45,12 @@ _MIN_SECRET_BYTES: Final = 24
 _MAX_SECRET_BYTES: Final = 64
 _ED25519_KEY_BYTES: Final = 32
 _ED25519_SIGNATURE_BYTES: Final = 64
+_FINGERPRINT_BYTES: Final = 32
 _MAX_HEADER_CHARS: Final = MAX_ENTRIES * 128
 
 _MESSAGE_ID: Final = re.compile(r"[!-\-/-~]{1,256}")  # visible ASCII except '.'
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+_CERTIFICATE: Final = re.compile(r"x509_([0-9a-f]{64})_([0-9]{1,12})_([0-9]{1,12})")
 
 
 class KeyFormatError(ValueError):
@@ -181,11 +183,38 @@ class PrivateKey:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """A client certificate that is believed: the SHA-256 of its DER bytes, and its validity in unix seconds."""
+
+    PREFIX = "x509_"
+
+    fingerprint: bytes
+    not_before: int
+    not_after: int
+
+    def __post_init__(self) -> None:
+        """Refuse bytes of another length than SHA-256's."""
+        _require_length(self.fingerprint, _FINGERPRINT_BYTES, _FINGERPRINT_BYTES, "A fingerprint")
+
+    @classmethod
+    def parse(cls, text: str) -> Certificate:
+        """Read what :meth:`text` writes; raise :class:`KeyFormatError` for anything else."""
+        found = _CERTIFICATE.fullmatch(text)
+        if found is None:
+            raise KeyFormatError("A certificate is kept as its fingerprint and its validity")
+        return cls(bytes.fromhex(found[1]), int(found[2]), int(found[3]))
+
+    def text(self) -> str:
+        """Return the storable form."""
+        return f"{self.PREFIX}{self.fingerprint.hex()}_{self.not_before}_{self.not_after}"
+
+
+@dataclass(frozen=True)
 class VerifyKey:
     """One key of a system under the name by which records know it."""
 
     key_id: str
-    material: Secret | PublicKey
+    material: Secret | PublicKey | Certificate
 
 
 class Cause(str, Enum):
@@ -199,15 +228,25 @@ class Cause(str, Enum):
     NO_MATCH = "no_match"
     TOO_OLD = "too_old"
     IN_FUTURE = "in_future"
+    # Of profiles other than Standard Webhooks
+    NOTHING_SIGNED = "nothing_signed"
+    NOT_COVERED = "not_covered"
+    UNKNOWN_KEY = "unknown_key"
+    BAD_DIGEST = "bad_digest"
+    UNTRUSTED_PROXY = "untrusted_proxy"
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A message whose signature and time hold."""
+    """A message whose signature and time hold.
+
+    ``covered`` are the names (lower case) of further headers that the signature covers.
+    """
 
     key_id: str
     message_id: str
     timestamp: int
+    covered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -220,6 +259,11 @@ class Refused:
 def is_message_id(text: str) -> bool:
     """Tell whether ``text`` may be a ``webhook-id``: 1 to 256 visible ASCII characters, no dot."""
     return _MESSAGE_ID.fullmatch(text) is not None
+
+
+def is_timestamp(text: str) -> bool:
+    """Tell whether ``text`` may be a time of signing: unix seconds in 1 to 12 ASCII digits."""
+    return _TIMESTAMP.fullmatch(text) is not None
 
 
 def sign_v1(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
@@ -271,7 +315,7 @@ def verify(
         return Refused(Cause.MISSING_HEADER)
     if not is_message_id(message_id):
         return Refused(Cause.BAD_MESSAGE_ID)
-    if _TIMESTAMP.fullmatch(timestamp) is None:
+    if not is_timestamp(timestamp):
         return Refused(Cause.BAD_TIMESTAMP)
     entries = _entries(signature)
     if entries is None:
@@ -281,10 +325,11 @@ def verify(
     key_id = _matching_key(keys, entries, message_id, timestamp, body)
     if key_id is None:
         return Refused(Cause.NO_MATCH)
-    return _judge_time(Accepted(key_id, message_id, int(timestamp)), now, past_tolerance)
+    return judge_time(Accepted(key_id, message_id, int(timestamp)), now, past_tolerance)
 
 
-def _judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted | Refused:
+def judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted | Refused:
+    """Return ``accepted`` if its time is near enough to ``now``, as :func:`verify` says; else the refusal."""
     oldest = max(0, min(past_tolerance, MAX_PAST_TOLERANCE_S))
     if accepted.timestamp > now + TOLERANCE_S:
         return Refused(Cause.IN_FUTURE)
@@ -335,7 +380,7 @@ def _matching_key(
 
 
 def _verifies(
-    material: Secret | PublicKey,
+    material: Secret | PublicKey | Certificate,
     entries: list[tuple[str, bytes]],
     message_id: str,
     timestamp: str,
@@ -344,11 +389,14 @@ def _verifies(
     if isinstance(material, Secret):
         expected = _hmac(material.raw, message_id, timestamp, body)
         return any(hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1")
+    if isinstance(material, Certificate):
+        return False  # it signs nothing
     signed = _prefix(message_id, timestamp) + body
-    return any(_ed25519_verifies(material.raw, raw, signed) for version, raw in entries if version == "v1a")
+    return any(ed25519_verifies(material.raw, raw, signed) for version, raw in entries if version == "v1a")
 
 
-def _ed25519_verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:
+def ed25519_verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:
+    """Tell whether an Ed25519 signature (RFC 8032) holds; False for bytes that are none, or no key."""
     if len(signature) != _ED25519_SIGNATURE_BYTES:
         return False
     try:

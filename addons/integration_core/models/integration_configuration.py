@@ -108,5 +108,5 @@ class IntegrationConfiguration(models.Model):
             vault=vault,
             parties={party.code: party for party in parties},
             types={kind.name: kind for kind in self.env["integration.event.type"].sudo()._for_gate()},
-            stand_in=next((party for party in parties if party.keys), None),
+            stand_ins=tuple({party.signature: party for party in parties if party.keys}.values()),
         )

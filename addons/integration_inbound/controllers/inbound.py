@@ -95,16 +95,24 @@ class InboundController(http.Controller):
         return request.dispatcher.read_body(int(limit))
 
     def _request(self, system, body):
-        headers = request.httprequest.headers
+        sent = request.httprequest
         return admission.Request(
             system=system,
-            message_id=headers.get("webhook-id"),
-            timestamp=headers.get("webhook-timestamp"),
-            signature=headers.get("webhook-signature"),
-            content_type=headers.get("content-type"),
-            content_encoding=headers.get("content-encoding"),
+            headers=sent.headers,
             body=body,
+            method=sent.method,
+            target=sent.environ.get("REQUEST_URI") or sent.environ.get("RAW_URI", ""),
+            peer=self._peer(sent.environ),
         )
+
+    @staticmethod
+    def _peer(environ):
+        """Return the address at the other end of the TCP connection.
+
+        Behind a proxy, in proxy mode, Odoo puts the forwarded address in its place and keeps the true one aside.
+        """
+        before = environ.get("werkzeug.proxy_fix.orig")
+        return before["REMOTE_ADDR"] if before else environ.get("REMOTE_ADDR")
 
     # -- the answer ----------------------------------------------------------------------------------------------------
 
@@ -115,7 +123,7 @@ class InboundController(http.Controller):
             request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
             document = {
                 "status": ended.outcome,
-                "id": request.httprequest.headers["webhook-id"],
+                "id": verdict.message_id,
                 "event": ended.event_uuid,
             }
             return answers.json_answer(document, 202 if ended.outcome == "accepted" else 200, verdict.headers)

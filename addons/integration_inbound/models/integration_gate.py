@@ -32,10 +32,14 @@ def _storable(header):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate made of a request: how admission ended, and the headers that tell the sender its allowance."""
+    """What the gate made of a request.
+
+    How admission ended, the headers that tell the sender its allowance, and the id of a verified message.
+    """
 
     admission: admission.Admission
     headers: dict
+    message_id: str = ""
 
     @property
     def event_uuid(self):
@@ -124,7 +128,7 @@ class IntegrationGate(models.AbstractModel):
             self._record(ended, gate, claimed=request.system, address=address)
             code = ended.party.code if ended.party else "nobody"
             _logger.info("request %s of %s: %s", request_id, code, self._told(ended, gate))
-        return Verdict(ended, gate.quota.headers() if gate.quota else {})
+        return Verdict(ended, gate.quota.headers() if gate.quota else {}, gate.sent.webhook_id)
 
     def _judge(self, request, gate):
         """Judge a request by the book that this process knows, and anew where that turns out to be outdated.
@@ -149,11 +153,12 @@ class IntegrationGate(models.AbstractModel):
 
     @staticmethod
     def _sent(request, traceparent, request_id):
+        headers = request.headers
         return door.Sent(
-            webhook_id=request.message_id or "",
+            webhook_id="",  # nobody has one until it is verified
             raw=request.body,
-            content_type=_storable(request.content_type),
-            content_encoding=_storable(request.content_encoding),
+            content_type=_storable(headers.get("content-type")),
+            content_encoding=_storable(headers.get("content-encoding")),
             traceparent=_storable(traceparent),
             request_id=request_id,
             received_at=door.now(),
@@ -207,7 +212,8 @@ class IntegrationGate(models.AbstractModel):
         gate = door.Door(
             self.env, self._sent(request, None, request_id), self.env["integration.configuration"]._current()
         )
-        party = gate.authenticate(request)
+        verified = gate.authenticate(request)
+        party = verified.party if verified else None
         if party is None:
             refusal = admission.Refusal("signature-rejected", "signature_rejected")
         else:
@@ -241,7 +247,7 @@ class IntegrationGate(models.AbstractModel):
         system = message.system_id
         gate = door.Door(self.env, sent, self.env["integration.configuration"]._current())
         party = gate.book.parties.get(system.code) or system._as_party()
-        ended = admission.readmit(sent.as_request(system.code), party, gate)
+        ended = admission.readmit(sent.as_verified(party), gate)
         if ended.is_kept:
             self._keep(ended, gate)
         return Verdict(ended, {})
