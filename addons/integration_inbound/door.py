@@ -133,11 +133,14 @@ class Door:
         return None
 
     def _around(self, settings: profiles.Settings) -> profiles.Surroundings:
-        if settings.profile is profiles.Profile.STANDARD:
-            return profiles.NOWHERE
-        # sudo: the public address of this Odoo is not a secret
-        base_url = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
-        return profiles.Surroundings(base_url, trusted_proxies())
+        match settings.profile:
+            case profiles.Profile.MTLS:
+                return profiles.Surroundings(proxies=trusted_proxies())
+            case profiles.Profile.RFC9421:
+                # sudo: the public address of this Odoo is not a secret
+                parameters = self.env["ir.config_parameter"].sudo()
+                return profiles.Surroundings(base_url=parameters.get_param("web.base.url", ""))
+        return profiles.NOWHERE
 
     def _verified(self, party: Party, proof: signing.Accepted, request: admission.Request) -> admission.Verified[Party]:
         """Note the id that the message was found to have; read binary mode as the structured event it stands for."""

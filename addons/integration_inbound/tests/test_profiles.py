@@ -226,6 +226,7 @@ class TestProfiles(ProfileCase):
         gate = self.env["integration.gate"]
         self.assertEqual(len(configuration._current().stand_ins), 1 + len(PROFILES))
         counts = {}
+        self.env["ir.config_parameter"].get_param("web.base.url")  # once per process
         for profile in PROFILES:
             body = self.body(profile)
             url, headers = self.proven(profile, body, holder=examples.Holder(self.secret, der=b"x"))

@@ -17,6 +17,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -207,6 +208,7 @@ def _component(message: Message, name: str, base_url: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=8)
 def _public(base_url: str) -> tuple[str, str] | None:
     """Return scheme and authority of this Odoo's public address, normalised (RFC 9421 §2.2.3), or None without one."""
     try:

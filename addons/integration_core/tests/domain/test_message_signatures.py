@@ -265,6 +265,11 @@ class TestWhatMustBeCovered:
         changed = replace(message, headers={**message.headers, "signature-input": text})
         assert refused(changed) is Cause.NOT_COVERED
 
+    @pytest.mark.parametrize("item", ['"content-type";bs', "1", "content-type"])
+    def test_nothing_that_we_do_not_understand_is_left_out(self, item):
+        text = f'("@method" "@path" "content-digest" {item});created={NOW};keyid="key_example"'
+        assert refused(resigned(request(), text)) is Cause.NOT_COVERED
+
     def test_named_twice(self):
         text = '("@method" "@path" "content-digest" "@method");created=1800000000;keyid="key_example"'
         message = request()

@@ -185,6 +185,8 @@ class TestStripe:
             (("t={now}",), Cause.NO_MATCH),
             (("t={now}", "v1="), Cause.NO_MATCH),
             (("t={now}", "{upper}"), Cause.NO_MATCH),
+            (("t={now}", "{good}0"), Cause.NO_MATCH),
+            (("t={now}", "{good}ü"), Cause.NO_MATCH),
             (("t={now}", "v2={hex}"), Cause.NO_MATCH),
             (("t={now}", *["v1=x"] * 17), Cause.BAD_SIGNATURE_HEADER),
             (("t={now}", "x" * 2100, "{good}"), Cause.BAD_SIGNATURE_HEADER),
