@@ -1,5 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.addons.integration_core.domain import signing
+from odoo.exceptions import UserError
 
 
 class IntegrationCredential(models.Model):
@@ -10,6 +11,12 @@ class IntegrationCredential(models.Model):
     certificate_fingerprint = fields.Char(
         "SHA-256", readonly=True, copy=False, help="Of the certificate, as openssl x509 -fingerprint -sha256 prints it."
     )
+
+    @api.model
+    def _generate(self, holder_values, *, company, use, version="v1"):
+        if version == "x509":
+            raise UserError(self.env._("A certificate is made by the other side. Register it here."))
+        return super()._generate(holder_values, company=company, use=use, version=version)
 
     def _verify_material(self):
         if self.version == "x509":

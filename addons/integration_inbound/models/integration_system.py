@@ -33,10 +33,10 @@ class IntegrationSystem(models.Model):
     signature_profile = fields.Selection(
         [
             ("standard", "Standard Webhooks"),
-            ("rfc9421", "HTTP message signature (RFC 9421)"),
-            ("stripe", "Time and HMAC in one header (Stripe style)"),
-            ("github", "HMAC of the body (GitHub style)"),
-            ("mtls", "Client certificate (mutual TLS)"),
+            ("rfc9421", "HTTP signature, RFC 9421"),
+            ("stripe", "HMAC, Stripe style"),
+            ("github", "HMAC, GitHub style"),
+            ("mtls", "Client certificate"),
         ],
         "Proves its messages by",
         default="standard",

@@ -325,6 +325,13 @@ class TestClientCertificates(ProfileCase):
             with self.assertRaisesRegex(UserError, words):
                 wizard.action_register()
 
+    def test_no_key_is_made_in_place_of_a_certificate(self):
+        system = self.system_of()
+        with self.assertRaisesRegex(UserError, "Register"):
+            self.env["integration.credential"]._generate(
+                {"system_id": system.id}, company=system.company_id, use="inbound", version="x509"
+            )
+
     def test_a_file_is_read_too_and_shown_before_it_is_kept(self):
         pem = make_certificate("lab.example.org")
         wizard = self.env["integration.certificate.wizard"].create(

@@ -22,7 +22,7 @@ class IntegrationCertificateWizard(models.TransientModel):
     pem = fields.Text("or its text")
     subject = fields.Char(compute="_compute_reading")
     fingerprint = fields.Char("SHA-256", compute="_compute_reading")
-    valid_from = fields.Datetime(compute="_compute_reading")
+    valid_from = fields.Datetime("Valid from", compute="_compute_reading")
     valid_to = fields.Datetime("Valid until", compute="_compute_reading")
     problem = fields.Char(compute="_compute_reading")
 
