@@ -234,6 +234,7 @@ class Cause(str, Enum):
     UNKNOWN_KEY = "unknown_key"
     BAD_DIGEST = "bad_digest"
     UNTRUSTED_PROXY = "untrusted_proxy"
+    CERTIFICATE_NOT_VALID = "certificate_not_valid"
 
 
 @dataclass(frozen=True)

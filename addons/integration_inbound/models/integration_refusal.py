@@ -33,6 +33,7 @@ CAUSES = [
     ("not_covered", "The signature covers too little"),
     ("unknown_key", "The signature names no key of the system"),
     ("bad_digest", "The content digest is not that of the body"),
+    ("certificate_not_valid", "The client certificate is not valid at this time"),
     ("untrusted_proxy", "The client certificate came from nobody who is believed"),
     ("incomplete_body", "The body ended early"),
     ("body_too_large", "The body is too large"),

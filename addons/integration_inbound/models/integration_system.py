@@ -50,7 +50,8 @@ class IntegrationSystem(models.Model):
     signature_header_used = fields.Char(compute="_compute_signature_headers")
     message_id_header_used = fields.Char(compute="_compute_signature_headers")
     trusted_proxies = fields.Char("Believed proxies", compute="_compute_trusted_proxies")
-    lacks_fitting_key = fields.Boolean(compute="_compute_lacks_fitting_key")
+    # sudo: that nothing works is for everybody to see who sees the system, keys or not
+    lacks_fitting_key = fields.Boolean(compute="_compute_lacks_fitting_key", compute_sudo=True)
 
     @api.depends("signature_profile", "signature_header", "message_id_header")
     def _compute_signature_headers(self):

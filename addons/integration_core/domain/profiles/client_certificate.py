@@ -57,10 +57,8 @@ def verify(
     if isinstance(message_id, Refused):
         return message_id
     assert isinstance(key.material, Certificate)
-    if now < key.material.not_before:
-        return Refused(Cause.IN_FUTURE)
-    if now > key.material.not_after:
-        return Refused(Cause.TOO_OLD)
+    if not key.material.not_before <= now <= key.material.not_after:
+        return Refused(Cause.CERTIFICATE_NOT_VALID)
     return Accepted(key.key_id, message_id, int(now))
 
 
