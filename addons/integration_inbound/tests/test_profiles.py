@@ -481,6 +481,17 @@ class TestSettings(ProfileCase):
         self.assertEqual(door.trusted_proxies()[0].with_prefixlen, "127.0.0.1/32")
         self.assertIn("127.0.0.1/32", system.trusted_proxies)
 
+    def test_whoever_sees_the_system_sees_that_nothing_of_it_works(self):
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        system = self.env["integration.system"].search([("code", "=", "stripe")])
+        self.assertFalse(system.with_user(viewer).lacks_fitting_key)
+        system.credential_ids.action_revoke()
+        self.assertTrue(system.with_user(viewer).lacks_fitting_key)
+
+    def test_every_cause_has_words(self):
+        words = dict(self.env["integration.refusal"]._fields["cause"].selection)
+        self.assertLessEqual({cause.value for cause in signing.Cause}, set(words))
+
     def test_a_change_of_profile_counts_at_once(self):
         body = self.body("stripe")
         self.assertEqual(self.send("stripe", body).status_code, 202)
