@@ -12,9 +12,11 @@
     "data": [
         "security/ir.model.access.csv",
         "security/integration_rules.xml",
+        "wizards/integration_certificate_wizard_views.xml",
         "wizards/integration_refused_decision_views.xml",
         "views/integration_refused_message_views.xml",
         "views/integration_refusal_views.xml",
+        "views/integration_credential_views.xml",
         "views/integration_system_views.xml",
         "views/integration_menus.xml",
     ],

@@ -1,5 +1,6 @@
 """The gate of one request: what :mod:`.domain.admission` asks, answered from the database."""
 
+import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -7,20 +8,49 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from odoo.addons.integration_core.domain import acceptance, envelope, hashing, signing, strict_json, units
+from odoo.addons.integration_core.domain import (
+    acceptance,
+    binary_mode,
+    envelope,
+    hashing,
+    profiles,
+    signing,
+    strict_json,
+    units,
+)
 from odoo.addons.integration_core.domain.book import Book, Party
+from odoo.addons.integration_core.domain.profiles import client_certificate
 from odoo.api import Environment
+from odoo.tools import config
 
 from .domain import admission
 from .domain.rate import Answer, Question, Quota, RateLimiter
+
+_logger = logging.getLogger(__name__)
 
 MAX_UNITS = 1000
 """Units of a refused or repeated message that are counted one by one; above, the message is the unit."""
 
 _MAX_HEADER_CHARS = 1025  # one more than any of these headers may have, so that a longer one stays too long
 
+_ABOUT_KEYS = {signing.Cause.NO_KEY, signing.Cause.NO_MATCH, signing.Cause.KEY_NOT_VALID, signing.Cause.UNKNOWN_KEY}
+
 # The shares of the systems' allowances that this process holds.
 limiter = RateLimiter()
+
+
+def trusted_proxies() -> tuple[client_certificate.Network, ...]:
+    """Return the networks whose word for a client certificate is believed: ``integration_trusted_proxies``.
+
+    It stands in the server's configuration file, where nobody who only works in Odoo can change it. Nobody is believed
+    without it, or when it cannot be read.
+    """
+    text = str(config.get("integration_trusted_proxies") or "")
+    try:
+        return client_certificate.parse_proxies(text)
+    except ValueError:
+        _logger.error("integration_trusted_proxies is not a list of addresses and networks: no proxy is believed")
+        return ()
 
 
 @dataclass(frozen=True)
@@ -37,20 +67,20 @@ class Sent:
     event_uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     """The id of the event that it becomes."""
 
-    def as_request(self, system_code: str) -> admission.Request:
-        """Return it as the request of an already verified message."""
-        return admission.Request(
-            system_code, self.webhook_id, None, None, self.content_type, self.content_encoding, self.raw
-        )
+    def as_verified(self, party: Party) -> admission.Verified[Party]:
+        """Return it as a message of ``party`` that was verified when it arrived."""
+        sent = {"content-type": self.content_type, "content-encoding": self.content_encoding}
+        headers = {name: value for name, value in sent.items() if value is not None}
+        return admission.Verified(party, self.webhook_id, admission.Request(party.code, headers, self.raw))
 
 
 def sent_by(request: admission.Request, traceparent: str | None, request_id: str, **more: str) -> Sent:
     """Return a request that arrives now as what is kept of it; ``more`` are other fields of :class:`Sent`."""
     return Sent(
-        webhook_id=request.message_id or "",
+        webhook_id="",  # nobody has one until it is verified
         raw=request.body,
-        content_type=_storable(request.content_type),
-        content_encoding=_storable(request.content_encoding),
+        content_type=_storable(request.headers.get("content-type")),
+        content_encoding=_storable(request.headers.get("content-encoding")),
         traceparent=_storable(traceparent),
         request_id=request_id,
         received_at=now(),
@@ -96,34 +126,59 @@ class Door:
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
-    def authenticate(self, request: admission.Request) -> Party | None:
+    def authenticate(self, request: admission.Request) -> admission.Verified[Party] | None:
         """Return the system whose key signed the request, which ``key_id`` names; else None, with why in ``cause``.
 
         Whatever the cause, the same is computed: an unknown, a suspended, a keyless system, an expired key and a wrong
-        signature cannot be told apart by how long they take.
+        signature cannot be told apart by how long they take. Which profile an unknown system seems to have follows from
+        its name, so that it is always the same.
         """
-        party = self.book.parties.get(request.system, self.book.nobody)
+        party = self.book.party_of(request.system)
         keys, others = party.keys_at(self.sent.received_at)
-        verdict = signing.verify(
-            message_id=request.message_id,
-            timestamp=request.timestamp,
-            signature=request.signature,
-            body=request.body,
+        verdict = profiles.verify(
+            request,
+            settings=party.signature,
             keys=keys,
             others=others,
             now=self.sent.received_at.replace(tzinfo=timezone.utc).timestamp(),
             past_tolerance=party.timestamp_tolerance,
+            around=self._around(party.signature),
         )
         if isinstance(verdict, signing.Accepted):
             self.key_id = verdict.key_id
-            return party
+            return self._verified(party, verdict, request)
         self.cause = self._cause(party, verdict.cause)
         return None
 
-    def _cause(self, party: Party, cause: signing.Cause) -> str:
-        if cause not in (signing.Cause.NO_KEY, signing.Cause.NO_MATCH, signing.Cause.KEY_NOT_VALID):
+    def _around(self, settings: profiles.Settings) -> profiles.Surroundings:
+        match settings.profile:
+            case profiles.Profile.MTLS:
+                return profiles.Surroundings(proxies=trusted_proxies())
+            case profiles.Profile.RFC9421:
+                return profiles.Surroundings(base_url=self.base_url())
+        return profiles.NOWHERE
+
+    def base_url(self) -> str:
+        """Return the public address of this Odoo."""
+        raise NotImplementedError
+
+    def _verified(self, party: Party, proof: signing.Accepted, request: admission.Request) -> admission.Verified[Party]:
+        """Note the id that the message was found to have; read binary mode as the structured event it stands for."""
+        if proof.covered and binary_mode.is_binary(request.headers.items()):
+            structured = binary_mode.to_structured(request.headers.items(), request.body, proof.covered)
+            if isinstance(structured, bytes):
+                request = replace(request, headers={"content-type": binary_mode.STRUCTURED}, body=structured)
+                self.sent = replace(
+                    self.sent, raw=structured, content_type=binary_mode.STRUCTURED, content_encoding=None
+                )
+        self.sent = replace(self.sent, webhook_id=proof.message_id)
+        return admission.Verified(party, proof.message_id, request)
+
+    @staticmethod
+    def _cause(party: Party, cause: signing.Cause) -> str:
+        if cause not in _ABOUT_KEYS:
             return cause.value
-        if party is self.book.nobody:
+        if not party.exists:
             return "unknown_system"
         return cause.value if party.active else "suspended_system"
 
@@ -195,6 +250,12 @@ class CursorDoor(Door):
     def ask_for_share(self, party: Party, question: Question) -> Answer | None:
         """Ask in a transaction of its own."""
         return self.env["integration.rate"]._ask(party.id, question)
+
+    def base_url(self) -> str:
+        """Return the public address as it is set."""
+        # sudo: the public address of this Odoo is not a secret
+        url: str = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
+        return url
 
     def seen_message(self, party: Party, message_id: str) -> admission.Seen | None:
         """Return what was accepted under this message id."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone, tzinfo
 from typing import Final, Literal, TypeAlias
 
-from . import schema, sender, signing
+from . import profiles, schema, sender, signing
 from .acceptance import TypeFacts
 from .keyring import Keyring
 
@@ -71,6 +71,7 @@ class Party:
     timestamp_tolerance: int
     granted: frozenset[int] = frozenset()
     keys: tuple[Key, ...] = field(default=(), repr=False)
+    signature: profiles.Settings = profiles.STANDARD
 
     def keys_at(self, moment: datetime) -> tuple[tuple[signing.VerifyKey, ...], tuple[signing.VerifyKey, ...]]:
         """Return the keys that its messages may be signed with at ``moment``, and the others.
@@ -81,9 +82,10 @@ class Party:
         usable = tuple(key for key, good in judged if good)
         return usable, tuple(key for key, good in judged if not good)
 
-    def count(self, kind: type[signing.Secret] | type[signing.PublicKey]) -> int:
-        """Return how many keys of a kind it has."""
-        return sum(isinstance(key.verify.material, kind) for key in self.keys)
+    @property
+    def exists(self) -> bool:
+        """Whether it is a system, and not :data:`NOBODY`."""
+        return self.id != NOBODY.id
 
     def mode_at(self, moment: datetime) -> sender.Mode:
         """Return ``live`` or ``test`` for what arrives at ``moment``."""
@@ -108,20 +110,35 @@ NOBODY: Final = Party(
 def alike(parties: Iterable[Party]) -> list[Party]:
     """Return the parties with as many keys of each kind as the one that has most, filled up with decoys.
 
-    To refuse a message is then the same work for every one of them, whatever keys it really has.
+    To refuse a message is then the same work for every one of the same profile, whatever keys it really has. Keys that
+    its profile cannot use are left out.
     """
-    found = list(parties)
-    secret, public_key = (Key(decoy, datetime.min, datetime.min) for decoy in signing.decoys())
-    # At least one secret: where nobody has a key, it is not the lack of one that answers sooner.
-    secrets = max([1, *(party.count(signing.Secret) for party in found)])
-    public_keys = max([0, *(party.count(signing.PublicKey) for party in found)])
+    found = [replace(party, keys=_fitting(party)) for party in parties]
+    decoys = {kind: Key(decoy, datetime.min, datetime.min) for kind, decoy in signing.decoys().items()}
+    # At least one, but for public keys: where nobody has a key, it is not the lack of one that answers sooner.
+    most = {kind: max([kind is not signing.PublicKey, *(_count(party, kind) for party in found)]) for kind in decoys}
+    return [
+        replace(
+            party,
+            keys=(
+                *party.keys,
+                *(
+                    decoys[kind]
+                    for kind in party.signature.kinds
+                    for _missing in range(most[kind] - _count(party, kind))
+                ),
+            ),
+        )
+        for party in found
+    ]
 
-    def filled(party: Party) -> Party:
-        more_secrets = [secret] * (secrets - party.count(signing.Secret))
-        more_public_keys = [public_key] * (public_keys - party.count(signing.PublicKey))
-        return replace(party, keys=(*party.keys, *more_secrets, *more_public_keys))
 
-    return [filled(party) for party in found]
+def _fitting(party: Party) -> tuple[Key, ...]:
+    return tuple(key for key in party.keys if isinstance(key.verify.material, party.signature.kinds))
+
+
+def _count(party: Party, kind: type[signing.Material]) -> int:
+    return sum(isinstance(key.verify.material, kind) for key in party.keys)
 
 
 @dataclass(frozen=True)
@@ -133,9 +150,21 @@ class Book:
     vault: sender.Vault
     parties: Mapping[str, Party]
     types: Mapping[str, EventType]
-    nobody: Party
-    """Stands for every system that is not there: it has no key, and it takes as long to see that."""
+    nobodies: tuple[Party, ...]
+    """Stand for every system that is not there, one for each profile in use: it takes as long to refuse them."""
     _senders: dict[tuple[int, str, sender.Mode], sender.Sender] = field(default_factory=dict, repr=False)
+
+    def party_of(self, code: str) -> Party:
+        """Return the system called ``code``, or who stands for it where there is none: always the same for one name."""
+        stand_in = self._nobody_called(code)  # looked up for known systems too: it costs a hash
+        return self.parties.get(code, stand_in)
+
+    def _nobody_called(self, code: str) -> Party:
+        if len(self.nobodies) < 2:
+            return self.nobodies[0]
+        # Keyed: nobody outside can work out which profile an unknown name will seem to have.
+        number = int(self.vault.keyed_hash(code.encode("utf-8", "replace").decode(), scope="stand-in")[:8], 16)
+        return self.nobodies[number % len(self.nobodies)]
 
     def type_facts(self, party: Party, name: str, today: date) -> TypeFacts:
         """Return what is known on ``today`` of the event type ``name`` for a system that sends it."""

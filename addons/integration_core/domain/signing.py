@@ -21,12 +21,12 @@ import binascii
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, lru_cache
 from itertools import repeat
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -47,6 +47,7 @@ MAX_ENTRIES: Final = 16
 _MIN_SECRET_BYTES: Final = 24
 _MAX_SECRET_BYTES: Final = 64
 _ED25519_KEY_BYTES: Final = 32
+_FINGERPRINT_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = {"v1": 32, "v1a": 64}
 _MAX_HEADER_CHARS: Final = 1 << 16  # as much as a header line may have anyway: entries of other versions can be long
 
@@ -64,6 +65,7 @@ _SMALL_ORDER_Y: Final = frozenset(
 
 _MESSAGE_ID: Final = re.compile(r"[!-\-/-~]{1,256}")  # visible ASCII except '.'
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+_CERTIFICATE: Final = re.compile(r"x509_([0-9a-f]{64})_([0-9]{1,12})_([0-9]{1,12})")
 
 
 class KeyFormatError(ValueError):
@@ -207,11 +209,41 @@ class PrivateKey:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """A client certificate that is believed: the SHA-256 of its DER bytes, and its validity in unix seconds."""
+
+    PREFIX = "x509_"
+
+    fingerprint: bytes
+    not_before: int
+    not_after: int
+
+    def __post_init__(self) -> None:
+        """Refuse bytes of another length than SHA-256's."""
+        _require_length(self.fingerprint, _FINGERPRINT_BYTES, _FINGERPRINT_BYTES, "A fingerprint")
+
+    @classmethod
+    def parse(cls, text: str) -> Certificate:
+        """Read what :meth:`text` writes; raise :class:`KeyFormatError` for anything else."""
+        found = _CERTIFICATE.fullmatch(text)
+        if found is None:
+            raise KeyFormatError("A certificate is kept as its fingerprint and its validity")
+        return cls(bytes.fromhex(found[1]), int(found[2]), int(found[3]))
+
+    def text(self) -> str:
+        """Return the storable form."""
+        return f"{self.PREFIX}{self.fingerprint.hex()}_{self.not_before}_{self.not_after}"
+
+
+Material: TypeAlias = Secret | PublicKey | Certificate
+
+
+@dataclass(frozen=True)
 class VerifyKey:
     """One key of a system under the name by which records know it."""
 
     key_id: str
-    material: Secret | PublicKey
+    material: Material
 
 
 class Cause(str, Enum):
@@ -226,15 +258,26 @@ class Cause(str, Enum):
     KEY_NOT_VALID = "key_not_valid"
     TOO_OLD = "too_old"
     IN_FUTURE = "in_future"
+    # Of profiles other than Standard Webhooks
+    NOTHING_SIGNED = "nothing_signed"
+    NOT_COVERED = "not_covered"
+    UNKNOWN_KEY = "unknown_key"
+    BAD_DIGEST = "bad_digest"
+    UNTRUSTED_PROXY = "untrusted_proxy"
+    CERTIFICATE_NOT_VALID = "certificate_not_valid"
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A message whose signature and time hold."""
+    """A message whose signature and time hold.
+
+    ``covered`` are the names (lower case) of further headers that the signature covers.
+    """
 
     key_id: str
     message_id: str
     timestamp: int
+    covered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -257,6 +300,11 @@ _REFUSED: Final = {
 def is_message_id(text: str) -> bool:
     """Tell whether ``text`` may be a ``webhook-id``: 1 to 256 visible ASCII characters, no dot."""
     return _MESSAGE_ID.fullmatch(text) is not None
+
+
+def is_timestamp(text: str) -> bool:
+    """Tell whether ``text`` may be a time of signing: unix seconds in 1 to 12 ASCII digits."""
+    return _TIMESTAMP.fullmatch(text) is not None
 
 
 def sign_v1(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
@@ -312,7 +360,7 @@ def verify(
         return Refused(Cause.MISSING_HEADER)
     if not is_message_id(message_id):
         return Refused(Cause.BAD_MESSAGE_ID)
-    if _TIMESTAMP.fullmatch(timestamp) is None:
+    if not is_timestamp(timestamp):
         return Refused(Cause.BAD_TIMESTAMP)
     entries = _entries(signature)
     if entries is None:
@@ -323,16 +371,25 @@ def verify(
         if not _fits(key, entries, signed):
             continue
         if usable and refused is None:
-            verdict = _judge_time(Accepted(key.key_id, message_id, int(timestamp)), now, past_tolerance)
+            verdict = judge_time(Accepted(key.key_id, message_id, int(timestamp)), now, past_tolerance)
             if isinstance(verdict, Accepted):
                 return verdict
             refused = verdict
         # A refusal goes on to the last key, also when one fits.
         fits_another = fits_another or not usable
-    return refused or _REFUSED[fits_another, not keys]
+    return refused or no_key_fits(fits_another=fits_another, keyless=not keys)
 
 
-def _judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted | Refused:
+def no_key_fits(*, fits_another: bool, keyless: bool) -> Refused:
+    """Return the refusal of a message that no usable key has signed.
+
+    ``fits_another``: a key that is not usable has; ``keyless``: there is no usable key.
+    """
+    return _REFUSED[fits_another, keyless]
+
+
+def judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted | Refused:
+    """Return ``accepted`` if its time is near enough to ``now``, as :func:`verify` says; else the refusal."""
     oldest = max(0, min(past_tolerance, MAX_PAST_TOLERANCE_S))
     if accepted.timestamp > now + TOLERANCE_S:
         return Refused(Cause.IN_FUTURE)
@@ -342,12 +399,16 @@ def _judge_time(accepted: Accepted, now: float, past_tolerance: int) -> Accepted
 
 
 @lru_cache(maxsize=1)
-def decoys() -> tuple[VerifyKey, VerifyKey]:
-    """Return a secret and a public key that nobody has, made once per process.
+def decoys() -> Mapping[type[Material], VerifyKey]:
+    """Return a key of each kind that nobody has, made once per process.
 
     They are tried where a system has fewer keys than another one, so that the two cannot be told apart.
     """
-    return VerifyKey("decoy", Secret.generate()), VerifyKey("decoy", PrivateKey.generate().public_key())
+    return {
+        Secret: VerifyKey("decoy", Secret.generate()),
+        PublicKey: VerifyKey("decoy", PrivateKey.generate().public_key()),
+        Certificate: VerifyKey("decoy", Certificate(secrets.token_bytes(_FINGERPRINT_BYTES), 0, 1)),
+    }
 
 
 def _entries(header: str) -> list[tuple[str, bytes]] | None:
@@ -373,10 +434,13 @@ def _fits(key: VerifyKey, entries: list[tuple[str, bytes]], signed: bytes) -> bo
         expected = _hmac(material.raw, signed)
         # No generator: to leave one before its end costs what could be measured.
         return any([hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1"])  # noqa: C419
-    return any(_ed25519_verifies(material, raw, signed) for version, raw in entries if version == "v1a")
+    if isinstance(material, Certificate):
+        return False  # it signs nothing
+    return any(ed25519_verifies(material, raw, signed) for version, raw in entries if version == "v1a")
 
 
-def _ed25519_verifies(public_key: PublicKey, signature: bytes, signed: bytes) -> bool:
+def ed25519_verifies(public_key: PublicKey, signature: bytes, signed: bytes) -> bool:
+    """Tell whether an Ed25519 signature (RFC 8032) holds; False for bytes that are none, or no key."""
     try:
         public_key.verifier.verify(signature, signed)
     except (InvalidSignature, ValueError):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -113,12 +115,15 @@ class IntegrationConfiguration(models.Model):
         self.env.invalidate_all()
         # sudo: the gate and the journal work for senders whom nobody logged in
         known = [system._as_party() for system in self.env["integration.system"].sudo().search([])]
-        nobody, *parties = alike([NOBODY, *known])
+        signatures = dict.fromkeys(party.signature for party in known if party.keys) or [NOBODY.signature]
+        nobodies = [replace(NOBODY, signature=signature) for signature in signatures]
+        filled = alike([*nobodies, *known])
+        nobodies, parties = filled[: len(nobodies)], filled[len(nobodies) :]
         return Book(
             stamp=stamp,
             ring=ring,
             vault=vault,
             parties={party.code: party for party in parties},
             types={kind.name: kind for kind in self.env["integration.event.type"].sudo()._for_gate()},
-            nobody=nobody,
+            nobodies=tuple(nobodies),
         )

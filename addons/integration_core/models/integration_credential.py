@@ -121,15 +121,13 @@ class IntegrationCredential(models.Model):
     def _verify_keys(self, moment):
         """Return the :class:`signing.VerifyKey` of these credentials that are valid at ``moment`` (naive UTC)."""
         return tuple(
-            signing.VerifyKey(
-                key.name,
-                signing.Secret.parse(key._text())
-                if key.version == "v1"
-                else signing.PrivateKey.parse(key._text()).public_key(),
-            )
-            for key in self
-            if key._is_valid_at(moment)
+            signing.VerifyKey(key.name, key._verify_material()) for key in self if key._is_valid_at(moment)
         )
+
+    def _verify_material(self):
+        """Return what messages are verified with; addons that add versions add to it."""
+        text = self._text()
+        return signing.Secret.parse(text) if self.version == "v1" else signing.PrivateKey.parse(text).public_key()
 
     def _signing_keys(self, moment):
         """Return the keys (Secret or PrivateKey) of these credentials to sign with at ``moment`` (naive UTC)."""

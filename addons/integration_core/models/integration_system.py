@@ -26,7 +26,7 @@ class IntegrationSystem(models.Model):
     _order = "code"
     _check_company_auto = True
 
-    _approval_guarded = ("code", "company_id", "event_type_ids")
+    _approval_guarded = ("code", "company_id", "event_type_ids", "timestamp_tolerance")
     _approval_protected = ("mode", "state")
 
     name = fields.Char(required=True, tracking=True)
@@ -76,7 +76,8 @@ class IntegrationSystem(models.Model):
         "Oldest signature (s)",
         default=300,
         required=True,
-        help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again.",
+        help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again. A change takes a live system "
+        "back to test until a second person has approved it.",
     )
     credential_ids = fields.One2many("integration.credential", "system_id")
     inbound_url = fields.Char(compute="_compute_inbound_url")

@@ -58,15 +58,12 @@ def only(*methods):
     return problem("method-not-allowed", headers=allow)
 
 
-def taken_in(ended, headers):
+def taken_in(ended, message_id, headers):
     """Return the answer to a message that is in the journal, now or before.
 
     :param ended: the :class:`admission.Admission`
+    :param str message_id: the id that the message was found to have
     :param headers: that tell the sender its allowance
     """
-    document = {
-        "status": ended.outcome,
-        "id": request.httprequest.headers["webhook-id"],
-        "event": ended.event_uuid,
-    }
+    document = {"status": ended.outcome, "id": message_id, "event": ended.event_uuid}
     return json_answer(document, 202 if ended.outcome == "accepted" else 200, headers)

@@ -158,21 +158,29 @@ class IntegrationDispatcher(http.Dispatcher):
 
     def arrived(self, system, body):
         """Return the request as :class:`admission.Request`, of the system that its address names."""
-        headers = self.request.httprequest.headers
+        sent = self.request.httprequest
         return admission.Request(
             system=system,
-            message_id=headers.get("webhook-id"),
-            timestamp=headers.get("webhook-timestamp"),
-            signature=headers.get("webhook-signature"),
-            content_type=headers.get("content-type"),
-            content_encoding=headers.get("content-encoding"),
+            headers=sent.headers,
             body=body,
+            method=sent.method,
+            target=sent.environ.get("REQUEST_URI") or sent.environ.get("RAW_URI", ""),
+            peer=_peer(sent.environ),
         )
 
     def sent(self, arrived):
         """Return what :meth:`arrived` returned as :class:`door.Sent`, with the ids that the request keeps."""
         traceparent = self.request.httprequest.headers.get("traceparent")
         return door.sent_by(arrived, traceparent, self.request_id, event_uuid=self._event_uuid)
+
+
+def _peer(environ):
+    """Return the address at the other end of the TCP connection.
+
+    Behind a proxy, in proxy mode, Odoo puts the forwarded address in its place and keeps the true one aside.
+    """
+    before = environ.get("werkzeug.proxy_fix.orig")
+    return before["REMOTE_ADDR"] if before else environ.get("REMOTE_ADDR")
 
 
 class UnmatchedDispatcher(http.HttpDispatcher):

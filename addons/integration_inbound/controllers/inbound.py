@@ -91,7 +91,7 @@ class InboundController(http.Controller):
         refusal = ended.refusal
         if refusal is None:
             request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
-            return answers.taken_in(ended, verdict.headers)
+            return answers.taken_in(ended, verdict.message_id, verdict.headers)
         if refusal.segment == "signature-rejected":
             return answers.unverified()
         return answers.problem(

@@ -52,7 +52,7 @@ class NotHere(Exception):
 class Way:
     """The statements of one registry.
 
-    ``storing`` a message whose recipients are known (True) or looked up (False); ``asking`` for a share of an allowance.
+    ``storing`` a message whose recipients are known (True) or looked up (False); ``asking`` for a share of a rate.
     """
 
     registry: weakref.ref[Registry]
@@ -91,6 +91,10 @@ class ShortDoor(door.Door):
     def ask_for_share(self, party: Party, question: Question) -> Answer | None:
         """Ask on a standing connection."""
         return ask(self.dbname, self._way.asking, party.id, question)
+
+    def base_url(self) -> NoReturn:
+        """Leave the profile whose proof depends on the public address to the ordinary way."""
+        raise NotHere
 
     def still_holds(self) -> bool:
         """Tell whether the configuration is still that of the book."""
@@ -175,7 +179,7 @@ def _answer(arrived: admission.Request, gate: ShortDoor, address: str | None) ->
         failpoints.hit("inbound.after_commit")
         if gate.key_id:
             note_use(gate.dbname, gate.key_id, gate.sent.received_at)
-        return answers.taken_in(ended, gate.quota.headers())
+        return answers.taken_in(ended, gate.sent.webhook_id, gate.quota.headers())
     _turn_away(arrived, gate, address)
     return answers.unverified()
 
@@ -194,9 +198,7 @@ def judge(arrived: admission.Request, gate: ShortDoor) -> admission.Admission | 
 def _turn_away(arrived: admission.Request, gate: ShortDoor, address: str | None) -> None:
     request_id, known = gate.sent.request_id, arrived.system in gate.book.parties
     _logger.info("request %s of nobody: refused, %s", request_id, gate.cause)
-    note_refusal(
-        gate.dbname, gate.cause, claimed=arrived.system, known=known, address=address, request_id=request_id
-    )
+    note_refusal(gate.dbname, gate.cause, claimed=arrived.system, known=known, address=address, request_id=request_id)
 
 
 def _serve_db(request: http.Request) -> Any:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
@@ -58,17 +58,42 @@ class MediaType:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+class Headers(Protocol):
+    """Request headers. Names are asked for in lower case."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the value of a header, or None when it was not sent."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return every (name, value); names in any case."""
+
+
 @dataclass(frozen=True)
 class Request:
-    """What a partner sent. ``body`` is raw, as it was signed; headers are None when absent."""
+    """What a partner sent, nothing of it parsed or verified.
+
+    ``body`` is raw, as it was signed. ``target`` is path and query as they were sent. ``peer`` is the address at the
+    other end of the TCP connection, whatever any header says.
+    """
 
     system: str
-    message_id: str | None
-    timestamp: str | None
-    signature: str | None
-    content_type: str | None
-    content_encoding: str | None
+    headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
+    method: str = "POST"
+    target: str = ""
+    peer: str | None = None
+
+
+@dataclass(frozen=True)
+class Verified(Generic[PartyT]):
+    """Who sent a request, and the id of its message.
+
+    ``request`` is the request to go on with: an event in binary mode goes on as the structured one it stands for.
+    """
+
+    party: PartyT
+    message_id: str
+    request: Request
 
 
 @dataclass(frozen=True)
@@ -125,7 +150,7 @@ _NOT_RECEIVED: Final = frozenset({"signature-rejected", "body-too-large", "rate-
 class Gate(Protocol[PartyT, EventT]):
     """What admission looks up and stores. ``PartyT`` is a verified system, ``EventT`` an event that holds."""
 
-    def authenticate(self, request: Request) -> PartyT | None:
+    def authenticate(self, request: Request) -> Verified[PartyT] | None:
         """Return the system whose key signed the request; None, and the cause recorded, for anything else."""
 
     def take_rate(self, party: PartyT) -> Refusal | None:
@@ -155,25 +180,26 @@ class Gate(Protocol[PartyT, EventT]):
 
 def admit(request: Request, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
     """Check a request so that the contract's order decides. Its raw length is known to be within the cap."""
-    party = gate.authenticate(request)
-    if party is None:
+    verified = gate.authenticate(request)
+    if verified is None:
         return Admission("refused", refusal=Refusal("signature-rejected", "signature_rejected"))
-    limited = gate.take_rate(party)
+    limited = gate.take_rate(verified.party)
     if limited is not None:
-        return Admission("refused", refusal=limited, party=party)
-    return readmit(request, party, gate)
+        return Admission("refused", refusal=limited, party=verified.party)
+    return readmit(verified, gate)
 
 
-def readmit(request: Request, party: PartyT, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
+def readmit(verified: Verified[PartyT], gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
     """Check a verified message from step 4 on.
 
     An operator does so again with a message that was refused: it is judged by what holds now. Its signature was
     verified when it arrived, and its sender's rate is not the operator's.
     """
-    body = decode_body(request, gate.body_limit(party))
+    party = verified.party
+    body = decode_body(verified.request, gate.body_limit(party))
     if isinstance(body, Refusal):
         return Admission("refused", refusal=body, party=party)
-    return _admit_body(request.message_id or "", body, party, gate)
+    return _admit_body(verified.message_id, body, party, gate)
 
 
 def _admit_body(message_id: str, body: bytes, party: PartyT, gate: Gate[PartyT, EventT]) -> Admission[PartyT, EventT]:
@@ -222,9 +248,9 @@ def not_ready(code: str, *, retry_after: int = DEFAULT_RETRY_AFTER_S) -> Refusal
 
 def decode_body(request: Request, limit: int) -> bytes | Refusal:
     """Return the body as its sender wrote it, at most ``limit`` bytes, or why it cannot be (415, 413)."""
-    if not is_structured_json(request.content_type):
-        return Refusal("unsupported-media-type", "content_type", f"the content type must be {STRUCTURED_MEDIA_TYPE}")
-    encoding = parse_content_encoding(request.content_encoding)
+    if not is_structured_json(request.headers.get("content-type")):
+        return Refusal("unsupported-media-type", "content_type", _content_type_detail(request))
+    encoding = parse_content_encoding(request.headers.get("content-encoding"))
     if encoding is None:
         return Refusal("unsupported-media-type", "content_encoding", "the content encoding must be gzip or absent")
     body = gunzip(request.body, limit) if encoding == "gzip" else request.body
@@ -233,6 +259,15 @@ def decode_body(request: Request, limit: int) -> bytes | Refusal:
     if isinstance(body, BodyProblem) or len(body) > limit:
         return Refusal("body-too-large", "system_limit", f"the decoded body must have at most {limit} bytes")
     return body
+
+
+def _content_type_detail(request: Request) -> str:
+    if request.headers.get("ce-specversion") is None:
+        return f"the content type must be {STRUCTURED_MEDIA_TYPE}"
+    return (
+        "CloudEvents in binary mode are accepted only as uncompressed application/json under an HTTP message signature "
+        f"that covers content-type and every ce-* header; otherwise send {STRUCTURED_MEDIA_TYPE}"
+    )
 
 
 def parse_media_type(text: str | None) -> MediaType | None:

@@ -105,6 +105,36 @@ CAUSES: Final[Mapping[str, Cause]] = {
         "The signature is right, but its time is more than five minutes ahead of this server's clock.",
         "Set the clocks of the sender and of this server by the network (NTP).",
     ),
+    "nothing_signed": Cause(
+        "The profile signs the body alone, and there is none",
+        "The system's profile signs nothing but the body, and the request has no body: such a signature fits for ever.",
+        "Have the sender send the event; what it asks without a body it cannot prove with this profile.",
+    ),
+    "not_covered": Cause(
+        "The signature covers too little",
+        "No signature of the message covers its method, its address, its content digest and its message id.",
+        "Have the sender sign at least @method, @path (or @target-uri), content-digest and the header of the message id.",
+    ),
+    "unknown_key": Cause(
+        "The signature names no key of the system",
+        "The keyid of the signature is none of the system's key ids. " + _KEY,
+        "Give the sender the key id as it stands on the system's page; it goes into 'keyid'. " + _STRANGER,
+    ),
+    "bad_digest": Cause(
+        "The content digest is not that of the body",
+        "The signature is right, but the body is not the one whose digest it covers: something changed it on the way.",
+        "Have the sender compute content-digest over the very bytes that it sends, compressed ones included.",
+    ),
+    "untrusted_proxy": Cause(
+        "The client certificate came from nobody who is believed",
+        "A request carried a client certificate in its header, but did not come from one of the believed proxies.",
+        "Set integration_trusted_proxies in the server's configuration to the address of your proxy. " + _STRANGER,
+    ),
+    "certificate_not_valid": Cause(
+        "The client certificate is not valid at this time",
+        "The certificate is registered, but has ended or is not valid yet.",
+        "Have the sender renew its certificate, and register the new one before.",
+    ),
     "incomplete_body": Cause(
         "The body ended early",
         "The sender hung up, sent too slowly, or its chunks are broken, before the body was complete.",

@@ -30,10 +30,14 @@ def believed_backlog(dbname):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate made of a request: how admission ended, and the headers that tell the sender its allowance."""
+    """What the gate made of a request.
+
+    How admission ended, the headers that tell the sender its allowance, and the id of a verified message.
+    """
 
     admission: admission.Admission
     headers: dict
+    message_id: str = ""
 
     @property
     def event_uuid(self):
@@ -124,7 +128,7 @@ class IntegrationGate(models.AbstractModel):
             self._record(ended, gate, claimed=request.system, address=address)
             code = ended.party.code if ended.party else "nobody"
             _logger.info("request %s of %s: %s", sent.request_id, code, self._told(ended, gate))
-        return Verdict(ended, gate.quota.headers() if gate.quota else {})
+        return Verdict(ended, gate.quota.headers() if gate.quota else {}, gate.sent.webhook_id)
 
     def _note_use(self, gate):
         if gate.key_id:
@@ -202,7 +206,8 @@ class IntegrationGate(models.AbstractModel):
         gate = door.CursorDoor(
             self.env, door.sent_by(request, None, request_id), self.env["integration.configuration"]._current()
         )
-        party = gate.authenticate(request)
+        verified = gate.authenticate(request)
+        party = verified.party if verified else None
         self._note_use(gate)
         if party is None:
             refusal = admission.Refusal("signature-rejected", "signature_rejected")
@@ -237,7 +242,7 @@ class IntegrationGate(models.AbstractModel):
         system = message.system_id
         gate = door.CursorDoor(self.env, sent, self.env["integration.configuration"]._current())
         party = gate.book.parties.get(system.code) or system._as_party()
-        ended = admission.readmit(sent.as_request(system.code), party, gate)
+        ended = admission.readmit(sent.as_verified(party), gate)
         if ended.is_kept:
             self._keep(ended, gate)
         return Verdict(ended, {})

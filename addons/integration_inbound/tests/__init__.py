@@ -4,6 +4,7 @@ from . import test_contract
 from . import test_fuzz
 from . import test_order
 from . import test_pages
+from . import test_profiles
 from . import test_rate
 from . import test_refusal
 from . import test_refused_message

@@ -379,15 +379,7 @@ class TestContract(PartnerCase):
         self.env["integration.configuration"]._current()
         for code in ("ehr", "nobody", "No such system"):
             headers = self.signed(body, secret=other)
-            request = admission.Request(
-                code,
-                headers["webhook-id"],
-                headers["webhook-timestamp"],
-                headers["webhook-signature"],
-                headers["content-type"],
-                None,
-                body,
-            )
+            request = admission.Request(code, headers, body)
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
             gate = self.env["integration.gate"]

@@ -42,15 +42,7 @@ class TestShortWay(PartnerCase):
         """Return a request that carries ``event``, and the door that it meets."""
         body = json.dumps(event).encode()
         headers = self.signed(body, **how)
-        request = admission.Request(
-            self.system.code,
-            headers["webhook-id"],
-            headers["webhook-timestamp"],
-            headers["webhook-signature"],
-            headers["content-type"],
-            None,
-            body,
-        )
+        request = admission.Request(self.system.code, headers, body)
         journal = self.env["integration.event"]
         storing = {known: journal._storing(known) for known in (False, True)}
         way = short_way.Way(weakref.ref(self.registry), storing, self.env["integration.rate"]._asking())

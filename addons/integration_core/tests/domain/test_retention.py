@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integration_core.domain import signing
 from integration_core.domain.retention import BY_LANE, LANES, LEAST_DAYS, Rule, faults, lanes_of
 
 SHIPPED = [
@@ -14,6 +15,12 @@ SHIPPED = [
     Rule("count", None, 400),
     Rule("key", None, 800),
 ]
+
+
+def test_message_identities_outlive_the_oldest_signature_that_may_be_accepted():
+    """A copy as old as an approved setting allows, by a clock as far ahead as may be, is still known."""
+    assert LEAST_DAYS["key"] * 86_400 > signing.MAX_PAST_TOLERANCE_S + signing.TOLERANCE_S
+    assert [fault.code for fault in faults([Rule("key", None, LEAST_DAYS["key"] - 1)])] == ["too_short"]
 
 
 def test_what_ships_is_safe():

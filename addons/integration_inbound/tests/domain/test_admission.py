@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ class FakeGate:
 
     def authenticate(self, request):
         self.asked.append("authenticate")
-        return self.party
+        return self.party and admission.Verified(self.party, request.headers["webhook-id"], request)
 
     def take_rate(self, party):
         self.asked.append("rate")
@@ -65,7 +65,16 @@ class FakeGate:
         return self.stored
 
 
-REQUEST = Request("ehr", "m1", "1", "v1,x", JSON_TYPE, None, b"{}")
+HEADERS = {"webhook-id": "m1", "content-type": JSON_TYPE}
+REQUEST = Request("ehr", HEADERS, b"{}")
+
+
+def changed(body=b"{}", **headers):
+    """Return the request with other headers (None: without this one) and another body."""
+    given = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Request("ehr", {name: value for name, value in given.items() if value is not None}, body)
+
+
 SAME = Seen("first", hashlib.sha256(b"{}").hexdigest())
 OTHER = Seen("first", hashlib.sha256(b"[]").hexdigest())
 
@@ -98,7 +107,7 @@ def broken_from(step):
     names = list(facts)
     chosen = names[names.index(step) :]
     merged = {key: value for name in chosen for key, value in facts[name].items()}
-    request = replace(REQUEST, content_type="text/plain") if "media" in chosen else REQUEST
+    request = changed(content_type="text/plain") if "media" in chosen else REQUEST
     return request, merged
 
 
@@ -176,7 +185,7 @@ def test_a_refused_message_is_nothing_to_authenticate_again():
 
 
 def test_same_body_is_judged_after_decoding():
-    request = replace(REQUEST, content_encoding="gzip", body=gzip.compress(b"{}"))
+    request = changed(gzip.compress(b"{}"), content_encoding="gzip")
     outcome, _asked = admit(request, seen_messages={"m1": SAME}, stored=None)
     assert (outcome.outcome, outcome.body) == ("duplicate", b"{}")
 
@@ -188,7 +197,7 @@ def test_not_ready_says_when_to_come_back():
 
 class TestDecoding:
     def decode(self, limit=10, **changes):
-        return admission.decode_body(replace(REQUEST, **changes), limit)
+        return admission.decode_body(changed(**changes), limit)
 
     def test_plain(self):
         assert self.decode(body=b"x" * 10) == b"x" * 10

@@ -1,0 +1,24 @@
+from odoo import api, fields, models
+from odoo.addons.integration_core.domain import signing
+from odoo.exceptions import UserError
+
+
+class IntegrationCredential(models.Model):
+    _inherit = "integration.credential"
+
+    version = fields.Selection(selection_add=[("x509", "Client certificate")], ondelete={"x509": "cascade"})
+    certificate_subject = fields.Char("Issued to", readonly=True, copy=False)
+    certificate_fingerprint = fields.Char(
+        "SHA-256", readonly=True, copy=False, help="Of the certificate, as openssl x509 -fingerprint -sha256 prints it."
+    )
+
+    @api.model
+    def _generate(self, holder_values, *, company, use, version="v1"):
+        if version == "x509":
+            raise UserError(self.env._("A certificate is made by the other side. Register it here."))
+        return super()._generate(holder_values, company=company, use=use, version=version)
+
+    def _verify_material(self):
+        if self.version == "x509":
+            return signing.Certificate.parse(self._text())
+        return super()._verify_material()
