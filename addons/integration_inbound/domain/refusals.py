@@ -113,7 +113,7 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "not_covered": Cause(
         "The signature covers too little",
         "No signature of the message covers its method, its address, its content digest and its message id.",
-        "Have the sender sign at least @method, @path (or @target-uri), content-digest and the header of the message id.",
+        "Have the sender sign @method, @path or @target-uri, content-digest and the header of the message id.",
     ),
     "unknown_key": Cause(
         "The signature names no key of the system",
