@@ -31,8 +31,10 @@ IDLE_SECONDS: Final = 15.0
 """A connection that had nothing to store for so long is closed."""
 PAUSE_SECONDS: Final = 5.0
 """For how long nothing is tried after PostgreSQL could not store."""
-_LAST_SECONDS: Final = 3.0
-"""How long the end of a process waits for its last notes."""
+_LAST_SECONDS: Final = 10.0
+"""How long the end of a process tries to store its last notes."""
+_CONNECT_SECONDS: Final = 5
+_HURRY_SECONDS: Final = 0.05
 _SETTINGS: Final = "SET lock_timeout = '5s'; SET statement_timeout = '10s'; SET jit = off"
 
 BatchT = TypeVar("BatchT")
@@ -113,8 +115,12 @@ class Writer:
     def finish(self) -> None:
         """Store everything now, and from now on as soon as it is noted: the process is about to end."""
         self._hurry.set()
-        self._paused_until = 0.0
-        self.flush()
+        until = time.monotonic() + _LAST_SECONDS
+        while True:
+            self.flush()
+            if not self._due or time.monotonic() > until:
+                return
+            time.sleep(_HURRY_SECONDS)
 
     # -- the thread ----------------------------------------------------------------------------------------------------
 
@@ -123,9 +129,8 @@ class Writer:
             if not self._stir.wait(IDLE_SECONDS):
                 self._hang_up()
                 self._stir.wait()
-            self._hurry.wait(max(INTERVAL_SECONDS, self._paused_until - time.monotonic()))
-            if self._hurry.is_set():
-                time.sleep(0.05)  # the last requests of a server that is stopping
+            if self._hurry.wait(max(INTERVAL_SECONDS, self._paused_until - time.monotonic())):
+                time.sleep(_HURRY_SECONDS)  # the last requests of a server that is stopping
             self._stir.clear()
             self.flush()
             if self._due:
@@ -160,7 +165,7 @@ class Writer:
     def _connection(self, dbname: str) -> Any:
         if dbname not in self._connections:
             _name, info = connection_info_for(dbname)
-            connection = psycopg2.connect(**{"connect_timeout": int(_LAST_SECONDS), **info})
+            connection = psycopg2.connect(**{"connect_timeout": _CONNECT_SECONDS, **info})
             self._connections[dbname] = connection
             with connection, connection.cursor() as cr:
                 cr.execute(_SETTINGS)

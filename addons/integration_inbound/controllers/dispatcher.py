@@ -19,12 +19,17 @@ class IncompleteBody(Exception):
     """The sender went away, was too slow, or its chunks are broken, before the body was complete."""
 
 
-class _ShortLines:
-    """A stream whose lines have an end: Odoo's server reads the head of a chunk however long it is."""
+class _StrictStream:
+    """What chunks are read from: a chunk is whole and its head has an end, neither of which Odoo's server looks at."""
 
     def __init__(self, stream):
         self._stream = stream
-        self.read = stream.read
+
+    def read(self, size):
+        data = self._stream.read(size)
+        if len(data) < size:
+            raise OSError("a chunk ended early")
+        return data
 
     def readline(self):
         line = self._stream.readline(_MAX_LINE_BYTES)
@@ -91,7 +96,7 @@ class IntegrationDispatcher(http.Dispatcher):
             raise IncompleteBody  # RFC 9112 §6.3: two ends; whoever believes the other one sees another message
         chunked = environ["wsgi.input"]
         if hasattr(chunked, "_rfile"):
-            chunked._rfile = _ShortLines(chunked._rfile)
+            chunked._rfile = _StrictStream(chunked._rfile)
         httprequest.max_content_length = limit + 1  # the stream of a chunked body ends silently at this limit
         try:
             body = self._read_pieces(limit)
