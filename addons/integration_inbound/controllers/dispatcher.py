@@ -110,8 +110,10 @@ class IntegrationDispatcher(http.Dispatcher):
     def _read_pieces(self, limit):
         body = bytearray()
         stream = self.request.httprequest._HTTPRequest__wrapped.stream
+        announced = self.request.httprequest.content_length
+        most = 1 + (limit if announced is None else min(limit, announced))
         with Reading(self._connection()) as reading:
-            while piece := stream.read(min(PIECE_BYTES, limit + 1 - len(body))):
+            while piece := stream.read(min(PIECE_BYTES, most - len(body))):
                 body += piece
                 if len(body) > limit:
                     return None
