@@ -104,11 +104,12 @@ def test_nothing_noted_is_lost_when_a_worker_is_replaced(server, forger):
 
 
 def workers(server) -> list[int]:
-    """Return the processes that serve HTTP or crons; the third kind, for websockets, is no worker."""
+    """Return the processes that serve HTTP: those for crons are nicer, the one for websockets is another program."""
     found = []
     for pid in processes.children(server.pid):
-        with contextlib.suppress(FileNotFoundError):
-            if b"gevent" not in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            other = b"gevent" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if not other and os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, server.pid):
                 found.append(pid)
     return found
 

@@ -1,6 +1,6 @@
 """What requests leave in memory, stored a moment later by a thread of this process: never while a sender waits.
 
-Whoever has something to store later keeps it as :class:`Notes`, and says so with :meth:`Writer.store_soon`. About once
+Whoever has something to store later keeps it as :class:`Notes`, and says so with :meth:`Writer.store`. About once
 a second all notes are stored, each kind in a transaction of its own, on a connection outside Odoo's pool that is closed
 when there is nothing to do. While PostgreSQL is away they stay in memory; each kind of notes has a bound of its own.
 
@@ -82,17 +82,9 @@ class Writer:
                 found = self._notes.setdefault((dbname, kind), kind())
         return found
 
-    def store_soon(self, cr: BaseCursor, kind: type[Notes[Any]]) -> None:
-        """Have the notes of this kind stored within about a second, in the database of ``cr``.
-
-        The cursor of a test stores them at once: no other connection sees what a test does.
-        """
-        if tools.is_in_test(cr):
-            notes = self.notes(cr.dbname, kind)
-            if batch := notes.take():
-                notes.store(cr, batch)
-            return
-        place = (cr.dbname, kind)
+    def store_soon(self, dbname: str, kind: type[Notes[Any]]) -> None:
+        """Have the notes of this kind stored within about a second."""
+        place = (dbname, kind)
         if place in self._due:
             return
         with self._lock:
@@ -102,13 +94,22 @@ class Writer:
                 self._thread.start()
         self._stir.set()
 
+    def store(self, cr: BaseCursor, kind: type[Notes[Any]]) -> None:
+        """Have them stored soon; for a test, in whose transaction ``cr`` is, at once: no other connection sees it."""
+        if not tools.is_in_test(cr):
+            self.store_soon(cr.dbname, kind)
+            return
+        notes = self.notes(cr.dbname, kind)
+        if batch := notes.take():
+            notes.store(cr, batch)
+
     def flush(self) -> None:
         """Store what is due now; what cannot be stored stays due."""
         if not self._writing.acquire(timeout=_LAST_SECONDS):
             return
         try:
             for place in self._take_due():
-                self._store(*place)
+                self._store_now(*place)
         finally:
             self._writing.release()
 
@@ -141,7 +142,7 @@ class Writer:
             due, self._due = self._due, set()
         return due
 
-    def _store(self, dbname: str, kind: type) -> None:
+    def _store_now(self, dbname: str, kind: type) -> None:
         notes = self._notes[dbname, kind]
         batch = notes.take()
         if not batch:

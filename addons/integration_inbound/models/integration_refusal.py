@@ -124,7 +124,7 @@ class IntegrationRefusal(models.Model):
             request_id=request_id,
             known=known,
         )
-        later.writer.store_soon(cr, _Ledger)
+        later.writer.store(cr, _Ledger)
 
     @api.autovacuum
     def _gc_refusals(self):
