@@ -1,6 +1,6 @@
 """What requests leave in memory, stored a moment later by a thread of this process: never while a sender waits.
 
-Whoever has something to store later keeps it as :class:`Notes`, and says so with :meth:`Writer.store_soon`. About once
+Whoever has something to store later keeps it as :class:`Notes`, and says so with :meth:`Writer.store`. About once
 a second all notes are stored, each kind in a transaction of its own, on a connection outside Odoo's pool that is closed
 when there is nothing to do. While PostgreSQL is away they stay in memory; each kind of notes has a bound of its own.
 
@@ -31,8 +31,10 @@ IDLE_SECONDS: Final = 15.0
 """A connection that had nothing to store for so long is closed."""
 PAUSE_SECONDS: Final = 5.0
 """For how long nothing is tried after PostgreSQL could not store."""
-_LAST_SECONDS: Final = 3.0
-"""How long the end of a process waits for its last notes."""
+_LAST_SECONDS: Final = 10.0
+"""How long the end of a process tries to store its last notes."""
+_CONNECT_SECONDS: Final = 5
+_HURRY_SECONDS: Final = 0.05
 _SETTINGS: Final = "SET lock_timeout = '5s'; SET statement_timeout = '10s'; SET jit = off"
 
 BatchT = TypeVar("BatchT")
@@ -80,17 +82,9 @@ class Writer:
                 found = self._notes.setdefault((dbname, kind), kind())
         return found
 
-    def store_soon(self, cr: BaseCursor, kind: type[Notes[Any]]) -> None:
-        """Have the notes of this kind stored within about a second, in the database of ``cr``.
-
-        The cursor of a test stores them at once: no other connection sees what a test does.
-        """
-        if tools.is_in_test(cr):
-            notes = self.notes(cr.dbname, kind)
-            if batch := notes.take():
-                notes.store(cr, batch)
-            return
-        place = (cr.dbname, kind)
+    def store_soon(self, dbname: str, kind: type[Notes[Any]]) -> None:
+        """Have the notes of this kind stored within about a second."""
+        place = (dbname, kind)
         if place in self._due:
             return
         with self._lock:
@@ -100,21 +94,34 @@ class Writer:
                 self._thread.start()
         self._stir.set()
 
+    def store(self, cr: BaseCursor, kind: type[Notes[Any]]) -> None:
+        """Have them stored soon; for a test, in whose transaction ``cr`` is, at once: no other connection sees it."""
+        if not tools.is_in_test(cr):
+            self.store_soon(cr.dbname, kind)
+            return
+        notes = self.notes(cr.dbname, kind)
+        if batch := notes.take():
+            notes.store(cr, batch)
+
     def flush(self) -> None:
         """Store what is due now; what cannot be stored stays due."""
         if not self._writing.acquire(timeout=_LAST_SECONDS):
             return
         try:
             for place in self._take_due():
-                self._store(*place)
+                self._store_now(*place)
         finally:
             self._writing.release()
 
     def finish(self) -> None:
         """Store everything now, and from now on as soon as it is noted: the process is about to end."""
         self._hurry.set()
-        self._paused_until = 0.0
-        self.flush()
+        until = time.monotonic() + _LAST_SECONDS
+        while True:
+            self.flush()
+            if not self._due or time.monotonic() > until:
+                return
+            time.sleep(_HURRY_SECONDS)
 
     # -- the thread ----------------------------------------------------------------------------------------------------
 
@@ -123,9 +130,8 @@ class Writer:
             if not self._stir.wait(IDLE_SECONDS):
                 self._hang_up()
                 self._stir.wait()
-            self._hurry.wait(max(INTERVAL_SECONDS, self._paused_until - time.monotonic()))
-            if self._hurry.is_set():
-                time.sleep(0.05)  # the last requests of a server that is stopping
+            if self._hurry.wait(max(INTERVAL_SECONDS, self._paused_until - time.monotonic())):
+                time.sleep(_HURRY_SECONDS)  # the last requests of a server that is stopping
             self._stir.clear()
             self.flush()
             if self._due:
@@ -136,7 +142,7 @@ class Writer:
             due, self._due = self._due, set()
         return due
 
-    def _store(self, dbname: str, kind: type) -> None:
+    def _store_now(self, dbname: str, kind: type) -> None:
         notes = self._notes[dbname, kind]
         batch = notes.take()
         if not batch:
@@ -160,7 +166,7 @@ class Writer:
     def _connection(self, dbname: str) -> Any:
         if dbname not in self._connections:
             _name, info = connection_info_for(dbname)
-            connection = psycopg2.connect(**{"connect_timeout": int(_LAST_SECONDS), **info})
+            connection = psycopg2.connect(**{"connect_timeout": _CONNECT_SECONDS, **info})
             self._connections[dbname] = connection
             with connection, connection.cursor() as cr:
                 cr.execute(_SETTINGS)

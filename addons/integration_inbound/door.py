@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
+from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.domain import (
     acceptance,
     binary_mode,
@@ -23,6 +24,7 @@ from odoo.addons.integration_core.domain.profiles import client_certificate
 from odoo.api import Environment
 from odoo.tools import config
 
+from . import bucket
 from .domain import admission
 from .domain.rate import Answer, Question, Quota, RateLimiter
 
@@ -191,16 +193,16 @@ class Door:
             key,
             per_window=party.rate_per_minute,
             now=time.monotonic(),
-            ask=lambda question: self.ask_for_share(party, question),
+            ask=lambda question: self.ask_bucket(party, question),
         )
         if self.quota.allowed:
             self._counted = key
             return None
         return admission.Refusal("rate-limited", "rate_limited", headers=self.quota.headers())
 
-    def ask_for_share(self, party: Party, question: Question) -> Answer | None:
-        """Carry a question to the bucket that all processes share; return its answer, None when nobody is there."""
-        raise NotImplementedError
+    def ask_bucket(self, party: Party, question: Question) -> Answer | None:
+        """Ask the bucket that all processes share for more of the system's allowance."""
+        return bucket.ask(self.dbname, party.id, question)
 
     def body_limit(self, party: Party) -> int:
         """Return the system's own limit in bytes."""
@@ -247,9 +249,11 @@ class CursorDoor(Door):
         self.book = book
         self.apart = False
 
-    def ask_for_share(self, party: Party, question: Question) -> Answer | None:
-        """Ask in a transaction of its own."""
-        return self.env["integration.rate"]._ask(party.id, question)
+    def ask_bucket(self, party: Party, question: Question) -> Answer | None:
+        """Ask the bucket; in a test in its own transaction."""
+        if tools.is_in_test(self.env.cr):
+            return bucket.ask_on(self.env.cr, party.id, question)
+        return super().ask_bucket(party, question)
 
     def base_url(self) -> str:
         """Return the public address as it is set."""

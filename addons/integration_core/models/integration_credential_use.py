@@ -29,9 +29,9 @@ class _Uses(uses.KeyUses):
 
 
 def note_use(dbname, key_id, at):
-    """Do what :meth:`IntegrationCredentialUse._note` does, where no cursor is at hand."""
-    if later.writer.notes(dbname, _Uses).note(key_id, at.replace(microsecond=0)):
-        later.writer.store_soon_in(dbname, _Uses)
+    """Note that the key called ``key_id`` verified a message at ``at`` (naive UTC); it is stored a moment later."""
+    if later.writer.notes(dbname, _Uses).note(key_id, at):
+        later.writer.store_soon(dbname, _Uses)
 
 
 class IntegrationCredentialUse(models.Model):
@@ -53,10 +53,10 @@ class IntegrationCredentialUse(models.Model):
 
     @api.model
     def _note(self, key_id, at):
-        """Note that the key called ``key_id`` verified a message at ``at`` (naive UTC); it is stored a moment later."""
+        """Do what :func:`note_use` does, so that a test sees it at once."""
         cr = self.env.cr
-        if later.writer.notes(cr.dbname, _Uses).note(key_id, at.replace(microsecond=0)):
-            later.writer.store_soon(cr, _Uses)
+        if later.writer.notes(cr.dbname, _Uses).note(key_id, at):
+            later.writer.store(cr, _Uses)
 
 
 class IntegrationCredential(models.Model):

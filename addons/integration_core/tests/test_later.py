@@ -10,7 +10,7 @@ import psycopg2
 from odoo import sql_db
 from odoo.tests import TransactionCase, tagged
 
-from .. import later, tools
+from .. import later
 from ..models import integration_credential_use as uses
 from .common import IntegrationCase
 
@@ -49,7 +49,6 @@ class TestWriter(TransactionCase):
         self.dbname = self.env.cr.dbname
         self.run_apart(CREATE)
         self.addCleanup(self.run_apart, DROP)
-        self.startPatcher(patch.object(tools, "is_in_test", return_value=False))
         self.writer = later.Writer()
         self.addCleanup(self.writer._hang_up)
 
@@ -69,8 +68,7 @@ class TestWriter(TransactionCase):
 
     def note(self, *words):
         self.writer.notes(self.dbname, Words).pending += words
-        with self.apart() as cr:
-            self.writer.store_soon(cr, Words)
+        self.writer.store_soon(self.dbname, Words)
 
     def test_the_thread_stores_what_is_noted_and_ends_nothing(self):
         done = threading.Event()

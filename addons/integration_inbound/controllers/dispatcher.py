@@ -14,10 +14,10 @@ from .patience import LINGER_SECONDS, PIECE_BYTES, Reading, patience
 
 _logger = logging.getLogger(__name__)
 
+_MAX_LINE_BYTES = 1024  # of a chunk's head; senders need a few
 MAX_RAW_BYTES = 16 << 20
 """The server-wide cap on what is read of a body, however large a system's own limit is."""
 
-_MAX_LINE_BYTES = 1024  # of a chunk's head; senders need a few
 _SEGMENTS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 
@@ -25,12 +25,17 @@ class IncompleteBody(Exception):
     """The sender went away, was too slow, or its chunks are broken, before the body was complete."""
 
 
-class _ShortLines:
-    """A stream whose lines have an end: Odoo's server reads the head of a chunk however long it is."""
+class _StrictStream:
+    """What chunks are read from: a chunk is whole and its head has an end, neither of which Odoo's server looks at."""
 
     def __init__(self, stream):
         self._stream = stream
-        self.read = stream.read
+
+    def read(self, size):
+        data = self._stream.read(size)
+        if len(data) < size:
+            raise OSError("a chunk ended early")
+        return data
 
     def readline(self):
         line = self._stream.readline(_MAX_LINE_BYTES)
@@ -55,7 +60,6 @@ class IntegrationDispatcher(http.Dispatcher):
         self.request_id = earlier.request_id if known else uuid.uuid4().hex
         self._event_uuid = earlier._event_uuid if known else str(uuid.uuid4())
         self._read = earlier._read if known else None
-        self._body_is_read = earlier._body_is_read if known else False
 
     @classmethod
     def is_compatible_with(cls, request):
@@ -112,22 +116,22 @@ class IntegrationDispatcher(http.Dispatcher):
             return IncompleteBody()  # RFC 9112 §6.3: two ends; whoever believes the other one sees another message
         chunked = environ["wsgi.input"]
         if hasattr(chunked, "_rfile"):
-            chunked._rfile = _ShortLines(chunked._rfile)
+            chunked._rfile = _StrictStream(chunked._rfile)
         httprequest.max_content_length = limit + 1  # the stream of a chunked body ends silently at this limit
         try:
-            body = self._read_pieces(limit)
+            return self._read_pieces(limit)
         except RequestEntityTooLarge:
             return None
         except (BadRequest, OSError, ValueError):
             return IncompleteBody()
-        self._body_is_read = body is not None
-        return body
 
     def _read_pieces(self, limit):
         body = bytearray()
         stream = self.request.httprequest._HTTPRequest__wrapped.stream
+        announced = self.request.httprequest.content_length
+        most = 1 + (limit if announced is None else min(limit, announced))
         with Reading(self._connection()) as reading:
-            while piece := stream.read(min(PIECE_BYTES, limit + 1 - len(body))):
+            while piece := stream.read(min(PIECE_BYTES, most - len(body))):
                 body += piece
                 if len(body) > limit:
                     return None
@@ -151,7 +155,8 @@ class IntegrationDispatcher(http.Dispatcher):
         connection = self._connection()
         environ = self._environ()
         announced = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
-        if connection is None or self._body_is_read or not announced:
+        read = self._read is not None and isinstance(self._read[0], bytes)
+        if connection is None or read or not announced:
             return
         patience.wait_for(connection, time.monotonic() + LINGER_SECONDS)
         response.call_on_close(lambda: patience.done(connection))

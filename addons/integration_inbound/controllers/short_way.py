@@ -32,9 +32,7 @@ from odoo.modules.registry import Registry
 
 from .. import door
 from ..domain import admission
-from ..domain.rate import Answer, Question
 from ..models.integration_gate import believed_backlog
-from ..models.integration_rate import ask
 from ..models.integration_refusal import note_refusal
 from . import answers
 from .dispatcher import IncompleteBody, IntegrationDispatcher
@@ -52,12 +50,11 @@ class NotHere(Exception):
 class Way:
     """The statements of one registry.
 
-    ``storing`` a message whose recipients are known (True) or looked up (False); ``asking`` for a share of a rate.
+    ``storing`` a message whose recipients are known (True) or looked up (False).
     """
 
     registry: weakref.ref[Registry]
     storing: Mapping[bool, Statement]
-    asking: Statement
 
 
 _STAMP = Statement("SELECT stamp FROM integration_configuration")
@@ -73,7 +70,7 @@ def make_way(env: Any) -> None:
     if _way_of(dbname) is None:
         journal = env["integration.event"]
         storing = {known: journal._storing(known) for known in (False, True)}
-        _ways[dbname] = Way(weakref.ref(registry), storing, env["integration.rate"]._asking())
+        _ways[dbname] = Way(weakref.ref(registry), storing)
 
 
 def _way_of(dbname: str) -> Way | None:
@@ -87,10 +84,6 @@ class ShortDoor(door.Door):
     def __init__(self, dbname: str, sent: door.Sent, book: Book, way: Way) -> None:
         super().__init__(dbname, sent, book)
         self._way = way
-
-    def ask_for_share(self, party: Party, question: Question) -> Answer | None:
-        """Ask on a standing connection."""
-        return ask(self.dbname, self._way.asking, party.id, question)
 
     def base_url(self) -> NoReturn:
         """Leave the profile whose proof depends on the public address to the ordinary way."""
@@ -178,7 +171,7 @@ def _answer(arrived: admission.Request, gate: ShortDoor, address: str | None) ->
     if ended.outcome == "accepted":
         failpoints.hit("inbound.after_commit")
         if gate.key_id:
-            note_use(gate.dbname, gate.key_id, gate.sent.received_at)
+            note_use(gate.dbname, gate.key_id, gate.sent.received_at.replace(microsecond=0))
         return answers.taken_in(ended, gate.sent.webhook_id, gate.quota.headers())
     _turn_away(arrived, gate, address)
     return answers.unverified()

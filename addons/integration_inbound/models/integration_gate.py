@@ -132,7 +132,7 @@ class IntegrationGate(models.AbstractModel):
 
     def _note_use(self, gate):
         if gate.key_id:
-            self.env["integration.credential.use"]._note(gate.key_id, gate.sent.received_at)
+            self.env["integration.credential.use"]._note(gate.key_id, gate.sent.received_at.replace(microsecond=0))
 
     def _judge(self, request, gate):
         """Judge a request by the book that this process knows, and anew where that turns out to be outdated.

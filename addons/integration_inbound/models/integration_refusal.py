@@ -67,7 +67,7 @@ class _Ledger(refusals.RefusalLedger):
 def note_refusal(dbname, cause, **seen):
     """Do what :meth:`IntegrationRefusal._note` does, where no cursor is at hand."""
     _note_in(dbname, cause, **seen)
-    later.writer.store_soon_in(dbname, _Ledger)
+    later.writer.store_soon(dbname, _Ledger)
 
 
 def _note_in(dbname, cause, *, claimed, address, request_id, known=False):
@@ -134,7 +134,7 @@ class IntegrationRefusal(models.Model):
         """
         cr = self.env.cr
         _note_in(cr.dbname, cause, claimed=claimed, address=address, request_id=request_id, known=known)
-        later.writer.store_soon(cr, _Ledger)
+        later.writer.store(cr, _Ledger)
 
     @api.autovacuum
     def _gc_refusals(self):

@@ -50,7 +50,7 @@ class TestRefusal(PartnerCase):
         self.assertEqual(self.env["integration.refusal"].search([]).company_id, self.system.company_id)
 
     def test_a_refused_request_writes_nothing_itself(self):
-        with self.assertLogs("odoo.sql_db", "DEBUG") as logs, patch.object(later.Writer, "store_soon") as stored:
+        with self.assertLogs("odoo.sql_db", "DEBUG") as logs, patch.object(later.Writer, "store") as stored:
             self.deliver(b"{}", webhook_signature="v1,AAAA")
         stored.assert_called_once()
         written = [line for line in logs.output if "INSERT" in line or "UPDATE" in line or "pg_advisory" in line]
@@ -62,7 +62,7 @@ class TestRefusal(PartnerCase):
         noted = later.writer.notes(self.env.cr.dbname, integration_refusal._Ledger)
 
         def statements(cause, **how):
-            with self.assertLogs("odoo.sql_db", "DEBUG") as logs, patch.object(later.Writer, "store_soon"):
+            with self.assertLogs("odoo.sql_db", "DEBUG") as logs, patch.object(later.Writer, "store"):
                 self.assertEqual(self.deliver(b"{}", **how).status_code, 401)
             self.assertEqual([row.cause for row in noted.take()], [cause])
             return [re.sub(r"\[.*?\]", "", line) for line in logs.output]

@@ -10,7 +10,7 @@ from odoo.addons.integration_core import standing
 from odoo.addons.integration_core.models.integration_configuration import known_book
 from odoo.tests import tagged
 
-from .. import door
+from .. import bucket, door
 from ..controllers import short_way
 from ..domain import admission
 from ..models import integration_gate
@@ -23,7 +23,7 @@ class TestShortWay(PartnerCase):
 
     def setUp(self):
         super().setUp()
-        self.system.rate_per_minute = 60  # what was used up does not come back within the test
+        self.system.rate_per_minute = 20  # what was used up does not come back within the test
         self.assertEqual(self.deliver(self.event()).status_code, 202)  # from here on the process knows everything
 
     @contextmanager
@@ -35,7 +35,7 @@ class TestShortWay(PartnerCase):
             row = self.env.cr.fetchone()
             return row if answers else None
 
-        with patch.object(standing.connections, "run", run):
+        with patch.object(standing.connections, "run", run), patch.object(bucket._spare, "run", run):
             yield
 
     def gate(self, event, **how):
@@ -45,7 +45,7 @@ class TestShortWay(PartnerCase):
         request = admission.Request(self.system.code, headers, body)
         journal = self.env["integration.event"]
         storing = {known: journal._storing(known) for known in (False, True)}
-        way = short_way.Way(weakref.ref(self.registry), storing, self.env["integration.rate"]._asking())
+        way = short_way.Way(weakref.ref(self.registry), storing)
         dbname = self.env.cr.dbname
         return request, short_way.ShortDoor(
             dbname, door.sent_by(request, None, uuid.uuid4().hex), known_book(dbname), way
