@@ -11,7 +11,6 @@ import re
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -506,19 +505,17 @@ def test_the_log_finds_an_answer_and_tells_nothing_else(fresh):
     assert "hunter2" not in str(lines)
 
 
-def test_a_flood_does_not_fill_the_log(fresh):
+@pytest.mark.parametrize(("path", "plain"), [(INBOUND, False), ("/web/login", False), (INBOUND, True)])
+def test_a_flood_does_not_fill_the_log(fresh, path, plain):
     front = fresh()
 
     def flood(_: int) -> None:
-        client = front.client(STRANGER)
+        client = front.client(STRANGER, plain=plain)
         for _ in range(100):
-            send(client)
+            send(client, path=path)
 
-    threads = [threading.Thread(target=flood, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(flood, range(4)))
     front.nginx.stop()
     assert len(Path(front.nginx.access_log).read_text().splitlines()) < 150
     assert "limiting requests" not in Path(front.nginx.error_log).read_text()
