@@ -1,0 +1,194 @@
+"""The channel for Mirth Connect and Open Integration Engine: its options, its signature, its decisions."""
+
+import json
+import re
+
+import pytest
+import mirth
+from integration_core.domain import problems, signing
+from integration_inbound.domain import channel
+
+CODE = "ehr"
+URL = "https://odoo.example.org/integration/v1/inbound/ehr"
+SECRET = signing.Secret(bytes(range(32)))
+MESSAGE = json.dumps(
+    {
+        "type": "clinical.service.finalized.v1",
+        "subject": "encounter/E-1001",
+        "time": "2026-11-20T09:30:00Z",
+        "data": {"encounter": "E-1001", "note": "Zoë · 東京 · 😀 · ${x}"},
+    },
+    ensure_ascii=False,
+)
+
+
+@pytest.fixture(scope="module")
+def root():
+    return mirth.parse(channel.build(code=CODE, url=URL, channel_id=mirth.CHANNEL_ID))
+
+
+def option(root, name):
+    return root.findtext(f"{mirth.DESTINATION}/properties/{name}")
+
+
+def queue(root, name):
+    return option(root, f"destinationConnectorProperties/{name}")
+
+
+def test_address_and_code_are_filled_in_and_the_secret_is_not(root):
+    text = channel.build(code=CODE, url=URL, channel_id=mirth.CHANNEL_ID)
+    assert option(root, "host") == URL
+    assert "source: '/systems/ehr'" in mirth.script_of(root, "sign")
+    assert not re.search(r"@[A-Z_]+@", text)
+    assert "configurationMap.get('odoo.ehr.secret')" in mirth.script_of(root, "sign")
+    assert root.findtext("id") == mirth.CHANNEL_ID
+
+
+def test_what_belongs_to_xml_is_escaped():
+    url = "https://h/integration/v1/inbound/ehr?a=1&b=<2>"
+    assert option(mirth.parse(channel.build(code=CODE, url=url, channel_id=mirth.CHANNEL_ID)), "host") == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("queueEnabled", "true"),
+        # The first try is the queue's, too: what is tried before the queue is signed once for all its tries.
+        ("sendFirst", "false"),
+        ("retryCount", "0"),
+        # Both together sign every try anew; either alone sends an old signature.
+        ("regenerateTemplate", "true"),
+        ("includeFilterTransformer", "true"),
+        # While Odoo is away one message asks again and again, not all of them.
+        ("rotate", "false"),
+        ("threadCount", "1"),
+        # Nothing is put into the body after it was signed.
+        ("reattachAttachments", "false"),
+        ("validateResponse", "false"),
+    ],
+)
+def test_the_queue_signs_every_try(root, name, value):
+    assert queue(root, name) == value
+
+
+def test_what_is_sent_is_what_was_signed(root):
+    assert option(root, "method") == "post"
+    assert option(root, "contentType") == "application/cloudevents+json"
+    assert (option(root, "charset"), option(root, "dataTypeBinary"), option(root, "multipart")) == (
+        "UTF-8",
+        "false",
+        "false",
+    )
+    names = {entry.findtext("string").lower() for entry in root.findall(f"{mirth.DESTINATION}/properties/headers/entry")}
+    assert names == {"webhook-id", "webhook-timestamp", "webhook-signature"}  # so no content-encoding: no gzip
+
+
+def test_the_answer_is_text_whose_transformer_always_runs(root):
+    # Only of the type RAW does the engine run it for a try without any answer.
+    assert root.findtext(f"{mirth.DESTINATION}/responseTransformer/inboundDataType") == "RAW"
+    assert not re.match(option(root, "responseBinaryMimeTypes"), problems.MEDIA_TYPE)
+    assert not re.match(option(root, "responseBinaryMimeTypes"), "application/json")
+
+
+def test_its_signature_is_that_of_the_standard(root):
+    headers, body, _maps = mirth.send(root, MESSAGE, secret=SECRET.text(), message_id=42, now=1_764_000_000)
+    assert headers["webhook-id"] == f"{mirth.CHANNEL_ID}-42"
+    assert headers["webhook-timestamp"] == "1764000000"
+    assert isinstance(verified(headers, body, now=1_764_000_000), signing.Accepted)
+    event = json.loads(body)
+    assert event["id"] == headers["webhook-id"]
+    assert (event["source"], event["subject"]) == ("/systems/ehr", "encounter/E-1001")
+    assert event["data"]["note"] == "Zoë · 東京 · 😀 · ${x}"
+
+
+def verified(headers, body, *, now):
+    return signing.verify(
+        message_id=headers["webhook-id"],
+        timestamp=headers["webhook-timestamp"],
+        signature=headers["webhook-signature"],
+        body=body,
+        keys=[signing.VerifyKey("key", SECRET)],
+        now=now,
+    )
+
+
+def test_a_later_try_is_the_same_message_signed_anew(root):
+    first, body, maps = mirth.send(root, MESSAGE, secret=SECRET.text(), now=1_764_000_000)
+    later, again, _maps = mirth.send(root, MESSAGE, secret=f" {SECRET.text()}\n", now=1_764_007_200)
+    assert (later["webhook-id"], again) == (first["webhook-id"], body)
+    assert later["webhook-signature"] != first["webhook-signature"]
+    assert isinstance(verified(later, again, now=1_764_007_200), signing.Accepted)
+    assert "responseStatusCode" not in maps  # of the try before
+
+
+def test_the_id_is_of_the_channel_and_its_message(root):
+    ids = {mirth.send(root, MESSAGE, secret=SECRET.text(), message_id=number)[0]["webhook-id"] for number in (1, 2)}
+    other = mirth.parse(channel.build(code=CODE, url=URL, channel_id="0" * 8 + mirth.CHANNEL_ID[8:]))
+    ids.add(mirth.send(other, MESSAGE, secret=SECRET.text(), message_id=1)[0]["webhook-id"])
+    assert len(ids) == 3
+    assert all(signing.is_message_id(found) for found in ids)
+    assert "MSH" not in re.sub(r"//.*|/\*.*?\*/", "", mirth.script_of(root, "sign"), flags=re.DOTALL)
+
+
+def test_it_is_not_deployed_without_its_secret(root):
+    script = mirth.script_of(root, "deploy")
+    assert "odoo.ehr.secret" in mirth.run(script, configuration={}).thrown
+    assert mirth.run(script, configuration={"odoo.ehr.secret": "whpk_" + SECRET.text()[6:]}).thrown
+    assert mirth.run(script, configuration={"odoo.ehr.secret": SECRET.text()}).thrown is None
+
+
+# -- what becomes of the message ---------------------------------------------------------------------------------------
+
+
+def decided(root, status, body="", headers=None):
+    maps = {"odooId": "m-1"} | ({} if status is None else {"responseStatusCode": status})
+    ran = mirth.run(mirth.script_of(root, "response"), connectorMap=maps, answer={"body": body, "headers": headers})
+    assert ran.thrown is None
+    return ran
+
+
+def problem(segment):
+    return problems.to_bytes(problems.build(segment)).decode()
+
+
+@pytest.mark.parametrize("known", problems.PROBLEMS.values(), ids=lambda known: known.segment)
+def test_it_tries_again_exactly_where_the_contract_says_so(root, known):
+    ran = decided(root, known.status, problem(known.segment), {"x-request-id": "f" * 32})
+    assert ran.responseStatus == ("QUEUED" if known.sender_should_retry else "ERROR")
+    assert known.title in ran.responseStatusMessage
+    assert "f" * 32 in ran.responseStatusMessage
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_what_senders_should_retry(root, status):
+    assert decided(root, status).responseStatus == "QUEUED"
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 405, 409, 413, 415, 422])
+def test_what_needs_a_change_first(root, status):
+    assert decided(root, status).responseStatus == "ERROR"
+
+
+def test_what_is_stored_is_sent(root):
+    accepted = '{"status":"accepted","id":"m-1","event":"e-1"}'
+    duplicate = '{"status":"duplicate","id":"m-1","event":"e-1"}'
+    assert decided(root, 202, accepted).responseStatus == "SENT"
+    assert decided(root, 200, duplicate).responseStatus == "SENT"
+    assert decided(root, 202, accepted).responseStatusMessage == "accepted as event e-1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (None, None),  # a timeout, or nobody there
+        (500, "<html>"),
+        (502, ""),
+        (504, None),
+        (200, "<html>Please sign in</html>"),
+        (200, "null"),
+        (204, ""),
+        (202, '{"status":"accepted","id":"another","event":"e-1"}'),
+    ],
+)
+def test_what_no_odoo_has_answered_is_tried_again(root, status, body):
+    assert decided(root, status, body).responseStatus == "QUEUED"
