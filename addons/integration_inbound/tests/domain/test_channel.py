@@ -3,8 +3,9 @@
 import json
 import re
 
-import pytest
 import mirth
+import pytest
+
 from integration_core.domain import problems, signing
 from integration_inbound.domain import channel
 
@@ -79,7 +80,9 @@ def test_what_is_sent_is_what_was_signed(root):
         "false",
         "false",
     )
-    names = {entry.findtext("string").lower() for entry in root.findall(f"{mirth.DESTINATION}/properties/headers/entry")}
+    names = {
+        entry.findtext("string").lower() for entry in root.findall(f"{mirth.DESTINATION}/properties/headers/entry")
+    }
     assert names == {"webhook-id", "webhook-timestamp", "webhook-signature"}  # so no content-encoding: no gzip
 
 
