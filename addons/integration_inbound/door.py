@@ -209,6 +209,15 @@ class Door:
         )
 
 
+class TrialDoor(Door):
+    """The door of a message that a person sends to try: everything is as for its system, and it is always a test."""
+
+    def authenticate(self, request: admission.Request) -> Party | None:
+        """Return the system as if it were in test mode."""
+        party = super().authenticate(request)
+        return replace(party, mode="test") if party else None
+
+
 def _units(data: strict_json.JSON, event_type: Any) -> list[units.Unit]:
     """Return the units of ``data``; of a type (a record, or of the book) that nobody knows, as if it had lines."""
     lines = None if event_type and event_type.unit == "message" else "/lines"

@@ -4,6 +4,7 @@ from odoo.addons.integration_core.domain import failpoints, problems
 from odoo.http import request
 from odoo.tools import config
 
+from .. import answering
 from ..domain import admission
 from . import answers
 from .dispatcher import IncompleteBody
@@ -109,24 +110,15 @@ class InboundController(http.Controller):
     # -- the answer ----------------------------------------------------------------------------------------------------
 
     def _answer(self, verdict):
-        ended = verdict.admission
-        refusal = ended.refusal
-        if refusal is None:
+        if verdict.admission.refusal is None:
             request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
-            document = {
-                "status": ended.outcome,
-                "id": request.httprequest.headers["webhook-id"],
-                "event": ended.event_uuid,
-            }
-            return answers.json_answer(document, 202 if ended.outcome == "accepted" else 200, verdict.headers)
-        if refusal.segment == "signature-rejected":
-            return self._unverified()
-        return answers.problem(
-            refusal.segment,
-            detail=refusal.detail,
-            errors=refusal.errors,
-            headers={**verdict.headers, **refusal.headers},
+        due = answering.answer(
+            verdict.admission,
+            message_id=request.httprequest.headers.get("webhook-id", ""),
+            headers=verdict.headers,
+            instance=answers.instance(),
         )
+        return answers.answer(due.body, due.status, due.headers)
 
     def _unverified(self):
         """Return the one answer of every failed verification."""

@@ -126,6 +126,23 @@ class IntegrationGate(models.AbstractModel):
             _logger.info("request %s of %s: %s", request_id, code, self._told(ended, gate))
         return Verdict(ended, gate.quota.headers() if gate.quota else {})
 
+    @api.model
+    def _try(self, request, *, request_id):
+        """Judge a message as :meth:`_receive` does, but as one that a person sends to try: it is always a test.
+
+        What is accepted is in the journal like any other test event; of what is refused nothing is recorded, for the
+        person sees it at once.
+
+        :param request: the :class:`admission.Request`
+        :return: (:class:`Verdict`, why the signature was not accepted or None); None without a usable master key
+        """
+        book = self._believed()
+        if book is None:
+            return None
+        gate = door.TrialDoor(self.env, self._sent(request, None, request_id), book, apart=True)
+        ended = self._judge(request, gate)
+        return Verdict(ended, gate.quota.headers() if gate.quota else {}), gate.cause
+
     def _judge(self, request, gate):
         """Judge a request by the book that this process knows, and anew where that turns out to be outdated.
 
@@ -189,6 +206,7 @@ class IntegrationGate(models.AbstractModel):
             event_type=self.env["integration.event.type"]._named(glimpse.type_name or ""),
             encounter=glimpse.encounter,
             reason=ended.refusal.code if ended.refusal else None,
+            request_id=gate.sent.request_id,
         )
 
     def _keep(self, ended, gate):

@@ -67,6 +67,7 @@ class IntegrationRefusal(models.Model):
         "Request IDs", readonly=True, help="The newest ones, as the answers' x-request-id named them."
     )
 
+    _claimed_idx = models.Index("(claimed, minute)")
     _row_uniq = models.UniqueIndex("(minute, cause, claimed, address)", "Counted in one row.")
 
     @api.model
