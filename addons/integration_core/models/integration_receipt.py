@@ -27,7 +27,9 @@ class IntegrationReceipt(models.Model):
     event_type_id = UncheckedMany2one("integration.event.type", readonly=True)
     webhook_id = fields.Char("Message ID", required=True, readonly=True)
     request_id = fields.Char(
-        readonly=True, index="btree_not_null", help="Of a duplicate or a rejected one; an accepted one's is its event's."
+        readonly=True,
+        index="btree_not_null",
+        help="Of a duplicate or a rejected message; an accepted one's is its event's.",
     )
     unit = fields.Char("Line", readonly=True)
     encounter = fields.Char(readonly=True, index="btree_not_null")

@@ -1,4 +1,4 @@
-"""Commands to copy, that work as they are pasted: a signed event, with nothing but a shell, ``openssl`` and ``curl``."""
+"""Commands to copy that work as they are pasted: a signed event, with nothing but a shell, ``openssl``, ``curl``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ body=$(sed "s/{_ID_PLACE}/$id/" <<'{_END}'
 {_END}
 )
 key=$(printf %s "${{{SECRET_VARIABLE}#whsec_}}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \\n')
-signature=$(printf %s "$id.$timestamp.$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | openssl base64 -A)
+sign() {{ openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | openssl base64 -A; }}
+signature=$(printf %s "$id.$timestamp.$body" | sign)
 curl --silent --show-error --include "$url" --data-binary "$body" \\
   -H 'content-type: application/cloudevents+json' \\
   -H "webhook-id: $id" -H "webhook-timestamp: $timestamp" -H "webhook-signature: v1,$signature"{named}

@@ -379,7 +379,7 @@ class IntegrationConnect(models.AbstractModel):
 
     def _finding(self, at, kind, title, says, **more):
         return {
-            "sort": at or datetime.min,  # noqa: DTZ901 - naive UTC, as Odoo keeps its times
+            "sort": at or datetime.min,
             "at": at and format_datetime(self.env, at, dt_format="medium"),
             "kind": kind,
             "title": title,

@@ -29,7 +29,7 @@ class IntegrationRequest(models.Model):
     _auto = False
     _log_access = False
     _rec_name = "request_id"
-    _depends = {  # noqa: RUF012
+    _depends = {
         "integration.system": ["code", "company_id"],
         "integration.event": ["system_id", "received_at", "webhook_id", "request_id", "uuid", "mode"],
         "integration.receipt": ["system_id", "outcome", "reason", "received_at", "webhook_id", "request_id", "mode"],

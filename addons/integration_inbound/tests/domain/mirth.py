@@ -25,17 +25,18 @@ def script_of(root, name):
     return found.text
 
 
-def run(script, **given):
-    """Run a script as the engine would; return its maps and the response's status."""
+def run_all(cases):
+    """Run scripts as the engine would, each with what it is given; return what became of the maps and the response."""
     done = subprocess.run(
-        ["node", str(ENGINE)],
-        input=json.dumps({"script": script, **given}),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
+        ["node", str(ENGINE)], input=json.dumps(cases), capture_output=True, text=True, check=True, timeout=120
     )
-    return SimpleNamespace(**json.loads(done.stdout))
+    return [SimpleNamespace(**ran) for ran in json.loads(done.stdout)]
+
+
+def run(script, **given):
+    """Run one script as the engine would."""
+    (ran,) = run_all([{"script": script, **given}])
+    return ran
 
 
 def send(root, raw, *, secret, code="ehr", message_id=1, now=None):

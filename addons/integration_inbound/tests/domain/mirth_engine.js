@@ -1,7 +1,8 @@
 /*
  * Runs a script of the channel as the engine would: with the engine's names, and with the few Java classes that it uses,
- * made of Node's. Reads {script, configuration, connectorMap, message, answer, now} from standard input; writes what
- * became of the maps and of the response.
+ * made of Node's. Reads a list of
+ * {script, configuration, connectorMap, message, answer, now} from standard input; writes for each what became of the
+ * maps and of the response.
  */
 const crypto = require("crypto");
 const vm = require("vm");
@@ -73,46 +74,47 @@ class JavaMap {
     }
 }
 
-const given = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const connectorMap = new JavaMap(given.connectorMap);
-if (given.answer && given.answer.headers) {
-    connectorMap.put("responseHeaders", { getHeader: (name) => given.answer.headers[name.toLowerCase()] || null });
-}
-const scope = {
-    Packages,
-    connectorMap,
-    configurationMap: new JavaMap(given.configuration),
-    connectorMessage: {
-        getRawData: () => given.message.raw,
-        getChannelId: () => given.message.channelId,
-        getMessageId: () => given.message.messageId,
-    },
-    response: { getMessage: () => (given.answer ? given.answer.body : null) },
-    responseStatus: "QUEUED",
-    responseStatusMessage: null,
-    SENT: "SENT",
-    QUEUED: "QUEUED",
-    ERROR: "ERROR",
-};
-if (given.now) {
-    scope.Date = class extends Date {
-        constructor() {
-            super(given.now * 1000);
-        }
+function run(given) {
+    const connectorMap = new JavaMap(given.connectorMap);
+    if (given.answer && given.answer.headers) {
+        connectorMap.put("responseHeaders", { getHeader: (name) => given.answer.headers[name.toLowerCase()] || null });
+    }
+    const scope = {
+        Packages,
+        connectorMap,
+        configurationMap: new JavaMap(given.configuration),
+        connectorMessage: {
+            getRawData: () => given.message.raw,
+            getChannelId: () => given.message.channelId,
+            getMessageId: () => given.message.messageId,
+        },
+        response: { getMessage: () => (given.answer ? given.answer.body : null) },
+        responseStatus: "QUEUED",
+        responseStatusMessage: null,
+        SENT: "SENT",
+        QUEUED: "QUEUED",
+        ERROR: "ERROR",
     };
-}
-let thrown = null;
-try {
-    // The engine runs each script as the body of a function.
-    vm.runInNewContext(`(function () {\n${given.script}\n})();`, scope);
-} catch (error) {
-    thrown = String(error);
-}
-process.stdout.write(
-    JSON.stringify({
+    if (given.now) {
+        scope.Date = class extends Date {
+            constructor() {
+                super(given.now * 1000);
+            }
+        };
+    }
+    let thrown = null;
+    try {
+        // The engine runs each script as the body of a function.
+        vm.runInNewContext(`(function () {\n${given.script}\n})();`, scope);
+    } catch (error) {
+        thrown = String(error);
+    }
+    return {
         connectorMap: Object.fromEntries([...connectorMap.values].filter(([name]) => name !== "responseHeaders")),
         responseStatus: scope.responseStatus,
         responseStatusMessage: scope.responseStatusMessage,
         thrown,
-    })
-);
+    };
+}
+
+process.stdout.write(JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8")).map(run)));

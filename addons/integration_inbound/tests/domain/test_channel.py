@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import mirth
 import pytest
@@ -43,6 +44,12 @@ def test_address_and_code_are_filled_in_and_the_secret_is_not(root):
     assert not re.search(r"@[A-Z_]+@", text)
     assert "configurationMap.get('odoo.ehr.secret')" in mirth.script_of(root, "sign")
     assert root.findtext("id") == mirth.CHANNEL_ID
+
+
+def test_the_manual_shows_the_code_that_runs(root):
+    manual = Path(channel.__file__).parents[3] / "docs" / "connect" / "mirth.md"
+    shown = re.search(r"```javascript\n(.*?)```", manual.read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert shown in mirth.script_of(root, "sign")
 
 
 def test_what_belongs_to_xml_is_escaped():
@@ -142,56 +149,63 @@ def test_it_is_not_deployed_without_its_secret(root):
 
 # -- what becomes of the message ---------------------------------------------------------------------------------------
 
-
-def decided(root, status, body="", headers=None):
-    maps = {"odooId": "m-1"} | ({} if status is None else {"responseStatusCode": status})
-    ran = mirth.run(mirth.script_of(root, "response"), connectorMap=maps, answer={"body": body, "headers": headers})
-    assert ran.thrown is None
-    return ran
-
-
-def problem(segment):
-    return problems.to_bytes(problems.build(segment)).decode()
-
-
-@pytest.mark.parametrize("known", problems.PROBLEMS.values(), ids=lambda known: known.segment)
-def test_it_tries_again_exactly_where_the_contract_says_so(root, known):
-    ran = decided(root, known.status, problem(known.segment), {"x-request-id": "f" * 32})
-    assert ran.responseStatus == ("QUEUED" if known.sender_should_retry else "ERROR")
-    assert known.title in ran.responseStatusMessage
-    assert "f" * 32 in ran.responseStatusMessage
-
-
-@pytest.mark.parametrize("status", [401, 429, 503])
-def test_what_senders_should_retry(root, status):
-    assert decided(root, status).responseStatus == "QUEUED"
-
-
-@pytest.mark.parametrize("status", [301, 400, 403, 404, 405, 409, 413, 415, 422])
-def test_what_needs_a_change_first(root, status):
-    assert decided(root, status).responseStatus == "ERROR"
-
-
-def test_what_is_stored_is_sent(root):
-    accepted = '{"status":"accepted","id":"m-1","event":"e-1"}'
-    duplicate = '{"status":"duplicate","id":"m-1","event":"e-1"}'
-    assert decided(root, 202, accepted).responseStatus == "SENT"
-    assert decided(root, 200, duplicate).responseStatus == "SENT"
-    assert decided(root, 202, accepted).responseStatusMessage == "accepted as event e-1"
+ACCEPTED = '{"status":"accepted","id":"m-1","event":"e-1"}'
+DUPLICATE = '{"status":"duplicate","id":"m-1","event":"e-1"}'
+REQUEST_ID = "f" * 32
+# (status, body, what becomes of the message); None: there was no answer
+DECISIONS = [
+    *((status, "", "QUEUED") for status in (401, 429, 503)),
+    *((status, "", "ERROR") for status in (301, 400, 403, 404, 405, 409, 413, 415, 422)),
+    (202, ACCEPTED, "SENT"),
+    (200, DUPLICATE, "SENT"),
+    # What no Odoo has answered is tried again.
+    (None, None, "QUEUED"),
+    (500, "<html>", "QUEUED"),
+    (502, "", "QUEUED"),
+    (504, None, "QUEUED"),
+    (200, "<html>Please sign in</html>", "QUEUED"),
+    (200, "null", "QUEUED"),
+    (204, "", "QUEUED"),
+    (202, '{"status":"accepted","id":"another","event":"e-1"}', "QUEUED"),
+    # And every problem exactly where the contract says so.
+    *(
+        (
+            known.status,
+            problems.to_bytes(problems.build(known.segment)).decode(),
+            "QUEUED" if known.sender_should_retry else "ERROR",
+        )
+        for known in problems.PROBLEMS.values()
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (None, None),  # a timeout, or nobody there
-        (500, "<html>"),
-        (502, ""),
-        (504, None),
-        (200, "<html>Please sign in</html>"),
-        (200, "null"),
-        (204, ""),
-        (202, '{"status":"accepted","id":"another","event":"e-1"}'),
-    ],
-)
-def test_what_no_odoo_has_answered_is_tried_again(root, status, body):
-    assert decided(root, status, body).responseStatus == "QUEUED"
+@pytest.fixture(scope="module")
+def decided(root):
+    cases = [
+        {
+            "script": mirth.script_of(root, "response"),
+            "connectorMap": {"odooId": "m-1"} | ({} if status is None else {"responseStatusCode": status}),
+            "answer": {"body": body, "headers": {"x-request-id": REQUEST_ID}},
+        }
+        for status, body, _wanted in DECISIONS
+    ]
+    return mirth.run_all(cases)
+
+
+@pytest.mark.parametrize("number", range(len(DECISIONS)), ids=lambda number: str(DECISIONS[number][:2])[:60])
+def test_what_becomes_of_the_message(decided, number):
+    assert decided[number].thrown is None
+    assert decided[number].responseStatus == DECISIONS[number][2]
+
+
+def test_the_retries_are_those_of_the_contract():
+    assert {known.status for known in problems.PROBLEMS.values() if known.sender_should_retry} == {401, 429, 503}
+
+
+def test_the_engine_shows_what_was_answered(decided):
+    told = {body: ran.responseStatusMessage for (_status, body, _wanted), ran in zip(DECISIONS, decided, strict=True)}
+    assert told[ACCEPTED] == "accepted as event e-1"
+    assert told[None] == "no answer" or told[None].startswith("504")
+    violation = told[problems.to_bytes(problems.build("schema-violation")).decode()]
+    assert violation.startswith("422 The event does not satisfy its schema: ")
+    assert violation.endswith(f"(x-request-id {REQUEST_ID})")
