@@ -36,8 +36,6 @@ REQUIRED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 _ADDRESS: Final = re.compile(r"/integration/v1/inbound/([^/]+)(/messages/.+)?")
 _MAX_INFLATED: Final = 2 << 20
-_MAX_TRIED: Final = 64 << 10
-"""Bytes of a body above which only the likeliest mistakes are tried."""
 _ALIKE: Final = ("svix-", "x-webhook-", "x-", "http-", "webhook_")
 
 _CONDITIONS: Final[Mapping[Condition, str]] = {
@@ -494,8 +492,7 @@ def _contents(message_id: str, timestamp: str, body: bytes, *, every: bool) -> I
     if not every:
         return
     plain_id, plain_time = message_id.encode(errors="replace"), timestamp.encode(errors="replace")
-    large = len(body) > _MAX_TRIED
-    for changed, how in _bodies(body, large=large):
+    for changed, how in _bodies(body):
         yield head + changed, (how,)
     for start, how in (
         (plain_time + b".", "timestamp and body were signed, without the id"),
@@ -505,14 +502,13 @@ def _contents(message_id: str, timestamp: str, body: bytes, *, every: bool) -> I
         (plain_time + b"." + plain_id + b".", "timestamp and id were put in the wrong order"),
     ):
         yield start + body, (how,)
-        if not large:
-            for changed, also in _bodies(body, large=True):
-                yield start + changed, (how, also)
+        for changed, also in _bodies(body):
+            yield start + changed, (how, also)
     for start in (head, head[:-1]):
         yield start, ("the body was left out",)
 
 
-def _bodies(body: bytes, *, large: bool) -> Iterator[tuple[bytes, str]]:
+def _bodies(body: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield bodies that may have been signed in place of ``body``, and what happened to them since."""
     for ending, name in ((b"\r\n", "a CR LF"), (b"\n", "a line break")):
         if body.endswith(ending):
@@ -530,8 +526,7 @@ def _bodies(body: bytes, *, large: bool) -> Iterator[tuple[bytes, str]]:
         yield body[3:], "a byte order mark was put before the body after it was signed"
     else:
         yield b"\xef\xbb\xbf" + body, "the body had a byte order mark when it was signed"
-    if not large:
-        yield from _recoded(body)
+    yield from _recoded(body)
 
 
 def _recoded(body: bytes) -> Iterator[tuple[bytes, str]]:

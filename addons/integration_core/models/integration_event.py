@@ -124,7 +124,7 @@ class IntegrationEvent(models.Model):
     )
     # What Odoo emits is found by its 'uuid', which is its message's id too.
     _message_idx = models.Index("(webhook_id) WHERE system_id IS NOT NULL")
-    _system_idx = models.Index("(system_id, id) WHERE system_id IS NOT NULL")
+    _system_idx = models.Index("(system_id, received_at) WHERE system_id IS NOT NULL")
     _company_time_idx = models.Index("(company_id, received_at)")
 
     def init(self):

@@ -55,7 +55,7 @@ class IntegrationReceipt(models.Model):
     _company_day_idx = models.Index("(company_id, received_day, system_id)")
     # What was not accepted is asked for by its id, and by what came last; what was accepted is found by its event.
     _not_accepted_idx = models.Index("(webhook_id) WHERE outcome <> 'accepted'")
-    _not_accepted_last_idx = models.Index("(system_id, id) WHERE outcome <> 'accepted'")
+    _not_accepted_last_idx = models.Index("(system_id, received_at) WHERE outcome <> 'accepted'")
     _service_day_idx = models.Index("(company_id, service_day) WHERE service_day IS NOT NULL")
 
     def init(self):

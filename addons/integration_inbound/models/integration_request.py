@@ -20,7 +20,8 @@ class IntegrationRequest(models.Model):
 
     Read from where they are: what was accepted from the journal, what was repeated or refused from the receipts, and
     what was turned away, counted by the minute, from the refusals. Of each kind the newest are found by an index, so
-    that it takes as long with a million events as with a hundred.
+    that it takes as long with a million events as with a hundred: by its time, not by its id, whose index PostgreSQL would
+    read past everybody else's rows for a quiet system.
     """
 
     _name = "integration.request"
@@ -74,7 +75,7 @@ class IntegrationRequest(models.Model):
             (SELECT e.id::bigint * 4 AS id, e.received_at AS at, 'accepted' AS kind, NULL::varchar AS code,
                     e.webhook_id, e.request_id, NULL::varchar AS address, 1 AS times, e.mode, e.uuid AS event_uuid,
                     NULL::integer AS refusal_id
-               FROM integration_event e WHERE e.system_id = s.id ORDER BY e.id DESC LIMIT %s)
+               FROM integration_event e WHERE e.system_id = s.id ORDER BY e.received_at DESC LIMIT %s)
             """,
             LAST,
         )
@@ -87,9 +88,9 @@ class IntegrationRequest(models.Model):
             (SELECT min(r.id)::bigint * 4 + 1, r.received_at, r.outcome, r.reason, r.webhook_id, r.request_id, NULL, 1,
                     r.mode, r.event_uuid, NULL
                FROM (SELECT * FROM integration_receipt
-                      WHERE system_id = s.id AND outcome <> 'accepted' ORDER BY id DESC LIMIT %s) AS r
+                      WHERE system_id = s.id AND outcome <> 'accepted' ORDER BY received_at DESC LIMIT %s) AS r
               GROUP BY r.received_at, r.outcome, r.reason, r.webhook_id, r.request_id, r.mode, r.event_uuid
-              ORDER BY 1 DESC LIMIT %s)
+              ORDER BY r.received_at DESC LIMIT %s)
             """,
             _LAST_RECEIPTS,
             LAST,

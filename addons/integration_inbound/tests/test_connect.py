@@ -93,11 +93,12 @@ class TestConnect(ConnectCase):
         self.deliver(self.event(), message_id="m-1")
         self.deliver(self.event(), secret=signing.Secret.generate())
         found = self.page.get_requests(self.system.id)
-        self.assertEqual([(row["kind"], row["status"]) for row in found], [("turned_away", 401), ("accepted", 202)])
-        opened = self.page.open_request(self.system.id, found[1]["id"])
+        rows = {row["kind"]: row for row in found}
+        self.assertEqual({kind: row["status"] for kind, row in rows.items()}, {"turned_away": 401, "accepted": 202})
+        opened = self.page.open_request(self.system.id, rows["accepted"]["id"])
         self.assertEqual(opened["res_model"], "integration.event")
         lab = self._make_system("lab")
-        self.assertFalse(self.page.open_request(lab.id, found[1]["id"]))
+        self.assertFalse(self.page.open_request(lab.id, rows["accepted"]["id"]))
 
 
 @tagged("post_install", "-at_install")

@@ -73,7 +73,7 @@ export class Connect extends Component {
         return { controlPanel: {} };
     }
 
-    get type() {
+    get chosen() {
         return this.state.data.types.find((type) => type.name === this.state.typeName);
     }
 
