@@ -20,8 +20,8 @@ class IntegrationRequest(models.Model):
 
     Read from where they are: what was accepted from the journal, what was repeated or refused from the receipts, and
     what was turned away, counted by the minute, from the refusals. Of each kind the newest are found by an index, so
-    that it takes as long with a million events as with a hundred: by its time, not by its id, whose index PostgreSQL would
-    read past everybody else's rows for a quiet system.
+    that it takes as long with a million events as with a hundred: an index by time, for by the ids PostgreSQL would read
+    past everybody else's rows to those of a quiet system.
     """
 
     _name = "integration.request"
