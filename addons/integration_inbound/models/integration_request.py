@@ -19,8 +19,8 @@ class IntegrationRequest(models.Model):
     """The last requests of each system, whatever became of them, as its engineer asks for them.
 
     Read from where they are: what was accepted from the journal, what was repeated or refused from the receipts, and
-    what was turned away, counted by the minute, from the refusals. Of each kind the newest are found by an index, so
-    that it takes as long with a million events as with a hundred: an index by time, for by the ids PostgreSQL would read
+    what was turned away, counted by the minute, from the refusals. The newest of each kind are found by an index of
+    their time, so that it takes as long with a million events as with a hundred; by their ids PostgreSQL would read
     past everybody else's rows to those of a quiet system.
     """
 

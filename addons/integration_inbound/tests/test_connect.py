@@ -18,9 +18,7 @@ class ConnectCase(PartnerCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.operator = new_test_user(
-            cls.env, login="op", groups="integration_core.group_operator", tour_enabled=False
-        )
+        cls.operator = new_test_user(cls.env, login="op", groups="integration_core.group_operator", tour_enabled=False)
         cls.page = cls.env["integration.connect"].with_user(cls.operator)
 
     def audit(self, action):
