@@ -1,4 +1,7 @@
-"""What the gate answers to a message, whoever asks: the sender over HTTP, or a person who tries it from within Odoo."""
+"""What the gate would answer to a message that no request brought: one that a person tries from within Odoo.
+
+The same as the controllers answer, which take what they say from their request; tests compare the two.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

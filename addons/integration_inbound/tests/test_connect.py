@@ -10,6 +10,7 @@ from odoo.addons.integration_core.domain import signing
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
+from .. import door
 from .common import ADMITTED, FINALIZED, PartnerCase
 from .domain import mirth
 
@@ -193,15 +194,32 @@ class TestSendTest(ConnectCase):
         self.deliver(self.event())
         self.assertEqual(self.events()[0].mode, "live")
 
+    def assert_same(self, sent, answer):
+        """The answer shown is the one that the gate gives over HTTP, but for ids and what is left of the allowance."""
+        self.assertEqual(sent["status"], answer.status_code)
+        shown, wire = json.loads(sent["answer"]), answer.json()
+        for own in ("id", "event"):
+            self.assertEqual(own in shown, own in wire)
+            shown.pop(own, None), wire.pop(own, None)
+        self.assertEqual(shown, wire)
+        ours = {"content-type", "x-request-id", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy"}
+        self.assertEqual({row["name"].lower() for row in sent["headers"]}, ours & {*map(str.lower, answer.headers)})
+
     def test_the_answer_is_the_one_that_the_sender_would_get(self):
-        self.system.event_type_ids -= self.env["integration.event.type"]._named(ADMITTED)
-        for type_name, gate in ((FINALIZED, self.event(FINALIZED)),):
-            sent = self.page.send_test(self.system.id, type_name)
-            answer = self.deliver(gate)
-            self.assertEqual(sent["status"], answer.status_code)
-            self.assertEqual(json.loads(sent["answer"]).keys(), answer.json().keys())
-            names = {row["name"].lower() for row in sent["headers"]}
-            self.assertLessEqual({"content-type", "ratelimit", "ratelimit-policy", "x-request-id"}, names)
+        kind = self.env["integration.event.type"]._named(ADMITTED)
+        with self.subTest("accepted"):
+            self.assert_same(self.page.send_test(self.system.id, ADMITTED), self.deliver(self.event()))
+        with self.subTest("breaks its schema"):
+            kind.example_json = '{"data": {}}'
+            self.assert_same(self.page.send_test(self.system.id, ADMITTED), self.deliver(self.event() | {"data": {}}))
+        with self.subTest("too fast"):
+            self.system.rate_per_minute = 1
+            door.limiter.forget()
+            self.deliver(self.event())
+            self.assert_same(self.page.send_test(self.system.id, ADMITTED), self.deliver(self.event()))
+        with self.subTest("not verified"):
+            self.system._approving().state = "suspended"
+            self.assert_same(self.page.send_test(self.system.id, ADMITTED), self.deliver(self.event()))
 
     def test_a_refusal_is_explained_to_the_person_alone(self):
         self.system._approving().state = "suspended"
