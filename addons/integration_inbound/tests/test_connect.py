@@ -169,8 +169,8 @@ class TestCheckSignature(ConnectCase):
             return [self.env[model].search_count([]) for model in models]
 
         before = count()
-        with self.assertLogs(level=logging.DEBUG) as logs:
-            logging.getLogger(__name__).debug("begun")
+        with self.assertLogs("odoo", level=logging.DEBUG) as logs:
+            logging.getLogger("odoo.http").debug("begun")
             self.page.check_signature(self.system.id, f"webhook-id: {marker}", marker)
         self.assertNotIn(marker, "".join(logs.output))
         self.assertEqual(count(), before)
