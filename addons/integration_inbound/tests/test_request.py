@@ -100,8 +100,9 @@ class TestManyRequests(IntegrationCase):
                 """
                 INSERT INTO integration_event (uuid, company_id, system_id, event_type_id, source, source_event_id,
                                                webhook_id, received_at, correlation_id, mode)
-                SELECT gen_random_uuid(), %(company)s, %(system)s, %(type)s, 's', n, n, now() AT TIME ZONE 'UTC' - (%(many)s - n) * interval '1 second', n,
-                       'live' FROM generate_series(1, %(many)s) AS n;
+                SELECT gen_random_uuid(), %(company)s, %(system)s, %(type)s, 's', n, n,
+                       now() AT TIME ZONE 'UTC' - (%(many)s - n) * interval '1 second', n, 'live'
+                  FROM generate_series(1, %(many)s) AS n;
                 INSERT INTO integration_receipt (company_id, system_id, webhook_id, unit, outcome, received_at,
                                                  received_day, mode)
                 SELECT %(company)s, %(system)s, n, '', CASE WHEN n %% 2 = 0 THEN 'duplicate' ELSE 'accepted' END,
