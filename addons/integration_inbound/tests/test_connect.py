@@ -198,10 +198,9 @@ class TestSendTest(ConnectCase):
         """The answer shown is the one that the gate gives over HTTP, but for ids and what is left of the allowance."""
         self.assertEqual(sent["status"], answer.status_code)
         shown, wire = json.loads(sent["answer"]), answer.json()
-        for own in ("id", "event"):
-            self.assertEqual(own in shown, own in wire)
-            shown.pop(own, None), wire.pop(own, None)
-        self.assertEqual(shown, wire)
+        self.assertEqual(shown.keys(), wire.keys())
+        own = {name: "" for name in ("id", "event") if name in wire}
+        self.assertEqual({**shown, **own}, {**wire, **own})
         ours = {"content-type", "x-request-id", "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy"}
         self.assertEqual({row["name"].lower() for row in sent["headers"]}, ours & {*map(str.lower, answer.headers)})
 
