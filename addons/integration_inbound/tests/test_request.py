@@ -8,6 +8,7 @@ from odoo.addons.integration_core.tests.common import IntegrationCase
 from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL
 
+from ..domain import reasons
 from ..models.integration_request import LAST
 from .common import FINALIZED, PartnerCase
 
@@ -62,6 +63,12 @@ class TestRequest(PartnerCase):
     def test_a_signature_that_was_used_again(self):
         self.deliver(self.event(), timestamp=1_700_000_000)
         self.assertIn("re-used it on a retry", self.requests().reason)
+
+    def test_every_cause_has_words_for_the_engineer(self):
+        for cause, _title in self.env["integration.refusal"]._fields["cause"].selection:
+            if cause != "not_kept":  # which is never shown as such
+                with self.subTest(cause):
+                    self.assertTrue(reasons.of("turned_away", cause).mend)
 
     def test_what_is_refused_and_not_kept_shows_once(self):
         self.env["ir.config_parameter"].set_param("integration_inbound.refused_kept_per_system", "0")
