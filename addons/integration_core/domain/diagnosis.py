@@ -89,6 +89,11 @@ class Diagnosis:
     summary: str
     steps: tuple[Step, ...]
 
+    @property
+    def mend(self) -> str:
+        """What to do about the first step that fails, or an empty text."""
+        return next((step.mend for step in self.steps if step.state == "failed"), "")
+
     def step(self, name: StepName) -> Step:
         """Return one step.
 
@@ -269,11 +274,15 @@ def _format(text: str | None) -> Step:
         return Step("format", title, "failed", says, "Sign with the keys that are in use, and send one entry for each.")
     if any(_is_canonical(entry) for entry in entries):
         return Step("format", title, "ok", "It can be read.")
-    oddities = [entry.oddity for entry in _entries(text) if entry.oddity]
+    oddities = [entry.oddity or _of_length(entry) for entry in _entries(text)]
     says = (
         f"webhook-signature is not as it should be: {oddities[0]}." if oddities else "webhook-signature is unreadable."
     )
     return Step("format", title, "failed", says, mend)
+
+
+def _of_length(entry: _Entry) -> str:
+    return f"it holds {len(entry.raw)} bytes, and an HMAC-SHA256 has 32"
 
 
 def _is_canonical(entry: str) -> bool:
@@ -340,7 +349,8 @@ def _explained(fit: _Fit) -> Step:
 
 def _mend(fit: _Fit) -> str:
     if fit.mistakes:
-        return _MENDS.get(fit.mistakes[0], "Sign the bytes exactly as they are sent.")
+        known = next((_MENDS[mistake] for mistake in fit.mistakes if mistake in _MENDS), "")
+        return known or (_PASTED if any(_may_be_pasted(mistake) for mistake in fit.mistakes) else _BYTES)
     if fit.key.condition == "draft":
         return "Have somebody else approve the key."
     return "Give the sender a key of this system that is valid now."
@@ -405,6 +415,11 @@ def _content(headers: Mapping[str, str], body: bytes) -> Step:
 
 # -- what would fit ----------------------------------------------------------------------------------------------------
 
+_BYTES: Final = "Sign the bytes exactly as they are sent."
+_PASTED: Final = (
+    "If only the pasted text differs, the message is right: paste the body as hexadecimal to be sure. Else sign the"
+    " bytes exactly as they are sent."
+)
 _RULE: Final = "Sign {webhook-id}.{webhook-timestamp}.{body}, with dots between them."
 _MENDS: Final = {
     "the secret was taken as text, with whsec_": (
@@ -625,6 +640,11 @@ def _decoded(text: str) -> Iterator[tuple[bytes, str]]:
         yield raw, "it is base64, but not in its canonical form"
     else:
         yield raw, "the padding of its base64 (=) is missing or too long"
+
+
+def _may_be_pasted(mistake: str) -> bool:
+    """Tell whether a mistake may be that of a browser or an editor, between which the body was pasted."""
+    return any(word in mistake for word in ("line break", "CR LF", "blanks", "byte order mark"))
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -226,6 +226,7 @@ class IntegrationConnect(models.AbstractModel):
         return {
             "verified": found.verified,
             "summary": found.summary,
+            "mend": found.mend,
             "steps": [step.as_dict() for step in found.steps],
             "bytes": len(raw),
             "ending": diagnosis.ending(raw),

@@ -67,6 +67,7 @@ def test_a_right_message():
     assert found.verified
     assert [step.state for step in found.steps] == ["ok"] * 9
     assert found.summary == "The gate would verify this message now."
+    assert not found.mend
     assert "key_a" in found.step("signature").says
 
 
@@ -188,6 +189,7 @@ TAIL = base64.b64encode(RIGHT).decode()
         (f"v1,{TAIL}=", "padding"),
         (f"v1,{base64.urlsafe_b64encode(RIGHT).decode()}", "base64url"),
         ("v1,???", "unreadable"),
+        (v1(RIGHT[:20]), "it holds 20 bytes"),
         (f"v1,{TAIL} " * 17, "more than 16"),
     ],
 )
@@ -243,6 +245,7 @@ def test_the_usual_mistakes(signature, says):
     found = judged(headers(v1(signature)))
     assert failed(found)[-1] == "signature"
     assert says in found.step("signature").says
+    assert found.mend
     assert found.step("signature").mend
     assert not found.verified
 
@@ -261,7 +264,10 @@ def test_the_usual_mistakes(signature, says):
     ],
 )
 def test_what_happened_to_the_body(signed, pasted, says):
-    assert says in judged(headers(v1(mac(content(signed)))), pasted).step("signature").says
+    found = judged(headers(v1(mac(content(signed)))), pasted)
+    assert says in found.step("signature").says
+    # What a paste may have changed is not blamed on the sender.
+    assert ("hexadecimal" in found.mend) == ("compressed" not in says)
 
 
 def test_two_mistakes_at_once():

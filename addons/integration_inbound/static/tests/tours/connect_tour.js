@@ -22,7 +22,7 @@ registry.category("web_tour.tours").add("integration_connect", {
         },
         { content: "And the body", trigger: ".o_integration_body", run: "edit {}" },
         { content: "Check", trigger: ".o_integration_check_button:enabled", run: "click" },
-        { content: "It says what is missing", trigger: ".o_integration_summary:contains(webhook-timestamp and webhook-signature)" },
+        { content: "It says what is missing", trigger: ".o_integration_summary:contains(webhook-timestamp and webhook-signature are missing):contains(with every request)" },
         { content: "And what else is wrong", trigger: "li[data-step=id][data-state=failed]:contains(dot)" },
         tab("test", "Does this side work?"),
         { content: "Try it", trigger: ".o_integration_send:enabled", run: "click" },
