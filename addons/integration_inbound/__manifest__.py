@@ -17,7 +17,12 @@
         "views/integration_refused_message_views.xml",
         "views/integration_refusal_views.xml",
         "views/integration_credential_views.xml",
+        "views/integration_request_views.xml",
         "views/integration_system_views.xml",
         "views/integration_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["integration_inbound/static/src/**/*"],
+        "web.assets_tests": ["integration_inbound/static/tests/tours/**/*"],
+    },
 }

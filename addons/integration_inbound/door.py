@@ -322,6 +322,15 @@ class CursorDoor(Door):
         )
 
 
+class TrialDoor(CursorDoor):
+    """The door of a message that a person sends to try: everything is as for its system, and it is always a test."""
+
+    def authenticate(self, request: admission.Request) -> admission.Verified[Party] | None:
+        """Return the system as if it were in test mode."""
+        verified = super().authenticate(request)
+        return verified and replace(verified, party=replace(verified.party, mode="test"))
+
+
 def units_of(data: strict_json.JSON, event_type: Any) -> list[units.Unit]:
     """Return the units of ``data``; of a type (a record, or of the book) that nobody knows, as if it had lines."""
     lines = None if event_type and event_type.unit == "message" else "/lines"

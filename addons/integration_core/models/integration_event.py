@@ -41,9 +41,8 @@ class IntegrationEvent(models.Model):
     uuid = fields.Char("Event ID", required=True, readonly=True)
     # No index of its own: '_company_time_idx' begins with it.
     company_id = UncheckedMany2one("res.company", required=True, readonly=True)
-    system_id = UncheckedMany2one(
-        "integration.system", readonly=True, index="btree_not_null", help="Empty: Odoo itself."
-    )
+    # No index of its own: '_system_idx' begins with it.
+    system_id = UncheckedMany2one("integration.system", readonly=True, help="Empty: Odoo itself.")
     origin_system_id = UncheckedMany2one(
         "integration.system", readonly=True, help="The system whose message began this flow."
     )
@@ -100,6 +99,7 @@ class IntegrationEvent(models.Model):
     )
     # What Odoo emits is found by its 'uuid', which is its message's id too.
     _message_idx = models.Index("(webhook_id) WHERE system_id IS NOT NULL")
+    _system_idx = models.Index("(system_id, received_at) WHERE system_id IS NOT NULL")
     _company_time_idx = models.Index("(company_id, received_at)")
 
     def init(self):

@@ -24,6 +24,11 @@ class IntegrationReceipt(models.Model):
     event_uuid = fields.Char(readonly=True)
     event_type_id = UncheckedMany2one("integration.event.type", readonly=True)
     webhook_id = fields.Char("Message ID", required=True, readonly=True)
+    request_id = fields.Char(
+        readonly=True,
+        index="btree_not_null",
+        help="Of a duplicate or a rejected message; an accepted one's is its event's.",
+    )
     unit = fields.Char("Line", readonly=True)
     encounter = fields.Char(readonly=True, index="btree_not_null")
     outcome = fields.Selection(
@@ -46,8 +51,9 @@ class IntegrationReceipt(models.Model):
     mode = fields.Selection([("test", "Test"), ("live", "Live")], required=True, readonly=True)
 
     _company_day_idx = models.Index("(company_id, received_day, system_id)")
-    # How often a message was refused is asked by its id; what was accepted is found by its event.
-    _rejected_idx = models.Index("(webhook_id) WHERE outcome = 'rejected'")
+    # What was not accepted is asked for by its id, and by what came last; what was accepted is found by its event.
+    _not_accepted_idx = models.Index("(webhook_id) WHERE outcome <> 'accepted'")
+    _not_accepted_last_idx = models.Index("(system_id, received_at) WHERE outcome <> 'accepted'")
     _service_day_idx = models.Index("(company_id, service_day) WHERE service_day IS NOT NULL")
 
     def init(self):
@@ -68,6 +74,7 @@ class IntegrationReceipt(models.Model):
         event_type=None,
         encounter=None,
         reason=None,
+        request_id=None,
     ):
         """Append one receipt per unit in the caller's transaction.
 
@@ -75,6 +82,7 @@ class IntegrationReceipt(models.Model):
         :param str encounter: as the message names it
         :param event: the journal's event; for duplicates and rejections ``event_uuid`` and ``event_type`` say what is
             known
+        :param str request_id: of a request that was not accepted
         :param datetime received_at: naive UTC
         """
         event_type = event.event_type_id if event else event_type
@@ -88,6 +96,7 @@ class IntegrationReceipt(models.Model):
             encounter,
             outcome,
             reason,
+            request_id,
             mode,
         )
         zone = ZoneInfo(system.timezone or "UTC")
@@ -96,7 +105,7 @@ class IntegrationReceipt(models.Model):
             """
             INSERT INTO integration_receipt
                 (company_id, system_id, event_id, event_uuid, event_type_id, webhook_id, encounter, outcome,
-                 reason, mode, unit, amount, currency, price_unknown, department, cost_center, received_at,
+                 reason, request_id, mode, unit, amount, currency, price_unknown, department, cost_center, received_at,
                  received_day, service_day) VALUES %s
             """,
             rows,

@@ -5,6 +5,8 @@ from urllib.parse import quote
 from odoo.addons.integration_core.domain import problems, strict_json
 from odoo.http import Response, request
 
+from .. import answering
+
 RETRY_AFTER_SECONDS = 30
 """Seconds a sender is asked to wait when nothing can be stored: about what a restart takes."""
 
@@ -58,12 +60,12 @@ def only(*methods):
     return problem("method-not-allowed", headers=allow)
 
 
-def taken_in(ended, message_id, headers):
-    """Return the answer to a message that is in the journal, now or before.
+def verdict(ended, *, message_id, headers):
+    """Return the answer to a message whose admission ended so.
 
     :param ended: the :class:`admission.Admission`
     :param str message_id: the id that the message was found to have
     :param headers: that tell the sender its allowance
     """
-    document = {"status": ended.outcome, "id": message_id, "event": ended.event_uuid}
-    return json_answer(document, 202 if ended.outcome == "accepted" else 200, headers)
+    due = answering.answer(ended, message_id=message_id, headers=headers, instance=instance())
+    return answer(due.body, due.status, due.headers)

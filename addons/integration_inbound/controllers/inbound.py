@@ -88,18 +88,9 @@ class InboundController(http.Controller):
 
     def _answer(self, verdict):
         ended = verdict.admission
-        refusal = ended.refusal
-        if refusal is None:
+        if ended.refusal is None:
             request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
-            return answers.taken_in(ended, verdict.message_id, verdict.headers)
-        if refusal.segment == "signature-rejected":
-            return answers.unverified()
-        return answers.problem(
-            refusal.segment,
-            detail=refusal.detail,
-            errors=refusal.errors,
-            headers={**verdict.headers, **refusal.headers},
-        )
+        return answers.verdict(ended, message_id=verdict.message_id, headers=verdict.headers)
 
     def _turn_away(self, gate, book, system, cause, answer):
         gate._turn_away(

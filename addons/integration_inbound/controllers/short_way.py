@@ -172,9 +172,10 @@ def _answer(arrived: admission.Request, gate: ShortDoor, address: str | None) ->
         failpoints.hit("inbound.after_commit")
         if gate.key_id:
             note_use(gate.dbname, gate.key_id, gate.sent.received_at.replace(microsecond=0))
-        return answers.taken_in(ended, gate.sent.webhook_id, gate.quota.headers())
-    _turn_away(arrived, gate, address)
-    return answers.unverified()
+    else:
+        _turn_away(arrived, gate, address)
+    headers = gate.quota.headers() if gate.quota else {}
+    return answers.verdict(ended, message_id=gate.sent.webhook_id, headers=headers)
 
 
 def judge(arrived: admission.Request, gate: ShortDoor) -> admission.Admission | None:

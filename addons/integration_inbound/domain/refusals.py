@@ -96,7 +96,7 @@ CAUSES: Final[Mapping[str, Cause]] = {
     ),
     "too_old": Cause(
         "The signature is too old",
-        "The signature is right, but its time is long past: the sender used it again on a retry, or its clock is slow.",
+        "The signature is right, but its time is long past: the sender re-used it on a retry, or its clock is slow.",
         "Have the sender sign each try anew, and set its clock by the network (NTP). For a sender whose queue cannot, "
         "the system can be allowed older signatures.",
     ),

@@ -1,3 +1,4 @@
+from . import integration_connect
 from . import integration_credential
 from . import integration_event
 from . import integration_gate
@@ -5,5 +6,6 @@ from . import integration_rate
 from . import integration_refusal
 from . import integration_refused_message
 from . import integration_refused_payload
+from . import integration_request
 from . import integration_system
 from . import ir_http

@@ -134,6 +134,35 @@ class IntegrationGate(models.AbstractModel):
         if gate.key_id:
             self.env["integration.credential.use"]._note(gate.key_id, gate.sent.received_at.replace(microsecond=0))
 
+    @api.model
+    def _look_at(self, request):
+        """Find out, without storing anything, whether the gate would take a request for its system's own.
+
+        :param request: the :class:`admission.Request`
+        :return: why not, as a cause of refusals; None when it would
+        :raises KeyringError: without a usable master key
+        """
+        book = self.env["integration.configuration"]._current()
+        gate = door.CursorDoor(self.env, door.sent_by(request, None, ""), book)
+        return None if gate.authenticate(request) else gate.cause
+
+    @api.model
+    def _try(self, request, *, request_id):
+        """Judge a message as :meth:`_receive` does, but as one that a person sends to try: it is always a test.
+
+        What is accepted is in the journal like any other test event; of what is refused nothing is recorded, for the
+        person sees it at once.
+
+        :param request: the :class:`admission.Request`
+        :return: (:class:`Verdict`, why the signature was not accepted or None); None without a usable master key
+        """
+        book = self._believed()
+        if book is None:
+            return None
+        gate = door.TrialDoor(self.env, door.sent_by(request, None, request_id), book, apart=True)
+        ended = self._judge(request, gate)
+        return Verdict(ended, gate.quota.headers() if gate.quota else {}, gate.sent.webhook_id), gate.cause
+
     def _judge(self, request, gate):
         """Judge a request by the book that this process knows, and anew where that turns out to be outdated.
 
@@ -188,6 +217,7 @@ class IntegrationGate(models.AbstractModel):
             event_type=self.env["integration.event.type"]._named(glimpse.type_name or ""),
             encounter=glimpse.encounter,
             reason=ended.refusal.code if ended.refusal else None,
+            request_id=gate.sent.request_id,
         )
 
     def _keep(self, ended, gate):

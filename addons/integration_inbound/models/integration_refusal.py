@@ -114,6 +114,7 @@ class IntegrationRefusal(models.Model):
     meaning = fields.Char("What it means", compute="_compute_words")
     remedy = fields.Char("How to mend it", compute="_compute_words")
 
+    _claimed_idx = models.Index("(claimed, minute)")
     _row_uniq = models.UniqueIndex("(minute, cause, claimed, address)", "Counted in one row.")
 
     @api.depends("cause")

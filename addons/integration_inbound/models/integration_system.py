@@ -67,7 +67,7 @@ class IntegrationSystem(models.Model):
     def _compute_lacks_fitting_key(self):
         now = fields.Datetime.now()
         for system in self:
-            versions = _VERSIONS[system.signature_profile or "standard"]
+            versions = system._fitting_versions()
             system.lacks_fitting_key = not any(
                 key.version in versions and key.use == "inbound" and key._is_valid_at(now)
                 for key in system.credential_ids
@@ -88,6 +88,11 @@ class IntegrationSystem(models.Model):
             found = system._signature_settings()
             if found.id_header == found.proof_header:
                 raise ValidationError(self.env._("The proof and the message id need a header each."))
+
+    def _fitting_versions(self):
+        """Return the versions of keys that the system's profile can use."""
+        self.ensure_one()
+        return _VERSIONS[self.signature_profile or "standard"]
 
     def _signature_settings(self):
         """Return the :class:`profiles.Settings` of the system."""

@@ -1,5 +1,6 @@
 from . import test_back_pressure
 from . import test_configuration
+from . import test_connect
 from . import test_contract
 from . import test_fuzz
 from . import test_order
@@ -7,6 +8,7 @@ from . import test_pages
 from . import test_profiles
 from . import test_rate
 from . import test_refusal
+from . import test_request
 from . import test_refused_message
 from . import test_short_way
 from . import test_standard_webhooks

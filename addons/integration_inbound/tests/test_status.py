@@ -55,6 +55,22 @@ class TestStatus(PartnerCase):
         event._record_effects([("2", "duplicate", None, None)])
         self.assertEqual(self.ask("m%2F1~x").json()["status"], "applied")
 
+    def test_a_message_is_as_far_as_its_deliveries(self):
+        self.deliver(self.lines(), message_id="m")
+        self.assertTrue(self.events().delivery_ids, "nothing here handles services")
+        for state, told in (
+            ("waiting", ("waiting", None)),
+            ("dead", ("waiting", "delivery_failed")),
+            ("skipped", ("rejected", "skipped")),
+            ("done", ("applied", None)),
+        ):
+            self.env.cr.execute("UPDATE integration_delivery SET state = %s", (state,))
+            self.env.invalidate_all()
+            document = self.ask("m").json()
+            with self.subTest(state):
+                self.assertEqual(document["status"], told[0])
+                self.assertEqual({(line["status"], line["reason"]) for line in document["lines"]}, {told})
+
     def test_what_was_refused(self):
         self.deliver(b"not json", message_id="bad")
         self.assertEqual(self.ask("bad").json(), {"id": "bad", "status": "rejected", "reason": "syntax", "lines": []})
