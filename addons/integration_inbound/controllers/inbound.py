@@ -4,6 +4,7 @@ from odoo.addons.integration_core.domain import failpoints, problems
 from odoo.http import request
 from odoo.tools import config
 
+from .. import arrivals
 from ..domain import admission
 from . import answers
 from .dispatcher import IncompleteBody
@@ -45,6 +46,8 @@ class InboundController(http.Controller):
             traceparent=request.httprequest.headers.get("traceparent"),
             request_id=request.dispatcher.request_id,
         )
+        if verdict.admission.refusal is None:
+            arrivals.note(request.env.cr, system)
         return self._answer(verdict)
 
     @http.route(

@@ -4,3 +4,5 @@ from . import integration_refusal
 from . import integration_refused_message
 from . import integration_refused_payload
 from . import ir_http
+from . import integration_setup_check
+from . import integration_setup_guide

@@ -8,3 +8,4 @@ from . import test_refused_message
 from . import test_standard_webhooks
 from . import test_status
 from . import test_without_database
+from . import test_setup_check
