@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 from .domain.verdict import _
 
+# pylint: disable=prefer-env-translation; there is no env here, what is marked is looked up where it is shown
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 COMPANY = "company"
@@ -40,10 +42,12 @@ class Fix:
     Attributes:
         label: What is written on it.
         action: XML id of the action it opens; it is offered to those alone who may open it.
+        needs: What one must be allowed to do with the records that it opens.
     """
 
     label: str
     action: str
+    needs: str = "write"
 
 
 @dataclass(frozen=True)

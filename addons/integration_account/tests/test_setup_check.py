@@ -44,6 +44,7 @@ class TestSetupCheck(SetupCase, BillingCase):
         waiting = self.assert_level("self_pay_customer", RED, "parked")
         self.assertTrue(waiting["since"])
         self.company.integration_self_pay_partner_id = self.patients
+        self.drain()
         self.assert_level("self_pay_customer", GREEN)
         self.patients.active = False
         self.assert_level("self_pay_customer", AMBER, "archived")

@@ -13,11 +13,13 @@ from typing import Final
 
 from .verdict import Verdict, _, bad, doubtful, good, graded
 
+# pylint: disable=prefer-env-translation; there is no env here, what is marked is looked up where it is shown
+
 CRON_SECONDS: Final = 60.0
 """What one run of the engine inside a scheduled action may take, its last try included."""
 SILENT_AFTER: Final = timedelta(minutes=5)
 """The engine's scheduled action starts every minute; silence for so long means that it does not."""
-NEW_AFTER_INSTALL: Final = timedelta(minutes=5)
+STARTS_WITHIN: Final = timedelta(minutes=3)
 MIN_POSTGRESQL: Final = 13
 """64-bit transaction ids as a type (``xid8``) came with it."""
 CLOCK_WARNING: Final = timedelta(seconds=2)
@@ -68,7 +70,7 @@ class EngineFacts:
         workers: Worker processes that beat now.
         cron_active: Whether the engine's scheduled action is switched on.
         cron_failures: How often in a row it failed.
-        installed_at: When the scheduled action was made.
+        expected_since: Since when it could run: since it was installed and, where a server asks, the server is up.
         late_since: Since when the oldest delivery is overdue; None: nothing is.
     """
 
@@ -77,7 +79,7 @@ class EngineFacts:
     workers: int
     cron_active: bool
     cron_failures: int
-    installed_at: datetime
+    expected_since: datetime
     late_since: datetime | None
 
 
@@ -95,11 +97,10 @@ def engine(facts: EngineFacts) -> Verdict:
             since=facts.last_beat,
         )
     silent = facts.last_beat is None or facts.now - facts.last_beat > SILENT_AFTER
-    young = facts.last_beat is None and facts.now - facts.installed_at < NEW_AFTER_INSTALL
-    if silent and young:
+    if silent and facts.now - facts.expected_since < STARTS_WITHIN:
         return doubtful(
             _("The engine has not started yet."),
-            meaning=_("It starts within a minute or two of the installation. Check again then."),
+            meaning=_("It starts within a minute or two of Odoo. Check again then."),
         )
     if silent:
         return bad(
@@ -109,7 +110,7 @@ def engine(facts: EngineFacts) -> Verdict:
                 _("Look whether Odoo's scheduled jobs run: max_cron_threads in odoo.conf must be 1 or more."),
                 _("Restart Odoo, or start odoo integration_worker beside it."),
             ],
-            since=facts.last_beat or facts.installed_at,
+            since=facts.last_beat or facts.expected_since,
         )
     if facts.late_since or facts.cron_failures:
         return doubtful(

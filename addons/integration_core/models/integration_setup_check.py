@@ -14,9 +14,13 @@ from ..domain import setup_rules, verdict
 from ..domain.keyring import KeyringError
 from ..domain.verdict import Level, _
 
+# pylint: disable=prefer-env-translation; a title is marked where no env is, and looked up where it is shown
+
 _logger = logging.getLogger(__name__)
 
 PACKAGES = {"cryptography": "41", "jsonschema": "4.18"}  # as requirements.txt says
+_STARTED = datetime.now(timezone.utc).replace(tzinfo=None)
+"""When this process began: before a server is up, its scheduled actions cannot run."""
 _ADMIN = "integration_core.group_admin"
 _OPERATOR = "integration_core.group_operator"
 
@@ -171,7 +175,7 @@ class IntegrationSetupCheck(models.AbstractModel):
         except (AccessError, ValueError):
             return None
         model = action.get("res_model")
-        if model and not self.env[model].has_access("write"):
+        if model and not self.env[model].has_access(check.fix.needs):
             return None
         return {"label": tools.in_words(self.env, check.fix.label, module=check.module), "action": action}
 
@@ -234,7 +238,7 @@ class IntegrationSetupCheck(models.AbstractModel):
         title=_("Engine"),
         section="engine",
         sequence=10,
-        fix=Fix(_("Look at the engine"), "integration_core.action_heartbeat"),
+        fix=Fix(_("Look at the engine"), "integration_core.action_heartbeat", needs="read"),
     )
     def _check_engine(self):
         heartbeats = self.env["integration.heartbeat"]
@@ -246,7 +250,7 @@ class IntegrationSetupCheck(models.AbstractModel):
                 workers=sum(kind == "worker" for kind, _lanes, _state in heartbeats._fresh()),
                 cron_active=cron.active,
                 cron_failures=cron.failure_count,
-                installed_at=cron.create_date,
+                expected_since=max(cron.create_date, _STARTED) if config["http_enable"] else cron.create_date,
                 late_since=self._late_since(),
             )
         )

@@ -92,6 +92,7 @@ class TestSetupCheck(SetupCase):
             self.assert_level("demo_data", RED, "Odoo's own")
 
     def test_engine(self):
+        self.startPatcher(patch.object(integration_setup_check, "_STARTED", fields.Datetime.from_string("2020-01-01")))
         heartbeats, cron = self.env["integration.heartbeat"], self.env.ref("integration_core.cron_engine")
         heartbeats.sudo().search([]).unlink()
         self._installed_ago(cron, "1 minute")
@@ -156,7 +157,7 @@ class TestSetupCheck(SetupCase):
         group.user_ids = [fields.Command.set(self.admin.ids)]
         lonely = self.assert_level("approvers", AMBER, self.admin.name)
         self.assertEqual(lonely["fix"]["action"]["res_model"], "res.users")
-        second = new_test_user(self.env, "second_admin", groups="integration_core.group_admin")
+        second = new_test_user(self.env, "other_admin", groups="integration_core.group_admin")
         self.assertFalse(self.assert_level("approvers", GREEN)["fix"])
         second.email = self.admin.email = "one@example.org"
         self.assert_level("approvers", AMBER)  # one person with two logins
@@ -256,8 +257,10 @@ class TestSetupGuide(SetupCase):
     """The guide reads where each step stands from the records themselves."""
 
     def steps(self, system=None, user=None):
-        data = self.env["integration.setup.guide"].with_user(user or self.admin).get_data(
-            system.id if system is not None else None
+        data = (
+            self.env["integration.setup.guide"]
+            .with_user(user or self.admin)
+            .get_data(system.id if system is not None else None)
         )
         return {step["key"]: step for step in data["steps"]}, data
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from ...integration_core.domain.verdict import Verdict, _, bad, doubtful, good, graded
 
+# pylint: disable=prefer-env-translation; there is no env here, what is marked is looked up where it is shown
+
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain")
 
 

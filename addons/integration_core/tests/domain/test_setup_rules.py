@@ -25,7 +25,7 @@ def engine(**facts) -> Verdict:
                 "workers": 0,
                 "cron_active": True,
                 "cron_failures": 0,
-                "installed_at": NOW - timedelta(days=1),
+                "expected_since": NOW - timedelta(days=1),
                 "late_since": None,
                 **facts,
             }
@@ -50,7 +50,12 @@ CASES = {
     "cron switched off": (engine(cron_active=False), DANGER, "switched off"),
     "engine silent": (engine(last_beat=LONG_AGO), DANGER, "no sign of life"),
     "engine never": (engine(last_beat=None), DANGER, "no sign of life"),
-    "engine new": (engine(last_beat=None, installed_at=NOW - timedelta(minutes=1)), WARNING, "not started yet"),
+    "engine new": (engine(last_beat=None, expected_since=NOW - timedelta(minutes=1)), WARNING, "not started yet"),
+    "engine restarted": (
+        engine(last_beat=LONG_AGO, expected_since=NOW - timedelta(minutes=1)),
+        WARNING,
+        "not started yet",
+    ),
     "engine late": (engine(late_since=LONG_AGO), WARNING, "behind"),
     "engine failing": (engine(cron_failures=3), WARNING, "behind"),
     "engine": (engine(), OK, "runs"),
