@@ -182,7 +182,6 @@ def go_live(page: Page) -> None:
 
 def approve_the_charge(page: Page) -> None:
     press(page, "invoice")
-    page.click(".o_group_header")
     page.click(".o_data_row .o_list_record_selector input")
     page.click("button[name=action_approve]")
 

@@ -84,12 +84,14 @@ class IntegrationSetupGuide(models.AbstractModel):
         :param dict action: what the button opens
         :param call: (model, method, ids) that the button calls instead
         :param str role: XML id of the group whose turn it is; nobody else gets the button
+        :param str turn: whose turn it is, where it is nobody's here
         :param bool waits: the turn is another system's: the page looks for news
         """
         mine = self.env.user.has_group(role)
         button = {"label": label, "action": action, "call": call} if label and mine and not (done and call) else None
-        # sudo: the name of a role is no secret
-        turn = "" if mine or done else self.env.ref(role).sudo().name
+        if turn is None:
+            # sudo: the name of a role is no secret
+            turn = "" if mine or done else self.env.ref(role).sudo().name
         return {
             "done": bool(done),
             "text": text,
@@ -226,6 +228,7 @@ class IntegrationSetupGuide(models.AbstractModel):
             self.env._("Waiting for your first event… This page shows it as soon as it is there."),
             details=self._while_waiting(system),
             copy=system.inbound_url,
+            turn=self.env._("The other side's"),
             waits=True,
         )
 

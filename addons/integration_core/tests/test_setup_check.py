@@ -286,6 +286,7 @@ class TestSetupGuide(SetupCase):
         steps, _data = self.steps()
         self.assertEqual((steps["event"]["state"], steps["event"]["waits"]), ("current", True))
         self.assertIn("/inbound/lab", steps["event"]["copy"])
+        self.assertEqual(steps["event"]["turn"], "The other side's")
 
         self.post("clinical.encounter.admitted.v1", self._admission(), system=system)
         steps, _data = self.steps()

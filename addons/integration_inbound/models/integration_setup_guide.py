@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.addons.integration_core.tools import age_in_words
 
 
 class IntegrationSetupGuide(models.AbstractModel):
@@ -18,10 +19,11 @@ class IntegrationSetupGuide(models.AbstractModel):
             causes = dict(refusal._fields["cause"]._description_selection(self.env))
             lines.append(
                 self.env._(
-                    "Refused %(times)s times within a minute, last from %(address)s: %(cause)s.",
-                    times=refusal.count,
+                    "Refused %(ago)s ago, from %(address)s: %(cause)s (%(times)s in that minute).",
+                    ago=age_in_words(self.env, refusal.last_at),
                     address=refusal.address,
                     cause=causes[refusal.cause],
+                    times=refusal.count,
                 )
             )
         message = self.env["integration.refused.message"].search([("system_id", "=", system.id)], limit=1)
