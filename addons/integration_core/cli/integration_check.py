@@ -31,7 +31,7 @@ class IntegrationCheck(Command):
             env = env(context={**env.context, "allowed_company_ids": env["res.company"].search([]).ids})
             text, red = env["integration.setup.check"]._report()
             cr.rollback()
-        print(text)  # noqa: T201 (it is what the command is for)
+        sys.stdout.write(f"{text}\n")
         sys.exit(1 if red else 0)
 
     @staticmethod

@@ -73,7 +73,20 @@ class IntegrationSetupGuide(models.AbstractModel):
         ]
 
     @api.model
-    def _says(self, done, text, *, details=(), copy=None, label=None, action=None, call=None, role=_ADMIN, waits=False):
+    def _says(
+        self,
+        done,
+        text,
+        *,
+        details=(),
+        copy=None,
+        label=None,
+        action=None,
+        call=None,
+        role=_ADMIN,
+        turn=None,
+        waits=False,
+    ):
         """Return what a step shows.
 
         :param bool done: nothing is left to do
