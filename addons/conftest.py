@@ -22,12 +22,19 @@ ADDONS = Path(__file__).parent
 settings.register_profile("suite", deadline=None, max_examples=60, database=None)
 settings.load_profile("suite")
 
+
+def _register(name: str, folder: Path) -> None:
+    if name not in sys.modules:
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+
+
+# Under "addons" as well: a domain package that builds on another addon's finds it beside its own, as in odoo.addons.
+_register("addons", ADDONS)
 for _addon in sorted(ADDONS.glob("*/domain")):
-    _name = _addon.parent.name
-    if _name not in sys.modules:
-        _package = types.ModuleType(_name)
-        _package.__path__ = [str(_addon.parent)]
-        sys.modules[_name] = _package
+    _register(_addon.parent.name, _addon.parent)
+    _register(f"addons.{_addon.parent.name}", _addon.parent)
 
 
 def _runs_odoo(config: pytest.Config) -> bool:

@@ -34,6 +34,7 @@
         "views/integration_approval_views.xml",
         "views/integration_audit_views.xml",
         "views/integration_heartbeat_views.xml",
+        "views/integration_setup_views.xml",
         "views/integration_menus.xml",
     ],
     "assets": {

@@ -182,9 +182,9 @@ def set_xact_id_column(cr: BaseCursor, table: str) -> None:
     )
 
 
-def in_words(env: Environment, text: str) -> str:
-    """Return a text that a ``domain`` package of integration_core marks for translation, in the user's language."""
-    return get_translation("integration_core", env.lang or "en_US", text, ())
+def in_words(env: Environment, text: str, *, module: str = "integration_core") -> str:
+    """Return a text that a ``domain`` package of ``module`` marks for translation, in the user's language."""
+    return get_translation(module, env.lang or "en_US", text, ())
 
 
 def age_in_words(env: Environment, moment: datetime | None) -> str:

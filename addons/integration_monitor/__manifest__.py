@@ -14,6 +14,7 @@
         "views/integration_receipt_views.xml",
         "views/integration_ledger_line_views.xml",
         "views/integration_overview_views.xml",
+        "views/integration_home_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["integration_monitor/static/src/**/*"],

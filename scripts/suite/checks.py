@@ -320,7 +320,7 @@ def demo_context(bed: Bed, suite: str) -> Context:
         home=bed.home,
         listen_port=_FEED_PORT,
     )
-    return Context(bed.odoo, made.name, made.master_key, made.built)
+    return Context(bed.odoo, made.name, made.master_key, made.built, empty=suite)
 
 
 def main(words: Sequence[str]) -> int:

@@ -222,7 +222,7 @@ def farewell(options: Options, running: Running) -> None:
         print(f"    {simulate} --day           (its day, signed; then look at Integration > Overview)")
         print("    Integration > Charges as finance.reviewer: approve them, then post a draft invoice")
     else:
-        print("\nNext: Integration > Configuration > Systems, to register the system that will send.")
+        print("\nNext: open Integration. Its set-up check says what is missing, its guide what is next.")
     print(f"\nLogs: {state.odoo_log}   Secrets of the demo systems: {state.demo_systems}")
     print(f"Stop: {_command('start', state)} --stop")
     print(f"\nREADY {running.url}", flush=True)

@@ -27,12 +27,14 @@ class Context:
         template: The database with the demo hospital.
         master_key: The template's master key file.
         built: Logins, systems and receivers of the template.
+        empty: The database with the suite and nothing else, to copy.
     """
 
     odoo: Odoo
     template: str
     master_key: Path
     built: Built
+    empty: str
 
     def save(self, path: Path) -> None:
         """Write it to a file, for its owner alone."""
@@ -47,6 +49,7 @@ class Context:
             "template": self.template,
             "master_key": str(self.master_key),
             "built": asdict(self.built),
+            "empty": self.empty,
         }
         write_private(path, json.dumps(content))
 
@@ -67,4 +70,5 @@ def load() -> Context | None:
         Path(content["conf"]),
         Path(content["log"]),
     )
-    return Context(odoo, content["template"], Path(content["master_key"]), Built(**content["built"]))
+    built = Built(**content["built"])
+    return Context(odoo, content["template"], Path(content["master_key"]), built, content["empty"])

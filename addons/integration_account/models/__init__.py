@@ -23,3 +23,5 @@ from . import recheck
 from . import account_move
 from . import account_move_line
 from . import account_payment
+from . import integration_setup_check
+from . import integration_setup_guide

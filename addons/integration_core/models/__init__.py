@@ -31,3 +31,5 @@ from . import integration_heartbeat
 from . import integration_handler
 from . import integration_consumer
 from . import integration_engine
+from . import integration_setup_check
+from . import integration_setup_guide

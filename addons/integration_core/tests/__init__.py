@@ -14,3 +14,4 @@ from . import test_retention
 from . import test_standing
 from . import test_system
 from . import test_wizards
+from . import test_setup_check

@@ -3,6 +3,7 @@ from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.domain import failpoints
 from odoo.http import request
 
+from .. import arrivals
 from . import answers, short_way
 from .dispatcher import IncompleteBody
 
@@ -40,6 +41,8 @@ class InboundController(http.Controller):
         )
         if verdict.admission.outcome == "accepted" and tools.is_real(request.env.cr):
             short_way.make_way(gate.env)
+        if verdict.admission.refusal is None:
+            arrivals.note(request.env.cr, system)
         return self._answer(verdict)
 
     @http.route(

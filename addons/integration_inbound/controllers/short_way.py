@@ -30,7 +30,7 @@ from odoo.addons.integration_core.models.integration_engine import look_at_engin
 from odoo.addons.integration_core.tools import Statement
 from odoo.modules.registry import Registry
 
-from .. import door
+from .. import arrivals, door
 from ..domain import admission
 from ..models.integration_gate import believed_backlog
 from ..models.integration_refusal import note_refusal
@@ -116,8 +116,8 @@ class ShortDoor(door.Door):
         """
         sent = self.sent
         sender = self.book.known_sender(party, event.type, sent.received_at)
-        if sender is None or event.causationid:  # whose depth must be looked up
-            raise NotHere
+        if sender is None or event.causationid or arrivals.is_news(self.dbname, party.code):
+            raise NotHere  # there is something to look up, or to tell
         values = intake.statement_values(
             sender,
             event,

@@ -9,3 +9,5 @@ from . import integration_refused_payload
 from . import integration_request
 from . import integration_system
 from . import ir_http
+from . import integration_setup_check
+from . import integration_setup_guide

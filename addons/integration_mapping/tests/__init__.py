@@ -4,3 +4,4 @@ from . import test_history
 from . import test_task
 from . import test_access
 from . import test_tour
+from . import test_setup_check

@@ -4,4 +4,5 @@ from . import integration_receipt
 from . import integration_overview_words
 from . import integration_overview_money
 from . import integration_overview_plumbing
+from . import integration_overview_setup
 from . import integration_overview

@@ -19,7 +19,7 @@ class IntegrationOverview(models.AbstractModel):
     """
 
     _name = "integration.overview"
-    _inherit = ["integration.overview.money", "integration.overview.plumbing"]
+    _inherit = ["integration.overview.money", "integration.overview.plumbing", "integration.overview.setup"]
     _description = "Overview"
 
     @api.model
@@ -60,12 +60,6 @@ class IntegrationOverview(models.AbstractModel):
         }
 
     # -- is it flowing -----------------------------------------------------------------------------
-
-    @api.model
-    def _last_receipt(self):
-        # sudo: mapping stewards have no right to receipts; when the last message came tells nothing about it
-        receipts = self.env["integration.receipt"].sudo()
-        return receipts.search([("company_id", "in", self.env.companies.ids)], order="id desc", limit=1).received_at
 
     @api.model
     def _headline(self, last, engine, equation, holds, waiting_for_people):
@@ -134,6 +128,8 @@ class IntegrationOverview(models.AbstractModel):
     @api.model
     def _warnings(self, roles):
         warnings = []
+        if roles["operator"]:
+            warnings += self._setup_warnings()
         if roles["admin"]:
             warnings += self._approval_warnings()
         if roles["operator"]:

@@ -3,3 +3,4 @@ from . import test_reconciliation
 from . import test_overview
 from . import test_access
 from . import test_screens
+from . import test_home
