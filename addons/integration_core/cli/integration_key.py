@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 from odoo import SUPERUSER_ID, api, fields
 from odoo.cli import Command
@@ -51,9 +52,13 @@ class IntegrationKey(Command):
             except keyring.KeyringError as error:
                 cr.rollback()
                 sys.exit(error.remedy)
-            except (key_file.KeyFileError, UserError, AccessError) as error:
+            except (Refusal, key_file.KeyFileError, UserError, AccessError) as error:
                 cr.rollback()
                 sys.exit(str(error))
+
+
+class Refusal(Exception):
+    """The command cannot be carried out; the text says why."""
 
 
 class _Work:
@@ -69,7 +74,7 @@ class _Work:
 
     def _commit(self):
         self.env.flush_all()
-        self.env.cr.commit()
+        self.env.cr.commit()  # pylint: disable=invalid-commit; the command's own transaction
         self.env.registry.signal_changes()
 
     # -- keys of systems and endpoints --------------------------------------------------------------------------------
@@ -80,15 +85,15 @@ class _Work:
             what = f"system with the code '{self.options.system}'"
         else:
             if "integration.endpoint" not in self.env:
-                raise UserError("integration_outbound is not installed: there are no endpoints.")
+                raise Refusal("integration_outbound is not installed: there are no endpoints.")
             name = self.options.endpoint
             domain = [("id", "=", int(name))] if name.isdecimal() else [("name", "=", name)]
             found = self.env["integration.endpoint"].search(domain)
             what = f"endpoint '{name}'"
         if len(found) != 1:
-            raise UserError(f"There are {len(found)} of the name {what}." if found else f"There is no {what}.")
+            raise Refusal(f"There are {len(found)} of the name {what}." if found else f"There is no {what}.")
         if self.options.use and self.options.use != found._key_use:
-            raise UserError(f"The keys of a {found._description.lower()} are {found._key_use}.")
+            raise Refusal(f"The keys of a {found._description.lower()} are {found._key_use}.")
         return found
 
     def _list(self):
@@ -113,7 +118,7 @@ class _Work:
             )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
-            print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+            self._show("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
     def _create(self):
         self._make(replace=False)
@@ -126,7 +131,7 @@ class _Work:
         keys = self.env["integration.credential"]
         old = keys._of(holder, holder._key_use)._replaceable() if replace else keys
         if replace and not old:
-            raise UserError(f"{holder.display_name} has no key in force that could be replaced: create one.")
+            raise Refusal(f"{holder.display_name} has no key in force that could be replaced: create one.")
         with self._outlet() as out:
             key, text = keys._rotate(
                 holder,
@@ -142,7 +147,7 @@ class _Work:
             self._commit()
             if text and out is sys.stdout:
                 # After the commit: a key that was never made is not shown.
-                print(text, flush=True)
+                self._show(text)
         self._tell_of(key, old)
 
     @contextlib.contextmanager
@@ -155,12 +160,12 @@ class _Work:
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
-            raise UserError(f"{path} cannot be made: {error.strerror}.") from None
+            raise Refusal(f"{path} cannot be made: {error.strerror}.") from None
         try:
             with os.fdopen(handle, "w", encoding="ascii") as stream:
                 yield stream
         except BaseException:
-            os.unlink(path)
+            Path(path).unlink()
             raise
 
     def _tell_of(self, key, old):
@@ -177,7 +182,7 @@ class _Work:
         for name in self.options.keys:
             key = self.env["integration.credential"].search([("name", "=", name)])
             if not key:
-                raise UserError(f"There is no key '{name}'.")
+                raise Refusal(f"There is no key '{name}'.")
             key.action_revoke()
             self._say(f"{name}: revoked")
 
@@ -189,7 +194,7 @@ class _Work:
     def _master_status(self, master):
         active, counts = master._status()
         for key_id, count in counts.items():
-            print(f"{key_id}: {'active, ' if key_id == active else ''}wraps {count} data keys")
+            self._show(f"{key_id}: {'active, ' if key_id == active else ''}wraps {count} data keys")
 
     def _master_rotate(self, master):
         active, done, forgotten = master._rotate(self._commit)
@@ -212,13 +217,13 @@ class _Work:
         self._say(f"{master._rewrap(self._commit)} data keys were wrapped anew")
 
     def _master_forget(self, master):
-        self.env.cr.commit()  # what the lock shows must be of now
+        self._commit()  # what the lock shows must be of now
         master._forget(self._named())
         self._say(f"{self.options.id} is no longer in the file")
 
     def _named(self):
         if not self.options.id:
-            raise UserError("Name the key.")
+            raise Refusal("Name the key.")
         return self.options.id
 
     # -- copies -------------------------------------------------------------------------------------------------------
@@ -235,8 +240,13 @@ class _Work:
         self._say("Give it a master key file of its own before its integration is tried.")
 
     @staticmethod
+    def _show(text):
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    @staticmethod
     def _say(text):
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(text + "\n")
 
 
 def _parser():

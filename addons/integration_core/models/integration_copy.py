@@ -8,7 +8,7 @@ class IntegrationCopy(models.AbstractModel):
     """What a database that lies in another place than it was made in is: the original, or a copy for tests.
 
     Nobody but a person can tell: a restore after a disaster and a copy made by hand look the same. Until somebody says
-    which, nothing is sent or accepted (:meth:`~odoo.addons.integration_core.models.integration_keyring.IntegrationKeyring._get`).
+    which, the keyring opens nothing, so that nothing is sent or accepted.
     """
 
     _name = "integration.copy"
@@ -22,7 +22,7 @@ class IntegrationCopy(models.AbstractModel):
 
     @api.model
     def _make_test_copy(self):
-        """Blank keys and disable what would reach outside, as Odoo's *neutralize* does, and take an identity of its own.
+        """Blank keys and disable what reaches outside, as Odoo's *neutralize* does, and take an identity of its own.
 
         The original's master key opens nothing here from then on, and its sessions do not hold.
         """

@@ -86,7 +86,7 @@ class IntegrationDataKey(models.Model):
 
     @api.model
     def _make(self):
-        # What forgets a master key waits for this, and this for what forgets one: no key is wrapped by one that is gone.
+        # This and what forgets a master key wait for each other: no key is wrapped by one that is gone.
         self.env.cr.execute("LOCK TABLE integration_data_key IN ROW EXCLUSIVE MODE")
         name = uuid.uuid4().hex
         wrapped = self.env["integration.keyring"]._get().new_data_key(name).wrapped

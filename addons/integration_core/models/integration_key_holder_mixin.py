@@ -58,12 +58,11 @@ class IntegrationKeyHolderMixin(models.AbstractModel):
         self.ensure_one()
         self._forget_warning_of(key)
         note = (
-            self.env._("%s takes its place and works already: see to it that the other side uses it.")
-            % key.successor_id.name
-            if key.stage == "retiring"
-            else self.env._(
-                "Press Rotate… to make a new one: both work until the old one ends, and nothing is refused."
+            self.env._(
+                "%s takes its place and works already: see to it that the other side uses it.", key.successor_id.name
             )
+            if key.stage == "retiring"
+            else self.env._("Press Rotate… to make a new one: both work until the old one ends.")
         )
         self.activity_schedule(
             ALERT,

@@ -10,8 +10,8 @@ from ..domain.lifecycle import DEFAULT_OVERLAP, MAX_OVERLAP, timedelta
 class IntegrationKeyWizard(models.TransientModel):
     """Make a key, or enter one that the partner made, beside those in force or in their place.
 
-    The text of a key that is made here is shown once and stored nowhere in the clear, here neither. The text of one that
-    is entered is sealed as it arrives and never leaves again.
+    The text of a key that is made here is shown once and stored nowhere in the clear, here neither. The text of one
+    that is entered is sealed as it arrives and never leaves again.
     """
 
     _name = "integration.key.wizard"
