@@ -16,6 +16,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
+_ODOOS_OWN = {"-c": "config", "-d": "database"}
+
 
 class IntegrationKey(Command):
     """Make, list, rotate and revoke keys; rotate the master key; say what a copied database is."""
@@ -25,7 +27,7 @@ class IntegrationKey(Command):
     def run(self, args):
         """Read the command line and carry it out in one database; exit with 1 and a reason where that is refused."""
         options, others = _parser().parse_known_args(args)
-        config.parse_config([*others, "--no-http"], setup_logging=True)
+        config.parse_config([*_odoos_own(options), *others, "--no-http"], setup_logging=True)
         names = config["db_name"]
         if len(names) != 1:
             sys.exit("Name one database with -d.")
@@ -254,6 +256,9 @@ def _parser():
         prog="odoo integration_key",
         description="Keys of systems and endpoints. Odoo's own options (-c, -d, --addons-path, …) work as well.",
     )
+    # Else the word after one of these, where it goes before the command, would be taken for the command.
+    for short, name in _ODOOS_OWN.items():
+        parser.add_argument(short, f"--{name}", dest=name, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_holder(commands.add_parser("list", help="show keys and where each is in its life"), required=False)
     for name, text in (("create", "make a key beside those there are"), ("rotate", "make one in their place")):
@@ -277,6 +282,10 @@ def _parser():
     commands.add_parser("original", help="a restored database is the original from now on")
     commands.add_parser("test-copy", help="a copied database is for tests: blank its keys, give it an identity")
     return parser
+
+
+def _odoos_own(options):
+    return [f"--{name}={getattr(options, name)}" for name in _ODOOS_OWN.values() if getattr(options, name)]
 
 
 def _add_holder(command, *, required):
