@@ -79,8 +79,8 @@ _REMEDIES: Final[Mapping[Problem, str]] = {
     ),
     Problem.MOVED_DATABASE: (
         "This database lies in another place than the one it was made in: it is a copy, or was restored from a backup."
-        " Nothing is sent or accepted until an administrator says which, under Integration > Configuration > Original or"
-        " copy, or by 'odoo integration_key original' or 'odoo integration_key test-copy'."
+        " Nothing is sent or accepted until an administrator says which: under Integration > Configuration > Original"
+        " or copy, or by 'odoo integration_key original' or 'odoo integration_key test-copy'."
     ),
 }
 
