@@ -110,7 +110,7 @@ class _Work:
             rows.append(
                 (
                     key.name,
-                    key._holder().display_name or "-",
+                    key.system_id.code or key._holder().display_name,
                     key.use,
                     key.version,
                     "requested" if key.approval_state == "requested" else key.stage,

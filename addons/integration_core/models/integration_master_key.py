@@ -93,6 +93,7 @@ class IntegrationMasterKey(models.AbstractModel):
         """
         keys = self.env["integration.data.key"]
         keys._hold_back_new()
+        key_file.forget(key_file.read(self._path()), key_id)  # refuses what could not be meant
         needed = keys._count_by_master_key().get(key_id)
         if needed:
             raise key_file.KeyFileError(f"'{key_id}' still wraps {needed} data keys: rewrap them first.")

@@ -38,12 +38,16 @@ class IntegrationRunAsMixin(models.AbstractModel):
                 record.company_id._let_in(record._run_as())
         if "name" in vals:
             for record in self.filtered("run_as_id"):
-                record._run_as().name = record.name
+                record._run_as().name = record._run_as_name()
         return result
 
     def _run_as(self):
         # sudo: whoever registers a system need not be allowed to edit users
         return self.sudo().run_as_id
+
+    def _run_as_name(self):
+        """Return the name under which the system's deeds are seen in Odoo."""
+        return self.env._("%s (integration)", self.name)
 
     def _make_run_as(self):
         """Give each of these records its user, where it has none yet."""
@@ -52,11 +56,10 @@ class IntegrationRunAsMixin(models.AbstractModel):
         env = self.env(user=SUPERUSER_ID, su=True, context={**self.env.context, **quiet})
         group = env.ref(GROUP)
         for record in self.with_env(env).filtered(lambda one: not one.run_as_id):
-            partner = env["res.partner"].create({"name": record.name, "active": False})
             record.run_as_id = env["res.users"].create(
                 {
                     "login": f"__integration_{record.code}__",
-                    "partner_id": partner.id,
+                    "name": record._run_as_name(),
                     "group_ids": [Command.set(group.ids)],
                     "company_id": record.company_id.id,
                     "company_ids": [Command.set(record.company_id.ids)],

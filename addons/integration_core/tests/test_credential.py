@@ -39,7 +39,7 @@ class TestCredential(IntegrationCase):
     def test_each_stage_is_told_and_found_alike(self):
         now = fields.Datetime.now()
         successor = self.make_key()
-        draft, *others = (self.make_key() for _number in range(6))
+        draft, *others = (self.make_key() for _number in range(7))
         approved, active, retiring, expired, revoked, ends = others
         draft._approving().write({"state": "draft"})
         approved._approving().write({"valid_from": now + timedelta(days=1)})
@@ -275,10 +275,12 @@ class TestCredential(IntegrationCase):
         mighty = new_test_user(
             self.env,
             "mighty",
-            groups="integration_core.group_admin,integration_core.group_payload_reader,base.group_system",
+            groups="integration_core.group_admin,integration_core.group_payload_reader,base.group_system,"
+            "base.group_allow_export",
         )
         names = list(self.keys._fields)
-        for user in (mighty, self.env.ref("base.user_admin"), self.boss):
+        self.boss.group_ids += self.env.ref("base.group_allow_export")
+        for user in (mighty, self.boss):
             seen = key.with_user(user)
             shown = [seen.read(), seen.web_read({name: {} for name in seen.read()[0]}), seen.export_data(["name"])]
             for name in ("sealed", "data_key_id"):

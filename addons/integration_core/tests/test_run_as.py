@@ -24,7 +24,6 @@ class TestRunAs(RecordingCase):
         self.assertNotEqual(other.run_as_id, self.user)
         self.assertEqual(self.user.group_ids, self.group)
         self.assertEqual(self.user.company_ids, self.system.company_id)
-        self.assertFalse(self.user.partner_id.active)
         self.assertFalse(self.user.email)
         self.env.cr.execute("SELECT password FROM res_users WHERE id = %s", (self.user.id,))
         self.assertFalse(self.env.cr.fetchone()[0])
@@ -37,7 +36,7 @@ class TestRunAs(RecordingCase):
     def test_it_follows_its_system(self):
         company = self.env["res.company"].create({"name": "Clinic"})
         self.system.write({"name": "Renamed", "company_id": company.id})
-        self.assertEqual(self.user.name, "Renamed")
+        self.assertEqual(self.user.name, "Renamed (integration)")
         self.assertIn(company, self.user.company_ids)
         unused = self._make_system("unused")
         user = unused.run_as_id

@@ -124,6 +124,8 @@ class IntegrationKeyWizard(models.TransientModel):
                 key_id, sealed = self.env["integration.keyring"]._seal(text.encode(), aad=wizard._aad())
             # sudo: nobody may read or write the sealed text
             wizard.sudo().write({"entered": base64.b64encode(sealed).decode(), "entered_key_id": key_id})
+        # What was entered goes no further, not even back to who entered it.
+        self.invalidate_recordset(["partner_key"])
 
     def _aad(self):
         return f"{self._name}:{self.id}"
