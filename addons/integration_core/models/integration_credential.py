@@ -285,13 +285,12 @@ class IntegrationCredential(models.Model):
 
     def _verify_keys(self, moment):
         """Return the :class:`signing.VerifyKey` of these credentials that are valid at ``moment`` (naive UTC)."""
-        return tuple(key._verify_key() for key in self if key._is_valid_at(moment))
+        return tuple(signing.VerifyKey(key.name, key._verify_material()) for key in self if key._is_valid_at(moment))
 
-    def _verify_key(self):
+    def _verify_material(self):
+        """Return what messages are verified with; addons that add versions add to it."""
         material = self._parse(self._text(), self.version)
-        if isinstance(material, signing.PrivateKey):
-            material = material.public_key()
-        return signing.VerifyKey(self.name, material)
+        return material.public_key() if isinstance(material, signing.PrivateKey) else material
 
     def _signing_keys(self, moment):
         """Return the keys (Secret or PrivateKey) of these credentials to sign with at ``moment`` (naive UTC)."""
