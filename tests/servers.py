@@ -23,6 +23,7 @@ from suite import masterkey, processes, server
 from suite.database import Databases
 from suite.demo import ADMIN
 from suite.layout import ADDONS, State, open_log, write_private
+from suite.postgres import programs
 from suite.testbed import Context
 
 POLL_SECONDS = 0.05
@@ -182,8 +183,8 @@ class Server:
             os.waitpid(self._running.pid, os.WNOHANG)
         return self._running
 
-    def start(self, failpoints: str = "") -> None:
-        """Start it, and return when it is ready."""
+    def start(self, failpoints: str = "", *, ready: bool = True) -> None:
+        """Start it, and return when it is ready, or when it answers at all."""
         assert not self.alive
         env = self._environment(failpoints)
         self._running = server.start(
@@ -195,7 +196,61 @@ class Server:
             env=env,
             options=self._options,
         )
-        server.wait_until_ready(self._running, self.log)
+        if ready:
+            server.wait_until_ready(self._running, self.log)
+        else:
+            wait_until(self._answers, 180, "the server answers")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.get("/integration/health/live")[0] == 200
+        return False
+
+    def run(
+        self, *words: str, failpoints: str = "", database: str | None = None, given: str = ""
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run one of Odoo's commands, such as ``integration_key list``, to its end.
+
+        Args:
+            words: The command and its own words.
+            failpoints: Those of this process alone.
+            database: Another database than this server's.
+            given: What it reads from standard input.
+        """
+        command, *rest = words
+        line = self._odoo.command(
+            f"--addons-path={ADDONS}",
+            command,
+            *rest,
+            f"--config={self._odoo.conf}",
+            f"--database={database or self.db}",
+        )
+        env = {**os.environ, **self._odoo.environment(self._environment(failpoints))}
+        return subprocess.run(line, input=given, capture_output=True, text=True, env=env, timeout=180, check=False)
+
+    @property
+    def master_key(self) -> Path:
+        """Its master key file."""
+        return self._files.master_key
+
+    def dump(self) -> bytes:
+        """Return what ``pg_dump`` writes of its database, and of it alone."""
+        place = self._odoo.server
+        program = (programs() or Path("/usr/bin")) / "pg_dump"
+        command = [str(program), f"--host={place.host}", f"--port={place.port}", f"--username={place.user}", self.db]
+        password = {"PGPASSWORD": place.password} if place.password is not None else {}
+        return subprocess.run(
+            command, capture_output=True, env={**os.environ, **password}, timeout=120, check=True
+        ).stdout
+
+    def replace_by_copy(self) -> None:
+        """Put a copy of its database, made within PostgreSQL, in the place of the database; the server is stopped."""
+        for query in (
+            f'ALTER DATABASE "{self.db}" RENAME TO "{self.db}_old"',
+            f'CREATE DATABASE "{self.db}" TEMPLATE "{self.db}_old"',
+            f'DROP DATABASE "{self.db}_old"',
+        ):
+            self._databases.rows(query)
 
     def start_another(self) -> str:
         """Start a second Odoo on the same database, which ends with this one; return where it serves."""

@@ -21,6 +21,7 @@
         "wizards/integration_hold_wizard_views.xml",
         "wizards/integration_payload_wizard_views.xml",
         "wizards/integration_key_wizard_views.xml",
+        "wizards/integration_copy_wizard_views.xml",
         "wizards/integration_assign_wizard_views.xml",
         "views/integration_event_views.xml",
         "views/integration_delivery_views.xml",

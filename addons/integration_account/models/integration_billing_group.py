@@ -38,10 +38,18 @@ class IntegrationBillingGroup(models.Model):
         waiting = everywhere.search([("state", "=", "waiting")], order="id", limit=min(limit, BATCH))
         # Another process may be at it: each draft is made by whoever holds its row.
         for group in waiting.try_lock_for_update(allow_referencing=True):
-            reason = self.env["integration.engine"]._contained(group._bill)
+            reason = self.env["integration.engine"]._contained(group._as_author()._bill)
             if reason is not None:
                 group.write({"state": "failed", "reason": reason})
         return everywhere.search_count([("state", "=", "waiting")], limit=limit)
+
+    def _as_author(self):
+        """Return the group as the user of the system whose charges these are: the draft names it as its author."""
+        # sudo: an encounter may have been opened for another company
+        user = self.encounter_id.sudo().system_id.run_as_id
+        if self.company_id not in user.company_ids:
+            return self
+        return self.with_user(user).with_context(allowed_company_ids=user.company_ids.ids)
 
     def _bill(self):
         """Put this group's approved charges on their draft invoice: the open one, else a new one."""

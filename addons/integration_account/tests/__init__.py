@@ -1,5 +1,6 @@
 from . import test_access
 from . import test_amounts
+from . import test_author
 from . import test_billing
 from . import test_finance_events
 from . import test_lines

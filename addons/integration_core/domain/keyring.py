@@ -59,6 +59,7 @@ class Problem(str, Enum):
     UNKNOWN_KEY = "unknown_key"
     TAMPERED = "tampered"
     OTHER_DATABASE = "other_database"
+    MOVED_DATABASE = "moved_database"
 
 
 _REMEDIES: Final[Mapping[Problem, str]] = {
@@ -75,6 +76,11 @@ _REMEDIES: Final[Mapping[Problem, str]] = {
     Problem.OTHER_DATABASE: (
         "The master key belongs to another database. This looks like a copy: nothing is sent or accepted until a key"
         " file for this database is in place."
+    ),
+    Problem.MOVED_DATABASE: (
+        "This database lies in another place than the one it was made in: it is a copy, or was restored from a backup."
+        " Nothing is sent or accepted until an administrator says which: under Integration > Configuration > Original"
+        " or copy, or by 'odoo integration_key original' or 'odoo integration_key test-copy'."
     ),
 }
 

@@ -88,7 +88,7 @@ class HandlerLoop(Loop):
             return False
         self._batch_since = time.monotonic()
         try:
-            for part in self._by_company(batch):
+            for part in self._by_author(batch):
                 with self._cursor() as cr:
                     claims.renew(cr, part)
                 self._run_batch(part)
@@ -113,11 +113,13 @@ class HandlerLoop(Loop):
         together = [place for place in chosen if place.tier != claims.ALONE]
         return self._take(together, BATCH) if together else self._take(chosen, 1)
 
-    @staticmethod
-    def _by_company(claimed: list[Claimed]) -> list[list[Claimed]]:
-        groups: dict[int, list[Claimed]] = {}
+    def _by_author(self, claimed: list[Claimed]) -> list[list[Claimed]]:
+        """Split a batch by company and by the system that sent, as whose user it is carried out."""
+        with self._cursor() as cr:
+            authors = senders(cr, [one.event_id for one in claimed])
+        groups: dict[tuple[int, int | None], list[Claimed]] = {}
         for one in sorted(claimed, key=lambda c: (c.event_id, c.id)):
-            groups.setdefault(one.company_id, []).append(one)
+            groups.setdefault((one.company_id, authors.get(one.event_id)), []).append(one)
         return list(groups.values())
 
     def _run_batch(self, batch: list[Claimed]) -> None:
@@ -150,7 +152,7 @@ class HandlerLoop(Loop):
         """One transaction: the handler's effects and the completion of its deliveries."""
         started, clock = now_utc(), time.monotonic()
         with self.registry.cursor() as cr:
-            env = self._engine_env(cr, part[0].company_id)
+            env = self._author_env(cr, part[0])
             ours = claims.lock(cr, part)
             if not ours:
                 return
@@ -173,11 +175,13 @@ class HandlerLoop(Loop):
         results = [Result(one, "done", "applied", started, duration) for one in ours]
         return claims.complete(cr, results, worker=self.shared.name)
 
-    def _engine_env(self, cr: BaseCursor, company_id: int) -> api.Environment:
-        engine_user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
+    def _author_env(self, cr: BaseCursor, one: Claimed) -> api.Environment:
+        """Return the environment of the user of the system that sent, else of the engine's own."""
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        user = env["integration.event"].browse(one.event_id).system_id.run_as_id
         # Bookkeeping mails and followers are for people's deeds, not for thousands of charges.
-        context = {"allowed_company_ids": [company_id], "tracking_disable": True, "mail_create_nosubscribe": True}
-        return api.Environment(cr, engine_user.id, context)
+        context = {"allowed_company_ids": [one.company_id], "tracking_disable": True, "mail_create_nosubscribe": True}
+        return api.Environment(cr, (user or env.ref("integration_core.user_engine")).id, context)
 
     def _fail(self, part: list[Claimed], error: Exception) -> None:
         """Record a failure: retried on a short schedule, then a dead letter. A missing key spends no attempt."""
@@ -214,6 +218,12 @@ class HandlerLoop(Loop):
                     _logger.exception("chore %s.%s failed", model, method)
                     return False
         return False
+
+
+def senders(cr: BaseCursor, event_ids: list[int]) -> dict[int, int | None]:
+    """Return which system sent each of these events."""
+    cr.execute("SELECT id, system_id FROM integration_event WHERE id = ANY (%s)", (event_ids,))
+    return dict(cr.fetchall())
 
 
 def held(one: Claimed, code: str, delay: float) -> Result:

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from odoo import api, fields, models
+from odoo import api, fields, models, tools
 from odoo.tools import SQL
 
 from ..domain.book import NOBODY, Book, alike
@@ -36,8 +36,15 @@ class IntegrationConfiguration(models.Model):
     _rec_name = "stamp"
 
     stamp = fields.Char(required=True, readonly=True)
+    place = fields.Char(
+        readonly=True, help="Where this database was made: its PostgreSQL cluster and its number there."
+    )
 
     def init(self):
+        self._init_stamp()
+        self._init_place()
+
+    def _init_stamp(self):
         # A stamp is never used twice: a rolled back change must not leave a number that the next change uses, too.
         self.env.cr.execute(
             """
@@ -59,6 +66,56 @@ class IntegrationConfiguration(models.Model):
         )
         # Other code may store other things: a process that has not loaded it yet does so before it stores more.
         self._follow("orm_signaling_registry")
+
+    def _init_place(self):
+        """Have the database remember where it is, so that a copy under the same identity can tell.
+
+        It lies in another place when it was restored from a dump or copied within PostgreSQL. It does not when its
+        whole cluster goes on elsewhere, as with a physical backup or a replica that takes over: that is the original.
+        A database that gets another identity, as Odoo gives to copies that it makes, is at home where it is: its own
+        master key file is needed anyway.
+        """
+        self.env.cr.execute(
+            """
+            CREATE OR REPLACE FUNCTION integration_place() RETURNS text LANGUAGE plpgsql STABLE AS $$
+            DECLARE
+                cluster text := '';
+            BEGIN
+                -- Not everywhere may everybody ask.
+                IF has_function_privilege('pg_control_system()', 'EXECUTE') THEN
+                    SELECT system_identifier::text INTO cluster FROM pg_control_system();
+                END IF;
+                RETURN cluster || '/' || (SELECT oid FROM pg_database WHERE datname = current_database());
+            END $$;
+            CREATE OR REPLACE FUNCTION integration_identity_renewed() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF to_regclass('integration_configuration') IS NOT NULL THEN
+                    UPDATE integration_configuration SET place = integration_place();
+                END IF;
+                RETURN NULL;
+            END $$;
+            DROP TRIGGER IF EXISTS integration_identity_renewed ON ir_config_parameter;
+            CREATE TRIGGER integration_identity_renewed AFTER UPDATE ON ir_config_parameter FOR EACH ROW
+                WHEN (NEW.key = 'database.uuid' AND NEW.value IS DISTINCT FROM OLD.value)
+                EXECUTE FUNCTION integration_identity_renewed();
+            UPDATE integration_configuration SET place = integration_place() WHERE place IS NULL;
+            """
+        )
+
+    @api.model
+    @tools.ormcache()
+    def _is_at_home(self):
+        """Tell whether this database lies where it was made, as far as this process has seen."""
+        self.env.cr.execute("SELECT place = integration_place() FROM integration_configuration")
+        return bool(self.env.cr.fetchone()[0])
+
+    @api.model
+    def _settle_here(self):
+        """Take the place where this database lies now as the one it was made in."""
+        self.env.cr.execute(
+            "UPDATE integration_configuration SET place = integration_place(), stamp = gen_random_uuid()"
+        )
+        self.env.registry.clear_cache()
 
     @api.model
     def _follow(self, table, columns=()):

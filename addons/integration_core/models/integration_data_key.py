@@ -86,6 +86,8 @@ class IntegrationDataKey(models.Model):
 
     @api.model
     def _make(self):
+        # This and what forgets a master key wait for each other: no key is wrapped by one that is gone.
+        self.env.cr.execute("LOCK TABLE integration_data_key IN ROW EXCLUSIVE MODE")
         name = uuid.uuid4().hex
         wrapped = self.env["integration.keyring"]._get().new_data_key(name).wrapped
         # ON CONFLICT: of two first requests at once, one makes the key and the other uses it
@@ -117,5 +119,55 @@ class IntegrationDataKey(models.Model):
 
     @api.model
     def _unwrapped(self, name, algorithm, master_key, wrapped):
-        sealed = keyring.Sealed(algorithm, master_key, base64.b64decode(wrapped))
-        return self.env["integration.keyring"]._get().unwrap_data_key(name, sealed)
+        ring = self.env["integration.keyring"]._get()
+        try:
+            return ring.unwrap_data_key(name, keyring.Sealed(algorithm, master_key, base64.b64decode(wrapped)))
+        except keyring.KeyringError as error:
+            if error.problem is not keyring.Problem.UNKNOWN_KEY:
+                raise
+        # Another process has wrapped it anew and forgotten the old master key; what is known by heart is outdated.
+        self.env.cr.execute("SELECT algorithm, master_key, wrapped FROM integration_data_key WHERE name = %s", (name,))
+        algorithm, master_key, wrapped = self.env.cr.fetchone()
+        return ring.unwrap_data_key(name, keyring.Sealed(algorithm, master_key, base64.b64decode(wrapped)))
+
+    # -- rotation of the master key -----------------------------------------------------------------------------------
+
+    @api.model
+    def _rewrap(self, limit):
+        """Wrap up to ``limit`` data keys anew, those that another than the active master key wraps; return how many.
+
+        What they sealed stays as it is. The caller commits.
+
+        :raises KeyringError: when a data key cannot be opened; none of them is changed then
+        """
+        ring = self.env["integration.keyring"]._get()
+        # sudo: as in _active
+        self.env.cr.execute(
+            "SELECT id, name, algorithm, master_key, wrapped FROM integration_data_key WHERE master_key <> %s"
+            " ORDER BY id LIMIT %s FOR UPDATE",
+            (ring.active_key_id, limit),
+        )
+        rows = self.env.cr.fetchall()
+        for key_id, name, algorithm, master_key, wrapped in rows:
+            opened = ring.unwrap_data_key(name, keyring.Sealed(algorithm, master_key, base64.b64decode(wrapped)))
+            anew = ring.rewrap(opened).wrapped
+            self.sudo().browse(key_id).write(
+                {
+                    "master_key": anew.key_id,
+                    "algorithm": anew.algorithm,
+                    "wrapped": base64.b64encode(anew.data).decode(),
+                }
+            )
+        self.flush_model()
+        return len(rows)
+
+    @api.model
+    def _count_by_master_key(self):
+        """Return {master key id: how many data keys it wraps}."""
+        self.env.cr.execute("SELECT master_key, count(*) FROM integration_data_key GROUP BY master_key")
+        return dict(self.env.cr.fetchall())
+
+    @api.model
+    def _hold_back_new(self):
+        """Let nobody make a data key until this transaction ends; what is being made is finished first."""
+        self.env.cr.execute("LOCK TABLE integration_data_key IN SHARE ROW EXCLUSIVE MODE")

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..domain import catalogue, schema
 from ..domain.book import EventType
+from ..domain.clearance import classify
 from ..fields import refuse_if_used
 
 LANES = [("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")]
@@ -45,6 +46,11 @@ class IntegrationEventType(models.Model):
     sunset = fields.Date(help="From this day on the type is refused.")
     patient_data = fields.Boolean(help="Its data may name a patient.")
     finance_data = fields.Boolean(help="Its data carries amounts.")
+    classification = fields.Selection(
+        [("public", "Public"), ("internal", "Internal"), ("finance", "Finance"), ("patient", "Patient")],
+        compute="_compute_classification",
+        help="How confidential its data are; a system must be cleared for it.",
+    )
     unit = fields.Selection([("line", "Line"), ("message", "Message")], default="message", required=True)
     priced = fields.Boolean(help="Its units have a price; one without is counted under 'price unknown'.")
     desk = fields.Boolean("To a person's desk", help="Stored and shown to a person until something handles it.")
@@ -55,6 +61,11 @@ class IntegrationEventType(models.Model):
 
     def init(self):
         self.env["integration.configuration"]._follow(self._table)
+
+    @api.depends("patient_data", "finance_data")
+    def _compute_classification(self):
+        for kind in self:
+            kind.classification = classify(patient_data=kind.patient_data, finance_data=kind.finance_data).value
 
     @api.model
     def _load_catalogue(self):

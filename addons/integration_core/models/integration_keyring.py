@@ -1,3 +1,5 @@
+import os
+
 from odoo import api, models
 from odoo.tools import config
 
@@ -17,7 +19,7 @@ class IntegrationKeyring(models.AbstractModel):
     """The master key as this database may use it, and the data keys that it wraps.
 
     The master key comes from a file or the environment, never from the database. Its file names the database it
-    belongs to: in a restored copy nothing is sent or accepted.
+    belongs to, and the database knows where it was made: in a copy nothing is sent or accepted.
     """
 
     _name = "integration.keyring"
@@ -35,6 +37,8 @@ class IntegrationKeyring(models.AbstractModel):
         database_uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         if not ring.matches(database_uuid):
             raise keyring.KeyringError(keyring.Problem.OTHER_DATABASE)
+        if not self.env["integration.configuration"]._is_at_home():
+            raise keyring.KeyringError(keyring.Problem.MOVED_DATABASE)
         return ring
 
     @api.model
@@ -45,6 +49,11 @@ class IntegrationKeyring(models.AbstractModel):
         except keyring.KeyringError as error:
             return error.remedy
         return None
+
+    @api.model
+    def _path(self):
+        """Return the path of the master key file, or None where the key comes from the environment's text."""
+        return config.get("integration_master_key_file") or os.environ.get(keyring.FILE_VARIABLE) or None
 
     @api.model
     def _data_key(self):

@@ -9,8 +9,16 @@ from odoo.tools import format_datetime
 
 from ..domain import envelope
 from ..domain.book import Key, Party
+from ..domain.clearance import Clearance
 from ..domain.sender import Sender, mode_at
 from ..fields import refuse_if_used
+
+CLEARANCES = [
+    (Clearance.PUBLIC.value, "Public data"),
+    (Clearance.INTERNAL.value, "Internal data"),
+    (Clearance.FINANCE.value, "Finance data"),
+    (Clearance.PATIENT.value, "Patient data"),
+]
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 EXPIRED_KEYS_TOLD = timedelta(days=90)
@@ -21,12 +29,18 @@ class IntegrationSystem(models.Model):
     """A registered external application: who it is, what it may send, and since when that counts."""
 
     _name = "integration.system"
-    _inherit = ["mail.thread", "mail.activity.mixin", "integration.approval.mixin"]
+    _inherit = [
+        "mail.thread",
+        "mail.activity.mixin",
+        "integration.approval.mixin",
+        "integration.key.holder.mixin",
+        "integration.run.as.mixin",
+    ]
     _description = "System"
     _order = "code"
     _check_company_auto = True
 
-    _approval_guarded = ("code", "company_id", "event_type_ids", "timestamp_tolerance")
+    _approval_guarded = ("code", "company_id", "event_type_ids", "timestamp_tolerance", "clearance")
     _approval_protected = ("mode", "state")
 
     name = fields.Char(required=True, tracking=True)
@@ -69,6 +83,13 @@ class IntegrationSystem(models.Model):
         "event_type_id",
         string="May send",
         domain=[("direction", "=", "inbound")],
+    )
+    clearance = fields.Selection(
+        CLEARANCES,
+        required=True,
+        default="internal",
+        tracking=True,
+        help="The most confidential data that it may send. What an event type carries follows from its schema.",
     )
     max_body_bytes = fields.Integer("Largest message (bytes)", default=1 << 20, required=True)
     rate_per_minute = fields.Integer("Messages per minute", default=6000, required=True)
@@ -126,8 +147,39 @@ class IntegrationSystem(models.Model):
                     )
                 )
 
+    @api.constrains("event_type_ids", "clearance")
+    def _check_clearance(self):
+        words = dict(self._fields["clearance"]._description_selection(self.env))
+        for system in self:
+            above = system.event_type_ids.filtered(lambda kind, own=system: not own._is_cleared_for(kind))
+            if above:
+                raise ValidationError(
+                    self.env._(
+                        "%(system)s is cleared for %(own)s at most; %(type)s carries %(needed)s. Raise its clearance "
+                        "first, which needs a new approval when it is live, or do not grant that type.",
+                        system=system.name,
+                        own=words[system.clearance].lower(),
+                        type=above[0].name,
+                        needed=words[above[0].classification].lower(),
+                    )
+                )
+
+    def _is_cleared_for(self, event_type):
+        """Tell whether the system may send data of that event type's class."""
+        self.ensure_one()
+        return Clearance(self.clearance).covers(Clearance(event_type.classification))
+
+    @api.model
+    def _needed_clearance(self, vals):
+        """Return the clearance that the grants of a new system need, where whoever registers it names none."""
+        probe = self.new({"event_type_ids": vals.get("event_type_ids")})
+        classes = [Clearance(kind.classification) for kind in probe.event_type_ids]
+        return max([Clearance.INTERNAL, *classes], key=lambda one: one.rank).value
+
     @api.model_create_multi
     def create(self, vals_list):
+        for vals in vals_list:
+            vals.setdefault("clearance", self._needed_clearance(vals))
         systems = super().create(vals_list)
         systems.company_id._let_engine_in()
         return systems
@@ -178,7 +230,8 @@ class IntegrationSystem(models.Model):
             max_body_bytes=self.max_body_bytes,
             rate_per_minute=self.rate_per_minute,
             timestamp_tolerance=self.timestamp_tolerance,
-            granted=frozenset(self.event_type_ids.ids),
+            # A type whose data have become more confidential since is granted no more.
+            granted=frozenset(self.event_type_ids.filtered(self._is_cleared_for).ids),
             keys=tuple(
                 Key(verify, key.valid_from, key.valid_to or None)
                 for key in keys
@@ -262,8 +315,12 @@ class ResCompany(models.Model):
 
     def _let_engine_in(self):
         """Let the engine user work in these companies."""
+        self._let_in(self.env.ref("integration_core.user_engine"))
+
+    def _let_in(self, users):
+        """Let users as whom the suite acts work in these companies."""
         # sudo: whoever registers a system need not be allowed to edit users
-        engine = self.env.ref("integration_core.user_engine").sudo()
-        missing = self - engine.company_ids
-        if missing:
-            engine.write({"company_ids": [fields.Command.link(company.id) for company in missing]})
+        for user in users.sudo():
+            missing = self - user.company_ids
+            if missing:
+                user.write({"company_ids": [fields.Command.link(company.id) for company in missing]})

@@ -19,7 +19,11 @@ class TestApproval(IntegrationCase):
         cls.ann = new_test_user(cls.env, "ann", groups="integration_core.group_admin")
 
     def new_system(self, user):
-        return self.env["integration.system"].with_user(user).create({"name": "New", "code": "new", "timezone": "UTC"})
+        return (
+            self.env["integration.system"]
+            .with_user(user)
+            .create({"name": "New", "code": "new", "timezone": "UTC", "clearance": "patient"})
+        )
 
     def test_the_only_administrator_approves_and_it_is_marked(self):
         system = self.new_system(self.ann)

@@ -1,3 +1,4 @@
+from . import integration_copy_wizard
 from . import integration_reason_wizard
 from . import integration_hold_wizard
 from . import integration_payload_wizard

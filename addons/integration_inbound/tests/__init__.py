@@ -2,7 +2,9 @@ from . import test_back_pressure
 from . import test_configuration
 from . import test_connect
 from . import test_contract
+from . import test_doors
 from . import test_fuzz
+from . import test_jwks
 from . import test_order
 from . import test_pages
 from . import test_profiles

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class IntegrationCredential(models.Model):
@@ -11,6 +11,14 @@ class IntegrationCredential(models.Model):
     _outbound_holder = models.Constraint(
         "CHECK (endpoint_id IS NULL OR use = 'outbound')", "A key of an endpoint only signs what leaves."
     )
+
+    @api.model
+    def _approval_own_fields(self):
+        return super()._approval_own_fields() | {"endpoint_id"}
+
+    @api.model
+    def _holder_field(self, holder):
+        return "endpoint_id" if holder._name == "integration.endpoint" else super()._holder_field(holder)
 
     def _holder(self):
         self.ensure_one()

@@ -43,11 +43,18 @@ class IntegrationEndpoint(models.Model):
     """
 
     _name = "integration.endpoint"
-    _inherit = ["mail.thread", "mail.activity.mixin", "integration.approval.mixin", "integration.emitter.mixin"]
+    _inherit = [
+        "mail.thread",
+        "mail.activity.mixin",
+        "integration.approval.mixin",
+        "integration.emitter.mixin",
+        "integration.key.holder.mixin",
+    ]
     _description = "Endpoint"
     _order = "name, id"
     _check_company_auto = True
 
+    _key_use = "outbound"
     _approval_guarded = ("url", "system_id", "company_id")
     _approval_protected = (
         "state",
@@ -443,7 +450,7 @@ class IntegrationEndpoint(models.Model):
             endpoint._approving().write({"trouble": False, "trouble_since": False})
             endpoint.activity_unlink([ALERT])
             endpoint.message_notify(
-                partner_ids=endpoint._owner().partner_id.ids,
+                partner_ids=endpoint._key_owner().partner_id.ids,
                 subject=self.env._("%s receives again", endpoint.name),
                 body=self.env._("The trouble that began at %s UTC is over. Nobody need do anything.", since),
             )
@@ -465,14 +472,7 @@ class IntegrationEndpoint(models.Model):
     def _ask_owner(self, summary, note):
         """Put one activity on the desk of the owner, or of an administrator when the owner can no longer see it."""
         self.ensure_one()
-        self.activity_schedule(ALERT, user_id=self._owner().id, summary=summary, note=note)
-
-    def _owner(self):
-        """Return the owner, or an administrator when the owner can no longer see this endpoint."""
-        owner = self.owner_id
-        if owner.active and self.with_user(owner).has_access("read"):
-            return owner
-        return self.env["res.users"].browse(sorted(self._approval_approvers())[:1])
+        self.activity_schedule(ALERT, user_id=self._key_owner().id, summary=summary, note=note)
 
     @api.autovacuum
     def _ask_about_held_work(self):

@@ -16,10 +16,11 @@ export class KeyDialog extends Component {
         name: String,
         secret: String,
         waiting: { type: Boolean, optional: true },
+        isPublic: { type: Boolean, optional: true },
     };
 
     setup() {
-        this.title = _t("Copy this key now");
+        this.title = this.props.isPublic ? _t("The public key") : _t("Copy this key now");
         this.copyText = _t("Copy");
         this.copiedText = _t("Copied");
     }
@@ -29,7 +30,7 @@ export class KeyDialog extends Component {
  * Client action `integration_core.show_key`: opens the dialog and lets the form behind it reload.
  *
  * @param {Object} env
- * @param {{params: {name: string, secret: string, waiting: boolean}}} action
+ * @param {{params: {name: string, secret: string, waiting: boolean, public: boolean}}} action
  * @returns {Object} the action that follows
  */
 function showKey(env, action) {
@@ -37,6 +38,7 @@ function showKey(env, action) {
         name: action.params.name,
         secret: action.params.secret,
         waiting: Boolean(action.params.waiting),
+        isPublic: Boolean(action.params.public),
     });
     return { type: "ir.actions.act_window_close" };
 }
