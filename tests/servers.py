@@ -290,15 +290,6 @@ class Server:
         self._workers.append(made)
         return made
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run one of the suite's commands on this database to its end, and return what it said and its exit code."""
-        name, *options = words
-        command = self._odoo.command(
-            f"--addons-path={ADDONS}", name, f"--config={self._odoo.conf}", f"--database={self.db}", *options
-        )
-        env = {**os.environ, **self._odoo.environment(self._environment(""))}
-        return subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=120)
-
     def nudge(self) -> None:
         """Ask for the engine as Odoo itself asks for a cron."""
         self.sql(

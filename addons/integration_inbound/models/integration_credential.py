@@ -18,7 +18,6 @@ class IntegrationCredential(models.Model):
             raise UserError(self.env._("A certificate is made by the other side. Register it here."))
         return super()._generate(holder_values, company=company, use=use, version=version)
 
-    def _verify_material(self):
-        if self.version == "x509":
-            return signing.Certificate.parse(self._text())
-        return super()._verify_material()
+    @api.model
+    def _parse(self, text, version):
+        return signing.Certificate.parse(text) if version == "x509" else super()._parse(text, version)
