@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import re
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -268,6 +269,8 @@ ANYTHING = schema.compile_schema("{}")
 
 class TestEnvelope:
     @more
+    @example({"a" * 64: "x"}, set())
+    @example({"a" * 65: "x"}, set())
     @given(st.dictionaries(ATTRIBUTES, JSON | st.text(max_size=300), max_size=6), st.sets(ATTRIBUTES, max_size=2))
     def test_it_is_an_event_or_the_documented_error(self, attributes, left_out):
         event = {name: value for name, value in {**EVENT, **attributes}.items() if name not in left_out}
@@ -277,6 +280,7 @@ class TestEnvelope:
             return
         assert isinstance(found, Envelope)
         assert (found.source, event["specversion"]) == ("/systems/ehr", "1.0")
+        assert all(re.fullmatch("[a-z0-9]{1,64}", name) for name in found.extensions)
         # What was accepted is an event again, and the same one.
         assert envelope.parse(found.to_dict()) == found
 
