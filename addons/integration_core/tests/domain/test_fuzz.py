@@ -13,7 +13,7 @@ import os
 import re
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from integration_core.domain import acceptance, envelope, schema, signing, strict_json
@@ -242,8 +242,8 @@ class TestStrictJson:
     @given(BODIES)
     def test_what_is_read_can_be_written_and_read_again(self, body):
         found = read(body)
-        assume(found)
-        assert read(strict_json.dumps(found[0])) == found
+        if found:
+            assert read(strict_json.dumps(found[0])) == found
 
     @more
     @given(BODIES, st.integers(0))
@@ -285,9 +285,8 @@ class TestEnvelope:
         assert envelope.parse(found.to_dict()) == found
 
     @more
-    @given(JSON)
+    @given(JSON.filter(lambda value: not isinstance(value, dict)))
     def test_any_other_value_is_no_event(self, value):
-        assume(not isinstance(value, dict))
         with pytest.raises(EnvelopeError):
             envelope.parse(value)
 
