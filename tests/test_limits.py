@@ -146,6 +146,12 @@ def test_heads_that_odoo_itself_refuses(server, partner, fields):
     read_log(server)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_request_that_names_no_host(partner, version):
+    answer = exchange(partner.url, lambda path: f"POST {path} HTTP/{version}\r\ncontent-length: 0\r\n\r\n".encode())
+    assert problem(answer) == "signature-rejected"
+
+
 # -- broken on the wire -----------------------------------------------------------------------------------------------
 
 

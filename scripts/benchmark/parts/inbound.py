@@ -52,14 +52,15 @@ def signed_one(secret: str, content: Message) -> tuple[dict[str, str], str]:
     return {**headers, "content-type": "application/cloudevents+json"}, content.body.decode()
 
 
-def post(site: Site, url: str, messages: Messages) -> dict[str, Any]:
-    """Post messages from a process of its own; return what it tells.
+def post(site: Site, url: str, messages: Messages, *, patient: bool = False) -> dict[str, Any]:
+    """Post messages from a process of its own, ``patient`` or not (:class:`load.Load`); return what it tells.
 
     Raises:
         MeasureError: One of them was not accepted.
     """
     file = site.folder / "load.json"
-    file.write_text(json.dumps({"url": url, "clients": CLIENTS, "messages": messages}), encoding="utf-8")
+    asked = {"url": url, "clients": CLIENTS, "messages": messages, "patient": patient}
+    file.write_text(json.dumps(asked), encoding="utf-8")
     subprocess.run(
         [sys.executable, "-m", "benchmark.load", str(file)],
         env={"PYTHONPATH": str(CHECKOUT / "scripts")},
