@@ -23,7 +23,7 @@ _ASKING: Final = Statement(
                held.available - given.granted, given.granted
           FROM (SELECT LEAST(
                     EXCLUDED.per_window,
-                    CASE WHEN r.per_window = EXCLUDED.per_window THEN r.tokens ELSE EXCLUDED.per_window END
+                    r.tokens * EXCLUDED.per_window / r.per_window
                     + GREATEST(0, EXTRACT(EPOCH FROM EXCLUDED.filled_at - r.filled_at))::float8
                       * EXCLUDED.per_window / 60
                     + %(back)s::int) AS available) AS held,

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _TIMEOUT: Final = 60
+_PATIENCE: Final = 50
 
 
 class _OnThisMachine(http.client.HTTPSConnection):
@@ -38,9 +39,18 @@ class Load:
         url: Where they go; ``https`` goes to this machine.
         messages: Header and body of each, made beforehand.
         cafile: Whom to trust, for ``https``.
+        patient: Send a message again that got no answer, as senders do.
     """
 
-    def __init__(self, url: str, messages: list[tuple[dict[str, str], str]], cafile: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        messages: list[tuple[dict[str, str], str]],
+        *,
+        cafile: str | None = None,
+        patient: bool = False,
+    ) -> None:
+        self._tries = _PATIENCE if patient else 1
         parts = urlsplit(url)
         self._place, self._path = parts.netloc, parts.path
         self._context = ssl.create_default_context(cafile=cafile) if parts.scheme == "https" else None
@@ -67,7 +77,7 @@ class Load:
             if message is None:
                 break
             began = time.monotonic()
-            status = self._post(connection, *message)
+            status = next(filter(None, (self._post(connection, *message) for _try in range(self._tries))), 0)
             with self._lock:
                 self.statuses[status] += 1
                 self.seconds.append(time.monotonic() - began)
@@ -93,7 +103,8 @@ class Load:
 def main(path: Path) -> None:
     """Do what a file of JSON asks for, and write what came of it into the same file."""
     asked = json.loads(path.read_text(encoding="utf-8"))
-    load = Load(asked["url"], [(headers, body) for headers, body in asked["messages"]], asked.get("cafile"))
+    messages = [(headers, body) for headers, body in asked["messages"]]
+    load = Load(asked["url"], messages, cafile=asked.get("cafile"), patient=asked.get("patient", False))
     took = load.run(asked["clients"])
     path.write_text(json.dumps({"took": took, "statuses": load.statuses, "seconds": load.seconds}), encoding="utf-8")
 

@@ -31,7 +31,7 @@ class _StrictStream:
     def __init__(self, stream):
         self._stream = stream
 
-    def read(self, size):
+    def read(self, size):  # pylint: disable=method-required-super
         data = self._stream.read(size)
         if len(data) < size:
             raise OSError("a chunk ended early")

@@ -76,7 +76,8 @@ Ask = Callable[[Question], "Answer | None"]
 class Bucket:
     """The rules of the bucket that all processes share; the database carries out the same in one statement.
 
-    Times are seconds of one clock. An allowance that was changed begins with a full window.
+    Times are seconds of one clock. An allowance that was changed is used up to the same part as before: processes that
+    do not know of the change yet may ask by the old one meanwhile, and must not fill the bucket by that.
     """
 
     per_window: int
@@ -86,7 +87,8 @@ class Bucket:
     def answer(self, question: Question, now: float) -> Answer:
         """Fill up, take back and grant whole tokens, as far as there are."""
         if question.per_window != self.per_window:
-            self.per_window, self.tokens = question.per_window, float(question.per_window)
+            self.tokens *= question.per_window / self.per_window
+            self.per_window = question.per_window
         filled = self.tokens + max(0.0, now - self.filled_at) * self.per_window / WINDOW_S + question.back
         available = min(float(self.per_window), filled)
         granted = max(0, min(question.want, math.floor(available)))

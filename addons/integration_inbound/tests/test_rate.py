@@ -57,9 +57,10 @@ class TestRate(PartnerCase):
         self.assertEqual(answer.granted, 10)
         self.assertAlmostEqual(answer.left, 20, delta=0.5)
 
-    def test_a_changed_allowance_begins_with_a_full_window(self):
-        self.ask(60)
-        self.assertEqual(self.ask(1, per_window=600), rate.Answer(1, 599))
+    def test_a_changed_allowance_is_used_up_to_the_same_part(self):
+        self.ask(30)
+        answer = self.ask(1, per_window=600)
+        self.assertAlmostEqual(answer.left, 299, delta=30)
 
     def test_a_clock_that_goes_back_gives_nothing(self):
         self.ask(60)

@@ -143,6 +143,7 @@ class TestShortWay(PartnerCase):
         request, gate = self.gate(event)
         with self.connection(answers=False):
             self.assertIsNone(short_way.judge(request, gate))
+        gate.give_back()
         # It was stored all the same: the ordinary way finds its own event, not a copy.
         gate_of_odoo = self.env["integration.gate"]
         verdict = gate_of_odoo._receive(request, gate.sent, book=gate_of_odoo._believed(), address="127.0.0.1")

@@ -55,7 +55,7 @@ class Fronted:
     def post(self, count: int) -> float:
         """Post signed messages as the interface engine; return how many were accepted per second."""
         secret = self.site.built.systems["ehr"]["secret"]
-        told = post(self.site, self.url, signed(secret, count), self.authority)
+        told = post(self.site, self.url, signed(secret, count), cafile=self.authority)
         return count / float(told["took"])
 
     @contextmanager

@@ -120,16 +120,18 @@ def beside_forgeries(
         note: Told what happens.
         sources: Addresses of this machine that forgeries come from.
 
+    A connection that a busy server did not take is tried again, as senders do.
+
     Raises:
         MeasureError: An honest message was not accepted, a forgery was, or fewer were sent than ``pace`` says.
     """
     found = []
     for turn in range(rounds):
         note(f"round {turn + 1}: alone")
-        alone = count / post(site, url, signed(secret, count))["took"]
+        alone = count / post(site, url, signed(secret, count), patient=True)["took"]
         note(f"round {turn + 1}: beside {pace} forgeries/s")
         with forging(site, url, pace, sources=sources) as forged:
-            beside = count / post(site, url, signed(secret, count))["took"]
+            beside = count / post(site, url, signed(secret, count), patient=True)["took"]
         if forged["statuses"].get("202"):
             raise MeasureError(f"forgeries were accepted: {forged['statuses']}")
         if forged["pace"] < _REACHED * pace:

@@ -53,8 +53,10 @@ def signed_one(secret: str, content: Message) -> tuple[dict[str, str], str]:
     return {**headers, "content-type": "application/cloudevents+json"}, content.body.decode()
 
 
-def post(site: Site, url: str, messages: Messages, cafile: Path | None = None) -> dict[str, Any]:
-    """Post messages from a process of its own; return what it tells.
+def post(
+    site: Site, url: str, messages: Messages, *, cafile: Path | None = None, patient: bool = False
+) -> dict[str, Any]:
+    """Post messages from a process of its own, ``patient`` or not (:class:`load.Load`); return what it tells.
 
     ``cafile`` is whom to trust where the url is one of TLS.
 
@@ -62,7 +64,8 @@ def post(site: Site, url: str, messages: Messages, cafile: Path | None = None) -
         MeasureError: One of them was not accepted.
     """
     file = site.folder / "load.json"
-    asked = {"url": url, "clients": CLIENTS, "messages": messages, "cafile": cafile and str(cafile)}
+    trusted = cafile and str(cafile)
+    asked = {"url": url, "clients": CLIENTS, "messages": messages, "cafile": trusted, "patient": patient}
     file.write_text(json.dumps(asked), encoding="utf-8")
     subprocess.run(
         [sys.executable, "-m", "benchmark.load", str(file)],

@@ -61,12 +61,19 @@ def test_processes_share():
     assert allowed == 100
 
 
-def test_a_changed_allowance_begins_with_a_full_window():
+def test_a_changed_allowance_is_used_up_to_the_same_part():
+    limiter, common = RateLimiter(), Common(100)
+    assert all(take(limiter, common, 100).allowed for _ in range(50))
+    assert take(limiter, common, 6000).remaining == pytest.approx(3000, abs=61)
+    assert take(limiter, common, 2).remaining == 0
+    assert not take(limiter, common, 2).allowed
+
+
+def test_to_change_the_allowance_to_and_fro_gives_nothing():
     limiter, common = RateLimiter(), Common(1)
     assert take(limiter, common, 1).allowed
-    assert not take(limiter, common, 1).allowed
-    assert take(limiter, common, 6000).allowed
-    assert take(limiter, common, 2).remaining == 1
+    assert not any(take(limiter, common, per_window).allowed for per_window in (1, 6000, 1, 10, 1))
+    assert take(limiter, common, 6000, 0.02).allowed
 
 
 def test_a_request_that_is_judged_anew_is_counted_once():
