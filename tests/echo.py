@@ -57,6 +57,9 @@ class Echo:
             daemon_threads = True
             request_queue_size = 128
 
+            def handle_error(self, *_: object) -> None:
+                """Say nothing of clients that have gone."""
+
         self._server = Server(("127.0.0.1", 0), Handler)
         self.place = "{}:{}".format(*self._server.server_address)
 
