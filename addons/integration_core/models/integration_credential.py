@@ -324,12 +324,14 @@ class IntegrationCredential(models.Model):
     # -----------------------------------------------------------------------------------------------------
 
     def _on_approved(self):
-        self.write({"state": "active"})
         for key in self:
+            if key.state == "revoked":
+                raise UserError(self.env._("%s is revoked, and stays so. Create another key.", key.name))
+            key.write({"state": "active"})
             key._retire_replaced()
 
     def _on_approval_lost(self):
-        self.write({"state": "draft"})
+        self.filtered(lambda key: key.state != "revoked").write({"state": "draft"})
 
     def _retire_replaced(self):
         """Give the keys that this one replaces an end, now that it is in force: after the overlap, not before."""
@@ -403,12 +405,13 @@ class IntegrationCredential(models.Model):
         return self.env["integration.key.wizard"]._open_for(self._holder(), replace=True, use=self.use)
 
     def action_revoke(self):
-        """End the key at once, everywhere."""
+        """End the key at once, everywhere, and for good."""
         for key in self:
             if key.state == "revoked":
                 raise UserError(self.env._("%s is already revoked.", key.name))
             key.check_access("write")
-            key._approving().write({"state": "revoked"})
+            waits = {"approval_state": "rejected"} if key.approval_state == "requested" else {}
+            key._approving().write({"state": "revoked", **waits})
             key._holder()._forget_warning_of(key)
         self.env["integration.audit"]._record("credential.revoke", self)
         return True

@@ -130,6 +130,21 @@ class TestCredential(IntegrationCase):
             with self.assertRaises(AccessError):
                 key.with_user(self.boss).write(values)
 
+    def test_what_is_revoked_stays_revoked(self):
+        key, _text = self.keys.with_user(self.boss)._rotate(self.system.with_user(self.boss), use="inbound")
+        key = key.with_user(self.other_boss)
+        key.action_revoke()
+        self.assertEqual(key.approval_state, "rejected")
+        key.action_request_approval()
+        with self.assertRaisesRegex(UserError, "stays so"):
+            key._approval_grant(self_approved=False)
+        key.valid_from = fields.Datetime.now()
+        self.assertEqual(key.stage, "revoked")
+        active = self.make_key().with_user(self.boss)
+        active.action_revoke()
+        active.valid_to = False
+        self.assertEqual(active.stage, "revoked")
+
     # -- the wizard ---------------------------------------------------------------------------------------------------
 
     def wizard(self, action, **values):

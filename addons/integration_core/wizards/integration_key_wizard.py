@@ -17,7 +17,9 @@ class IntegrationKeyWizard(models.TransientModel):
     _name = "integration.key.wizard"
     _description = "Create or rotate a key"
 
-    system_id = fields.Many2one("integration.system", readonly=True)
+    system_id = fields.Many2one(
+        "integration.system", readonly=True, default=lambda self: self._default_holder("integration.system")
+    )
     holder_name = fields.Char("For", compute="_compute_holder")
     use = fields.Selection([("inbound", "Inbound"), ("outbound", "Outbound")], compute="_compute_holder")
     needs_approval = fields.Boolean(compute="_compute_holder")
@@ -51,18 +53,15 @@ class IntegrationKeyWizard(models.TransientModel):
     valid_to = fields.Datetime("Valid until", help="Empty: until it is revoked.")
 
     @api.model
-    def default_get(self, fields_list):
-        """Take the record that the action was called from as the holder."""
-        values = super().default_get(fields_list)
-        holder = self._field_of(self.env.context.get("active_model"))
-        if holder in fields_list and not values.get(holder):
-            values[holder] = self.env.context.get("active_id")
-        return values
+    def _default_holder(self, model):
+        """Return the id of the record that the action was called from, where it is of that model."""
+        active_model = self.env.context.get("active_model", "integration.system")
+        return self.env.context.get("active_id") if active_model == model else False
 
     @api.model
     def _field_of(self, model):
         """Return the field that names a holder of this model."""
-        return {"integration.system": "system_id"}.get(model, "system_id")
+        return "system_id"
 
     @api.model
     def _open_for(self, holder, *, replace=False, origin="odoo", use=None):

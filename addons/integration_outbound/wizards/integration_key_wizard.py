@@ -4,7 +4,9 @@ from odoo import api, fields, models
 class IntegrationKeyWizard(models.TransientModel):
     _inherit = "integration.key.wizard"
 
-    endpoint_id = fields.Many2one("integration.endpoint", readonly=True)
+    endpoint_id = fields.Many2one(
+        "integration.endpoint", readonly=True, default=lambda self: self._default_holder("integration.endpoint")
+    )
 
     @api.model
     def _field_of(self, model):
