@@ -14,19 +14,27 @@ _known: set[tuple[str, str]] = set()
 """(database, system's code) of which this process has accepted something: each is news once per process."""
 
 
-def is_news(dbname: str, code: str) -> bool:
-    """Tell whether this process has not yet accepted anything of the system ``code``."""
-    return (dbname, code) not in _known
-
-
 def note(cr: Any, code: str) -> None:
     """Say, after the commit of ``cr``, that something of the system ``code`` was accepted, if that is news."""
-    arrival = (cr.dbname, code)
+    if _is_news(cr.dbname, code):
+        cr.postcommit.add(lambda: _tell(cr.dbname, code))
+
+
+def note_committed(dbname: str, code: str) -> None:
+    """Say that something of the system ``code`` was accepted and is committed, if that is news."""
+    if _is_news(dbname, code):
+        _tell(dbname, code)
+
+
+def _is_news(dbname: str, code: str) -> bool:
+    """Tell whether this process accepted nothing of this system before, and remember that it did."""
+    arrival = (dbname, code)
+    if arrival in _known:
+        return False
     with _lock:
-        if arrival in _known:
-            return
+        news = arrival not in _known
         _known.add(arrival)
-    cr.postcommit.add(lambda: _tell(*arrival))
+    return news
 
 
 def _tell(dbname: str, code: str) -> None:

@@ -39,10 +39,10 @@ class InboundController(http.Controller):
         verdict = gate._receive(
             arrived, request.dispatcher.sent(arrived), book=book, address=request.httprequest.remote_addr
         )
-        if verdict.admission.outcome == "accepted" and tools.is_real(request.env.cr):
-            short_way.make_way(gate.env)
         if verdict.admission.refusal is None:
             arrivals.note(request.env.cr, system)
+        if verdict.admission.outcome == "accepted" and tools.is_real(request.env.cr):
+            short_way.make_way(gate.env)
         return self._answer(verdict)
 
     @http.route(

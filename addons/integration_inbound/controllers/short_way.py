@@ -116,8 +116,8 @@ class ShortDoor(door.Door):
         """
         sent = self.sent
         sender = self.book.known_sender(party, event.type, sent.received_at)
-        if sender is None or event.causationid or arrivals.is_news(self.dbname, party.code):
-            raise NotHere  # there is something to look up, or to tell
+        if sender is None or event.causationid:  # whose depth must be looked up
+            raise NotHere
         values = intake.statement_values(
             sender,
             event,
@@ -170,6 +170,7 @@ def _answer(arrived: admission.Request, gate: ShortDoor, address: str | None) ->
         return None
     if ended.outcome == "accepted":
         failpoints.hit("inbound.after_commit")
+        arrivals.note_committed(gate.dbname, arrived.system)
         if gate.key_id:
             note_use(gate.dbname, gate.key_id, gate.sent.received_at.replace(microsecond=0))
     else:

@@ -123,6 +123,10 @@ class TestWaiting(SetupCase, PartnerCase):
             tell.assert_not_called()
             transaction.postcommit.run()
             tell.assert_called_once_with("a", "ehr")
+            arrivals.note_committed("a", "ehr")
+            tell.assert_called_once_with("a", "ehr")
+            arrivals.note_committed("a", "lab")
+            tell.assert_called_with("a", "lab")
 
     def test_it_is_told_on_the_bus_to_who_may_look(self):
         with self.enter_registry_test_mode():
