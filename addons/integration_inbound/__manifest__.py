@@ -8,6 +8,7 @@
     "website": "https://github.com/odoo-healthcare-integration/suite",
     "license": "LGPL-3",
     "depends": ["integration_core"],
+    "post_load": "post_load",
     "data": [
         "security/ir.model.access.csv",
         "security/integration_rules.xml",

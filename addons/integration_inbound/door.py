@@ -1,6 +1,7 @@
 """The gate of one request: what :mod:`.domain.admission` asks, answered from the database."""
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -15,6 +16,8 @@ from .domain.rate import Quota, RateLimiter
 
 MAX_UNITS = 1000
 """Units of a refused or repeated message that are counted one by one; above, the message is the unit."""
+
+_MAX_HEADER_CHARS = 1025  # one more than any of these headers may have, so that a longer one stays too long
 
 # Allowances are counted per process.
 limiter = RateLimiter()
@@ -31,12 +34,33 @@ class Sent:
     traceparent: str | None
     request_id: str
     received_at: datetime
+    event_uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """The id of the event that it becomes."""
 
     def as_request(self, system_code: str) -> admission.Request:
         """Return it as the request of an already verified message."""
         return admission.Request(
             system_code, self.webhook_id, None, None, self.content_type, self.content_encoding, self.raw
         )
+
+
+def sent_by(request: admission.Request, traceparent: str | None, request_id: str, **more: str) -> Sent:
+    """Return a request that arrives now as what is kept of it; ``more`` are other fields of :class:`Sent`."""
+    return Sent(
+        webhook_id=request.message_id or "",
+        raw=request.body,
+        content_type=_storable(request.content_type),
+        content_encoding=_storable(request.content_encoding),
+        traceparent=_storable(traceparent),
+        request_id=request_id,
+        received_at=now(),
+        **more,
+    )
+
+
+def _storable(header: str | None) -> str | None:
+    """Return a header as PostgreSQL can hold it; what was not allowed stays not allowed."""
+    return header and header[:_MAX_HEADER_CHARS].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class Glimpse(NamedTuple):
@@ -53,29 +77,21 @@ class Outdated(Exception):
 
 
 class Door:
-    """Implements :class:`admission.Gate` for one request. ``PartyT`` is a :class:`book.Party` of ``book``.
+    """What of :class:`admission.Gate` needs no database, for one request. ``PartyT`` is a :class:`book.Party`."""
 
-    ``apart``: store in a transaction of its own, committed at once, where there is a standing connection for that.
-    """
-
-    def __init__(self, env: Environment, sent: Sent, book: Book, *, apart: bool = False) -> None:
-        self.env = env
+    def __init__(self, dbname: str, sent: Sent, book: Book) -> None:
+        self.dbname = dbname
         self.sent = sent
         self.book = book
-        self.apart = apart
         self.cause: str | None = None
         self.quota: Quota | None = None
         self._counted: tuple[str, int] | None = None
 
-    def reopen(self, book: Book) -> None:
-        """Forget what was found out by another book; the request is counted once, by the book that holds.
-
-        The first data key may be of this very transaction: from now on everything is stored in it.
-        """
+    def give_back(self) -> None:
+        """Uncount the request, which is going to be judged anew."""
         if self._counted is not None:
             limiter.give_back(self._counted)
-        self.book, self.cause, self.quota, self._counted = book, None, None, None
-        self.apart = False
+        self.cause, self.quota, self._counted = None, None, None
 
     # -- who is it ----------------------------------------------------------------------------------------------------
 
@@ -113,7 +129,7 @@ class Door:
 
     def take_rate(self, party: Party) -> admission.Refusal | None:
         """Count the request against the system's allowance in this process."""
-        key = (self.env.cr.dbname, party.id)
+        key = (self.dbname, party.id)
         self.quota = limiter.take(key, per_window=party.rate_per_minute, now=time.monotonic())
         if self.quota.allowed:
             self._counted = key
@@ -130,18 +146,6 @@ class Door:
         """Return the digest that the journal keeps of a body."""
         return hashing.body_digest(body)
 
-    def seen_message(self, party: Party, message_id: str) -> admission.Seen | None:
-        """Return what was accepted under this message id."""
-        return self._seen(self.env["integration.event.key"]._seen_webhook(party.id, message_id))
-
-    def seen_event(self, party: Party, event: envelope.Envelope) -> admission.Seen | None:
-        """Return what was accepted under this event's ``source`` and ``id``."""
-        return self._seen(self.env["integration.event.key"]._seen_source(party.id, event.source, event.id))
-
-    @staticmethod
-    def _seen(seen: Any | None) -> admission.Seen | None:
-        return admission.Seen(seen.event_uuid, seen.digest) if seen else None
-
     def judge(self, party: Party, body: bytes) -> envelope.Envelope | admission.Refusal:
         """Read the body as an event that the system may send, or say why it is not one."""
 
@@ -156,7 +160,38 @@ class Door:
             return replace(verdict.envelope, traceparent=traceparent)
         return verdict.envelope
 
-    # -- storing ------------------------------------------------------------------------------------------------------
+
+class CursorDoor(Door):
+    """Implements :class:`admission.Gate` in the transaction of a request.
+
+    ``apart``: store in a transaction of its own, committed at once, where there is a standing connection for that.
+    """
+
+    def __init__(self, env: Environment, sent: Sent, book: Book, *, apart: bool = False) -> None:
+        super().__init__(env.cr.dbname, sent, book)
+        self.env = env
+        self.apart = apart
+
+    def reopen(self, book: Book) -> None:
+        """Forget what was found out by another book; the request is counted once, by the book that holds.
+
+        The first data key may be of this very transaction: from now on everything is stored in it.
+        """
+        self.give_back()
+        self.book = book
+        self.apart = False
+
+    def seen_message(self, party: Party, message_id: str) -> admission.Seen | None:
+        """Return what was accepted under this message id."""
+        return self._seen(self.env["integration.event.key"]._seen_webhook(party.id, message_id))
+
+    def seen_event(self, party: Party, event: envelope.Envelope) -> admission.Seen | None:
+        """Return what was accepted under this event's ``source`` and ``id``."""
+        return self._seen(self.env["integration.event.key"]._seen_source(party.id, event.source, event.id))
+
+    @staticmethod
+    def _seen(seen: Any | None) -> admission.Seen | None:
+        return admission.Seen(seen.event_uuid, seen.digest) if seen else None
 
     def is_ready(self) -> bool:
         """Tell whether less work is waiting than may wait."""
@@ -177,10 +212,11 @@ class Door:
             self.env["integration.system"].browse(party.id),
             event,
             body,
-            message_units=_units(event.data, event_type),
+            message_units=units_of(event.data, event_type),
             webhook_id=message_id,
             request_id=self.sent.request_id,
             received_at=received_at,
+            event_uuid=self.sent.event_uuid,
             sender=sender,
             apart=self.apart,
         )
@@ -202,11 +238,11 @@ class Door:
         type_name = _text(message.get("type"))
         event_type = self.env["integration.event.type"]._named(type_name or "")
         return Glimpse(
-            type_name, _text(message.get("id")), units.encounter_of(data), _bounded(_units(data, event_type))
+            type_name, _text(message.get("id")), units.encounter_of(data), _bounded(units_of(data, event_type))
         )
 
 
-def _units(data: strict_json.JSON, event_type: Any) -> list[units.Unit]:
+def units_of(data: strict_json.JSON, event_type: Any) -> list[units.Unit]:
     """Return the units of ``data``; of a type (a record, or of the book) that nobody knows, as if it had lines."""
     lines = None if event_type and event_type.unit == "message" else "/lines"
     return units.units(data, lines_pointer=lines, priced=event_type.priced)

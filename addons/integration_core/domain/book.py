@@ -151,12 +151,16 @@ class Book:
 
         ``recipients`` finds out who gets such messages; it is asked once per configuration.
         """
-        place = (party.id, type_name, party.mode_at(moment))
-        found = self._senders.get(place)
+        found = self.known_sender(party, type_name, moment)
         if found is None:
             found = self._sender(party, type_name, moment)
-            found = self._senders[place] = replace(found, recipients=recipients(found))
+            found = replace(found, recipients=recipients(found))
+            self._senders[party.id, type_name, found.mode] = found
         return found
+
+    def known_sender(self, party: Party, type_name: str, moment: datetime) -> sender.Sender | None:
+        """Return what :meth:`sender_of` found out before, or None."""
+        return self._senders.get((party.id, type_name, party.mode_at(moment)))
 
     def _sender(self, party: Party, type_name: str, moment: datetime) -> sender.Sender:
         return sender.Sender(

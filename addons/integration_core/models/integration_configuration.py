@@ -2,9 +2,20 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..domain.book import NOBODY, Book, alike
+from .integration_keyring import loaded_ring
 
 # What this process knows by heart, per database.
 _books = {}
+
+
+def known_book(dbname):
+    """Return the :class:`book.Book` that this process knows of a database, of whatever configuration, or None.
+
+    :raises KeyringError: without a usable master key
+    """
+    book = _books.get(dbname)
+    # That its keyring belongs to this database was seen when the book was read.
+    return book if book and book.ring is loaded_ring() else None
 
 
 class IntegrationConfiguration(models.Model):
@@ -44,6 +55,8 @@ class IntegrationConfiguration(models.Model):
                 FOR EACH ROW WHEN (NEW.key = 'database.uuid') EXECUTE FUNCTION integration_configuration_changed();
             """
         )
+        # Other code may store other things: a process that has not loaded it yet does so before it stores more.
+        self._follow("orm_signaling_registry")
 
     @api.model
     def _follow(self, table, columns=()):
@@ -79,9 +92,7 @@ class IntegrationConfiguration(models.Model):
 
         :raises KeyringError: without a usable master key
         """
-        book = _books.get(self.env.cr.dbname)
-        # That its keyring belongs to this database was seen when the book was read.
-        return book if book and book.ring is self.env["integration.keyring"]._loaded() else self._current()
+        return known_book(self.env.cr.dbname) or self._current()
 
     @api.model
     def _current(self):

@@ -142,7 +142,7 @@ class IntegrationEngine(models.AbstractModel):
     @api.model
     def _must_notify(self):
         """Tell whether a statement that adds deliveries must notify; call :meth:`_woke` when it has added some."""
-        return self._is_news("") and not _belief.is_busy(self.env.cr.dbname)
+        return self._is_news("") and must_notify(self.env.cr.dbname)
 
     def _is_news(self, news):
         """Tell whether this transaction has not yet said ``news``, nor that everything changed."""
@@ -157,7 +157,7 @@ class IntegrationEngine(models.AbstractModel):
             return
         said = cr.postcommit.data.setdefault(_NOTIFIED, set())
         if not said:
-            cr.postcommit.add(lambda dbname=cr.dbname: _look_at_engine(dbname))
+            cr.postcommit.add(lambda dbname=cr.dbname: look_at_engine(dbname))
         said.add(news)
 
 
@@ -173,7 +173,12 @@ class _CronLimit:
         return _stopping.is_set() or time.process_time() - self._began > self._allowed
 
 
-def _look_at_engine(dbname):
+def must_notify(dbname):
+    """Tell whether a transaction that adds deliveries must notify; :func:`look_at_engine` after its commit."""
+    return not _belief.is_busy(dbname)
+
+
+def look_at_engine(dbname):
     """After the commit: see what the engine does, and trigger the cron when nobody is awake for some lane.
 
     A process looks a few times a second at most. What it leaves out is safe: an engine that fell asleep meanwhile still

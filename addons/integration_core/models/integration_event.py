@@ -1,42 +1,17 @@
 import json
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, ormcache
 
-from .. import standing, tools
-from ..domain import chain, hashing, units
+from .. import intake, standing, tools
 from ..domain.sender import Recipient
 from ..engine import claims
 from ..engine.inbox import CHANNEL
 from ..fields import UncheckedMany2one
 from .integration_event_type import lane_ranks
-
-_INBOUND_COLUMNS = (
-    "uuid",
-    "company_id",
-    "system_id",
-    "origin_system_id",
-    "event_type_id",
-    "source",
-    "source_event_id",
-    "webhook_id",
-    "occurred_at",
-    "received_at",
-    "partition_key",
-    "correlation_id",
-    "causation_id",
-    "depth",
-    "held_reason",
-    "traceparent",
-    "mode",
-    "body_digest",
-    "body_size",
-    "request_id",
-)
 
 
 @dataclass(frozen=True)
@@ -175,7 +150,18 @@ class IntegrationEvent(models.Model):
 
     @api.model
     def _accept(
-        self, system, message, body, *, message_units, webhook_id, request_id, received_at, sender=None, apart=False
+        self,
+        system,
+        message,
+        body,
+        *,
+        message_units,
+        webhook_id,
+        request_id,
+        received_at,
+        event_uuid=None,
+        sender=None,
+        apart=False,
     ):
         """Store a verified, valid message with everything that follows from it, in the caller's transaction.
 
@@ -186,6 +172,7 @@ class IntegrationEvent(models.Model):
         :param bytes body: the body after content-decoding
         :param message_units: the :class:`units.Unit` rows of its receipts
         :param datetime received_at: naive UTC
+        :param str event_uuid: the id that the event gets; a new one when left out
         :param sender: the :class:`sender.Sender` that ``system`` is known to be; it is read when left out
         :param bool apart: store it in a transaction of its own, committed on return, where there is a standing
             connection for that; for a caller that stores nothing else
@@ -193,26 +180,20 @@ class IntegrationEvent(models.Model):
         :raises KeyringError: when payloads cannot be sealed
         """
         sender = sender or system._as_sender(received_at, message.type)
-        event_uuid = str(uuid.uuid4())
-        digest = hashing.body_digest(body)
-        depth = self._depth_behind(message.causationid, sender.company_id)
-        held_reason = "chain_too_long" if chain.is_too_long(depth) else None
-        if held_reason:
-            sender = replace(sender, recipients=())
-        values = {
-            **self._sender_values(sender, message),
-            "depth": depth,
-            "held_reason": held_reason,
-            "uuid": event_uuid,
-            "correlation_id": message.correlationid or event_uuid,
-            "webhook_id": webhook_id,
-            "received_at": received_at,
-            "body_digest": digest,
-            "body_size": len(body),
-            "request_id": request_id,
-        }
-        receipts = self.env["integration.receipt"]._accepted_rows(message_units, received_at, sender.zone)
-        if self._store_inbound(values, sender, body, receipts, units.encounter_of(message.data), apart=apart):
+        event_uuid = event_uuid or str(uuid.uuid4())
+        values = intake.statement_values(
+            sender,
+            message,
+            body,
+            message_units=message_units,
+            webhook_id=webhook_id,
+            request_id=request_id,
+            received_at=received_at,
+            event_uuid=event_uuid,
+            depth=self._depth_behind(message.causationid, sender.company_id),
+            notify=self.env["integration.engine"]._must_notify(),
+        )
+        if self._store_inbound(values, apart=apart):
             return Accepted(event_uuid)
         seen = self.env["integration.event.key"]._seen(sender.system_id, webhook_id, message.source, message.id)
         if seen is None:
@@ -220,7 +201,8 @@ class IntegrationEvent(models.Model):
         if seen.event_uuid == event_uuid:  # stored apart, by a connection that was lost before it could tell
             self.env["integration.engine"]._woke()
             return Accepted(event_uuid)
-        return Accepted(seen.event_uuid, duplicate=seen.digest == digest, conflict=seen.digest != digest)
+        duplicate = seen.digest == values["body_digest"]
+        return Accepted(seen.event_uuid, duplicate=duplicate, conflict=not duplicate)
 
     def _depth_behind(self, causation_id, company_id):
         """Return how many events led to a message that names ``causation_id`` (a text or None) as its cause.
@@ -234,47 +216,17 @@ class IntegrationEvent(models.Model):
         )
         return (self.env.cr.fetchone() or (0,))[0]
 
-    @staticmethod
-    def _sender_values(sender, message):
-        ordering_key = message.ordering_key
-        return {
-            "company_id": sender.company_id,
-            "system_id": sender.system_id,
-            "origin_system_id": sender.system_id,
-            "event_type_id": sender.event_type_id,
-            "source": message.source,
-            "source_event_id": message.id,
-            "occurred_at": message.time and message.time.replace(tzinfo=None),
-            # A sender may order by patient: only a keyed hash is kept outside the payload.
-            "partition_key": ordering_key and sender.vault.keyed_hash(ordering_key, scope=f"ordering:{sender.code}"),
-            "causation_id": message.causationid,
-            "traceparent": message.traceparent,
-            "mode": sender.mode,
-        }
-
-    def _store_inbound(self, values, sender, body, receipts, encounter, *, apart):
+    def _store_inbound(self, values, *, apart):
         """Store an event with its key, payload, receipts and deliveries in one statement; tell whether it was new.
 
         The unique indexes of the keys decide, never a search before the insert: without a new key nothing is stored.
+
+        :param values: what :func:`intake.statement_values` returned
         """
-        engine = self.env["integration.engine"]
-        known = sender.recipients is not None
-        stored, due, settled, _notified = self._run_storing(
-            self._storing(known),
-            {
-                **values,
-                "stamp": sender.stamp,
-                "data_key": sender.vault.data_key_id,
-                "sealed": psycopg2.Binary(sender.vault.seal(body, aad=f"integration.payload:{values['uuid']}")),
-                "receipts": receipts,
-                "encounter": encounter,
-                "recipients": sender.recipients_text if known else None,
-                "notify": engine._must_notify(),
-            },
-            apart=apart,
-        )
+        statement = self._storing(values["recipients"] is not None)
+        stored, due, settled, _notified = self._run_storing(statement, values, apart=apart)
         if due:
-            engine._woke()
+            self.env["integration.engine"]._woke()
         if settled:
             self._settled_earlier()
         return bool(stored)
@@ -299,7 +251,7 @@ class IntegrationEvent(models.Model):
         :param bool known: who gets the event is known, and not looked up by the statement
         """
         place = tools.Statement.place
-        values = {name: place(name) for name in _INBOUND_COLUMNS}
+        values = {name: place(name) for name in intake.EVENT_COLUMNS}
         statement = SQL(
             """
             WITH taken AS (%(key)s),

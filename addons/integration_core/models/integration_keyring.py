@@ -5,6 +5,14 @@ from ..domain import hashing, keyring
 from ..domain.sender import Vault
 
 
+def loaded_ring():
+    """Return the keyring of this server, whichever database it belongs to.
+
+    :raises KeyringError: as :meth:`IntegrationKeyring._get`
+    """
+    return keyring.load(path=config.get("integration_master_key_file") or None)
+
+
 class IntegrationKeyring(models.AbstractModel):
     """The master key as this database may use it, and the data keys that it wraps.
 
@@ -22,20 +30,12 @@ class IntegrationKeyring(models.AbstractModel):
         :raises KeyringError: with a remedy that is safe to show, when there is no usable key or it belongs to another
             database
         """
-        ring = self._loaded()
+        ring = loaded_ring()
         # sudo: the database's own identity, which every user's request needs
         database_uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         if not ring.matches(database_uuid):
             raise keyring.KeyringError(keyring.Problem.OTHER_DATABASE)
         return ring
-
-    @api.model
-    def _loaded(self):
-        """Return the keyring of this server, whichever database it belongs to.
-
-        :raises KeyringError: as :meth:`_get`
-        """
-        return keyring.load(path=config.get("integration_master_key_file") or None)
 
     @api.model
     def _status(self):

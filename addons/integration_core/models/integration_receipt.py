@@ -1,12 +1,10 @@
-import json
-from datetime import timezone
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..domain import units
 from ..fields import UncheckedMany2one, go_with
+from ..intake import receipt_rows
 
 
 class IntegrationReceipt(models.Model):
@@ -93,7 +91,7 @@ class IntegrationReceipt(models.Model):
             mode,
         )
         zone = ZoneInfo(system.timezone or "UTC")
-        rows = [(*common, *row) for row in _rows(message_units, received_at, zone)]
+        rows = [(*common, *row) for row in receipt_rows(message_units, received_at, zone)]
         self.env.cr.execute_values(
             """
             INSERT INTO integration_receipt
@@ -106,20 +104,10 @@ class IntegrationReceipt(models.Model):
         )
 
     @api.model
-    def _accepted_rows(self, message_units, received_at, zone):
-        """Return the units of an accepted message as the JSON text that :meth:`_accepted_sql` reads.
-
-        :param message_units: as for :meth:`_append`
-        :param zone: the system's, a ``tzinfo``
-        """
-        rows = [dict(zip(_UNIT_COLUMNS, row, strict=True)) for row in _rows(message_units, received_at, zone)]
-        return json.dumps(rows, default=str)
-
-    @api.model
     def _accepted_sql(self, rows, encounter):
         """SQL that appends the receipts of an accepted message whose event is the part ``e`` of the statement.
 
-        :param rows: SQL of the text that :meth:`_accepted_rows` returns
+        :param rows: SQL of the JSON text of the units' own columns, see :mod:`~..intake`
         :param encounter: SQL of the encounter that the message names
         """
         return SQL(
@@ -137,35 +125,3 @@ class IntegrationReceipt(models.Model):
             encounter,
             rows,
         )
-
-
-_UNIT_COLUMNS = (
-    "unit",
-    "amount",
-    "currency",
-    "price_unknown",
-    "department",
-    "cost_center",
-    "received_at",
-    "received_day",
-    "service_day",
-)
-
-
-def _rows(message_units, received_at, zone):
-    """Return what is the unit's own of each receipt, as the end of the columns that both statements name."""
-    received_day = received_at.replace(tzinfo=timezone.utc).astimezone(zone).date()
-    return [
-        (
-            unit.line or "",
-            unit.amount,
-            unit.currency,
-            unit.price_unknown,
-            unit.department,
-            unit.cost_center,
-            received_at,
-            received_day,
-            units.service_day(unit, zone),
-        )
-        for unit in message_units or [units.MESSAGE]
-    ]

@@ -51,3 +51,17 @@ def only(*methods):
     if method == "OPTIONS":
         return answer(b"", 204, allow)
     return problem("method-not-allowed", headers=allow)
+
+
+def taken_in(ended, headers):
+    """Return the answer to a message that is in the journal, now or before.
+
+    :param ended: the :class:`admission.Admission`
+    :param headers: that tell the sender its allowance
+    """
+    document = {
+        "status": ended.outcome,
+        "id": request.httprequest.headers["webhook-id"],
+        "event": ended.event_uuid,
+    }
+    return json_answer(document, 202 if ended.outcome == "accepted" else 200, headers)

@@ -3,11 +3,17 @@ import uuid
 
 import psycopg2
 from odoo import http
+from odoo.tools import config
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from .. import door
+from ..domain import admission
 from . import answers
 
 _logger = logging.getLogger(__name__)
+
+MAX_RAW_BYTES = 16 << 20
+"""The server-wide cap on what is read of a body, however large a system's own limit is."""
 
 _SEGMENTS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
@@ -27,7 +33,11 @@ class IntegrationDispatcher(http.Dispatcher):
 
     def __init__(self, request):
         super().__init__(request)
-        self.request_id = uuid.uuid4().hex
+        earlier = getattr(request, "dispatcher", None)  # of the same request, on the short way
+        known = isinstance(earlier, IntegrationDispatcher)
+        self.request_id = earlier.request_id if known else uuid.uuid4().hex
+        self._event_uuid = earlier._event_uuid if known else str(uuid.uuid4())
+        self._read = earlier._read if known else None
 
     @classmethod
     def is_compatible_with(cls, request):
@@ -42,7 +52,7 @@ class IntegrationDispatcher(http.Dispatcher):
 
     def post_dispatch(self, response):
         result = super().post_dispatch(response)
-        self._mark(response)
+        self.mark(response)
         return result
 
     def handle_error(self, exc):
@@ -53,28 +63,57 @@ class IntegrationDispatcher(http.Dispatcher):
         """
         segment = _SEGMENTS.get(exc.code) if isinstance(exc, HTTPException) else None
         if segment:
-            return self._mark(answers.problem(segment))
+            return self.mark(answers.problem(segment))
         _logger.warning("integration request %s ended in %s, answered 503", self.request_id, type(exc).__name__)
-        return self._mark(answers.not_ready())
+        return self.mark(answers.not_ready())
 
-    def _mark(self, response):
+    def mark(self, response):
+        """Return ``response`` with the headers that every answer has."""
         response.headers.update({"X-Request-Id": self.request_id, "X-Content-Type-Options": "nosniff"})
         return response
 
-    def read_body(self, limit):
-        """Return the body as it was sent, or None when it is longer than ``limit`` bytes; no more than that is read.
+    # -- a message -----------------------------------------------------------------------------------------------------
+
+    def read_body(self):
+        """Return the body as it was sent, or None when it is longer than the server-wide cap; no more is read.
 
         :raises IncompleteBody: when it ended before its announced end
         """
+        if self._read is None:
+            self._read = [self._read_body(int(config.get("integration_max_body_bytes") or MAX_RAW_BYTES))]
+        [found] = self._read
+        if isinstance(found, IncompleteBody):
+            raise found
+        return found
+
+    def _read_body(self, limit):
         httprequest = self.request.httprequest
         httprequest.max_content_length = limit + 1  # the stream of a chunked body ends silently at this limit
         try:
             body = httprequest.get_data()
         except RequestEntityTooLarge:
             return None
-        except (BadRequest, OSError) as error:
-            raise IncompleteBody from error
+        except (BadRequest, OSError):
+            return IncompleteBody()
         return body if len(body) <= limit else None
+
+    def arrived(self, system, body):
+        """Return the request as :class:`admission.Request`, of the system that its address names."""
+        headers = self.request.httprequest.headers
+        return admission.Request(
+            system=system,
+            message_id=headers.get("webhook-id"),
+            timestamp=headers.get("webhook-timestamp"),
+            signature=headers.get("webhook-signature"),
+            content_type=headers.get("content-type"),
+            content_encoding=headers.get("content-encoding"),
+            body=body,
+        )
+
+    def sent(self, arrived):
+        """Return what :meth:`arrived` returned as :class:`door.Sent`, with the ids that the request keeps."""
+        traceparent = self.request.httprequest.headers.get("traceparent")
+        return door.sent_by(arrived, traceparent, self.request_id, event_uuid=self._event_uuid)
 
 
 class UnmatchedDispatcher(http.HttpDispatcher):

@@ -2,14 +2,9 @@ from odoo import SUPERUSER_ID, http
 from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.domain import failpoints, problems
 from odoo.http import request
-from odoo.tools import config
 
-from ..domain import admission
-from . import answers
+from . import answers, short_way
 from .dispatcher import IncompleteBody
-
-MAX_RAW_BYTES = 16 << 20
-"""The server-wide cap on what is read of a body, however large a system's own limit is."""
 
 
 class InboundController(http.Controller):
@@ -33,18 +28,18 @@ class InboundController(http.Controller):
         if book is None:
             return answers.not_ready()
         try:
-            body = self._read_body()
+            tools.hold_no_transaction(request.env.cr)  # while a slow sender is sending
+            body = request.dispatcher.read_body()
         except IncompleteBody:
             return self._turn_away(gate, system, "incomplete_body", self._unverified())
         if body is None:
             return self._turn_away(gate, system, "body_too_large", answers.problem("body-too-large"))
+        arrived = request.dispatcher.arrived(system, body)
         verdict = gate._receive(
-            self._request(system, body),
-            book=book,
-            address=request.httprequest.remote_addr,
-            traceparent=request.httprequest.headers.get("traceparent"),
-            request_id=request.dispatcher.request_id,
+            arrived, request.dispatcher.sent(arrived), book=book, address=request.httprequest.remote_addr
         )
+        if verdict.admission.outcome == "accepted" and tools.is_real(request.env.cr):
+            short_way.make_way(gate.env)
         return self._answer(verdict)
 
     @http.route(
@@ -64,7 +59,7 @@ class InboundController(http.Controller):
         if not gate._is_ready():
             return answers.not_ready()
         verdict, document = gate._inquire(
-            self._request(system, b""),
+            request.dispatcher.arrived(system, b""),
             message_id,
             address=request.httprequest.remote_addr,
             request_id=request.dispatcher.request_id,
@@ -89,23 +84,6 @@ class InboundController(http.Controller):
         # su: nobody is logged in; the gate reads systems and keys and writes the journal in the sender's name
         return request.env(user=SUPERUSER_ID, su=True, context={"lang": "en_US"})["integration.gate"]
 
-    def _read_body(self):
-        tools.hold_no_transaction(request.env.cr)  # while a slow sender is sending
-        limit = config.get("integration_max_body_bytes") or MAX_RAW_BYTES
-        return request.dispatcher.read_body(int(limit))
-
-    def _request(self, system, body):
-        headers = request.httprequest.headers
-        return admission.Request(
-            system=system,
-            message_id=headers.get("webhook-id"),
-            timestamp=headers.get("webhook-timestamp"),
-            signature=headers.get("webhook-signature"),
-            content_type=headers.get("content-type"),
-            content_encoding=headers.get("content-encoding"),
-            body=body,
-        )
-
     # -- the answer ----------------------------------------------------------------------------------------------------
 
     def _answer(self, verdict):
@@ -113,12 +91,7 @@ class InboundController(http.Controller):
         refusal = ended.refusal
         if refusal is None:
             request.env.cr.postcommit.add(lambda: failpoints.hit("inbound.after_commit"))
-            document = {
-                "status": ended.outcome,
-                "id": request.httprequest.headers["webhook-id"],
-                "event": ended.event_uuid,
-            }
-            return answers.json_answer(document, 202 if ended.outcome == "accepted" else 200, verdict.headers)
+            return answers.taken_in(ended, verdict.headers)
         if refusal.segment == "signature-rejected":
             return self._unverified()
         return answers.problem(

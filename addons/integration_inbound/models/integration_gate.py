@@ -22,12 +22,10 @@ _backlogs = {}
 _TURNED_AWAY = {"rate-limited": "rate_limited", "body-too-large": "body_too_large", "not-ready": "backlog"}
 
 
-_MAX_HEADER_CHARS = 1025  # one more than any of these headers may have, so that a longer one stays too long
-
-
-def _storable(header):
-    """Return a header as PostgreSQL can hold it; what was not allowed stays not allowed."""
-    return header and header[:_MAX_HEADER_CHARS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+def believed_backlog(dbname):
+    """Tell whether more deliveries wait than may wait, as this process last counted; None when that is too long ago."""
+    counted_at, backlogged = _backlogs.get(dbname, (-BACKLOG_SECONDS, False))
+    return backlogged if time.monotonic() - counted_at < BACKLOG_SECONDS else None
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ class IntegrationGate(models.AbstractModel):
         Counted at most every few seconds, and no further than the limit.
         """
         dbname = self.env.cr.dbname
-        checked_at, backlogged = _backlogs.get(dbname, (-BACKLOG_SECONDS, False))
-        if time.monotonic() - checked_at >= BACKLOG_SECONDS:
+        backlogged = believed_backlog(dbname)
+        if backlogged is None:
             limit = self._setting("integration_inbound.backlog_limit", BACKLOG_LIMIT)
             self.env.cr.execute(
                 "SELECT count(*) FROM (SELECT 1 FROM integration_due LIMIT %s) AS waiting",
@@ -107,23 +105,24 @@ class IntegrationGate(models.AbstractModel):
     # -- one request ---------------------------------------------------------------------------------------------------
 
     @api.model
-    def _receive(self, request, *, book, address, traceparent, request_id):
+    def _receive(self, request, sent, *, book, address):
         """Take in a message: check it in the contract's order, store it or record why not.
 
         Call it first thing in a READ COMMITTED transaction. A message that is accepted is committed on return, where
         there is a standing connection for that; for all else the caller commits.
 
         :param request: the :class:`admission.Request`
+        :param sent: the same as :class:`door.Sent`
         :param book: what :meth:`_believed` returned
         :param str address: where it came from
         :return: :class:`Verdict`
         """
-        gate = door.Door(self.env, self._sent(request, traceparent, request_id), book, apart=True)
+        gate = door.CursorDoor(self.env, sent, book, apart=True)
         ended = self._judge(request, gate)
         if ended.outcome != "accepted":  # of what was accepted the journal tells
             self._record(ended, gate, claimed=request.system, address=address)
             code = ended.party.code if ended.party else "nobody"
-            _logger.info("request %s of %s: %s", request_id, code, self._told(ended, gate))
+            _logger.info("request %s of %s: %s", sent.request_id, code, self._told(ended, gate))
         return Verdict(ended, gate.quota.headers() if gate.quota else {})
 
     def _judge(self, request, gate):
@@ -145,18 +144,6 @@ class IntegrationGate(models.AbstractModel):
     def _told(ended, gate):
         return (
             f"refused, {gate.cause or ended.refusal.code}" if ended.refusal else f"{ended.outcome}, {ended.event_uuid}"
-        )
-
-    @staticmethod
-    def _sent(request, traceparent, request_id):
-        return door.Sent(
-            webhook_id=request.message_id or "",
-            raw=request.body,
-            content_type=_storable(request.content_type),
-            content_encoding=_storable(request.content_encoding),
-            traceparent=_storable(traceparent),
-            request_id=request_id,
-            received_at=door.now(),
         )
 
     def _record(self, ended, gate, *, claimed, address):
@@ -204,8 +191,8 @@ class IntegrationGate(models.AbstractModel):
         :param str message_id: the message asked about
         :return: (:class:`Verdict`, status document or None when no such message is known)
         """
-        gate = door.Door(
-            self.env, self._sent(request, None, request_id), self.env["integration.configuration"]._current()
+        gate = door.CursorDoor(
+            self.env, door.sent_by(request, None, request_id), self.env["integration.configuration"]._current()
         )
         party = gate.authenticate(request)
         if party is None:
@@ -239,7 +226,7 @@ class IntegrationGate(models.AbstractModel):
             received_at=door.now(),
         )
         system = message.system_id
-        gate = door.Door(self.env, sent, self.env["integration.configuration"]._current())
+        gate = door.CursorDoor(self.env, sent, self.env["integration.configuration"]._current())
         party = gate.book.parties.get(system.code) or system._as_party()
         ended = admission.readmit(sent.as_request(system.code), party, gate)
         if ended.is_kept:

@@ -5,6 +5,7 @@ from . import test_order
 from . import test_pages
 from . import test_refusal
 from . import test_refused_message
+from . import test_short_way
 from . import test_standard_webhooks
 from . import test_status
 from . import test_without_database

@@ -86,6 +86,7 @@ class TestConfiguration(PartnerCase):
                 "integration_subscription_event_type_rel",
                 "integration_system",
                 "integration_system_event_type_rel",
+                "orm_signaling_registry",
             },
             {row[0] for row in self.env.cr.fetchall()},
         )
@@ -96,6 +97,12 @@ class TestConfiguration(PartnerCase):
         self.env["ir.config_parameter"].sudo().set_param("web.base.url", "https://elsewhere.example")
         self.assertEqual(configuration._stamp(), before)
         self.env["ir.config_parameter"].sudo().set_param("database.uuid", "another")
+        self.assertNotEqual(configuration._stamp(), before)
+
+    def test_a_registry_that_must_be_loaded_anew_is_another_configuration(self):
+        configuration = self.env["integration.configuration"]
+        before = configuration._stamp()
+        self.change("INSERT INTO orm_signaling_registry DEFAULT VALUES")
         self.assertNotEqual(configuration._stamp(), before)
 
     def test_no_book_outlives_its_master_key(self):

@@ -9,9 +9,11 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.addons.integration_core import intake
 from odoo.addons.integration_core.domain import problems, signing
 from odoo.tests import tagged
 
+from .. import door
 from ..domain import admission
 from ..models import integration_gate
 from .common import ADMITTED, FINALIZED, PartnerCase
@@ -335,7 +337,7 @@ class TestContract(PartnerCase):
             raise zlib.error("a bug")
 
         with (
-            patch.object(type(self.env["integration.receipt"]), "_accepted_rows", fail),
+            patch.object(intake, "receipt_rows", fail),
             self.assertLogs("odoo", "ERROR"),
         ):
             response = self.deliver(self.event(), message_id="later")
@@ -389,6 +391,6 @@ class TestContract(PartnerCase):
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
             gate = self.env["integration.gate"]
-            gate._receive(request, book=gate._believed(), address="::1", traceparent=None, request_id="a" * 32)
+            gate._receive(request, door.sent_by(request, None, "a" * 32), book=gate._believed(), address="::1")
             counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(len(set(counts)), 1, counts)

@@ -1,0 +1,68 @@
+"""What an accepted message costs, as Odoo itself counts it, and that what is known by heart is code, too."""
+
+import re
+
+import pytest
+from test_inbound_concurrency import Partner, message_of
+
+_SERVED = re.compile(r'"POST /integration/v1/inbound/\S+ HTTP/[\d.]+" (\d+) - (\d+) ')
+"""Status and number of statements of a request, in Odoo's log."""
+
+
+@pytest.fixture(scope="module")
+def server(odoo_server):
+    return odoo_server()
+
+
+@pytest.fixture
+def partner(server) -> Partner:
+    system = server.systems["ehr"]
+    return Partner(system["url"], system["secret"])
+
+
+def told(server) -> str:
+    """Return what the server wrote."""
+    return server.log.read_text(encoding="utf-8", errors="replace")
+
+
+def statements(server, wait_until, partner: Partner, copies: int = 1) -> list[tuple[int, int]]:
+    """Post one message so often; return (status, statements) of each."""
+    before = len(_SERVED.findall(told(server)))
+    message = message_of(partner)
+    for _copy in range(copies):
+        partner.post(*message)
+    wait_until(lambda: len(_SERVED.findall(told(server))) == before + copies, what="the requests are in the log")
+    return [(int(status), int(count)) for status, count in _SERVED.findall(told(server))[before:]]
+
+
+@pytest.fixture
+def warm(server, wait_until, partner):
+    """The process knows by heart what it needs."""
+    statements(server, wait_until, partner)
+
+
+@pytest.mark.usefixtures("warm")
+def test_an_accepted_message_costs_one_statement(server, wait_until, partner):
+    # The engine is looked at a few times a second at most: of three in a row one does nothing else.
+    taken = [statements(server, wait_until, partner)[0] for _number in range(3)]
+    assert {status for status, _count in taken} == {202}
+    assert min(count for _status, count in taken) == 1
+
+
+@pytest.mark.usefixtures("warm")
+def test_what_is_not_plainly_accepted_goes_the_ordinary_way(server, wait_until, partner):
+    [(accepted, _count), (copy, of_copy)] = statements(server, wait_until, partner, copies=2)
+    assert (accepted, copy) == (202, 200)
+    assert of_copy > 1
+
+
+@pytest.mark.usefixtures("warm")
+def test_other_code_is_loaded_before_anything_is_stored(server, wait_until, partner):
+    reloaded = "Reloading the model registry"
+    before = told(server).count(reloaded)
+    server.sql("INSERT INTO orm_signaling_registry DEFAULT VALUES")  # as Odoo does after a module was upgraded
+    [(status, count)] = statements(server, wait_until, partner)
+    assert status == 202
+    assert count > 1
+    assert told(server).count(reloaded) == before + 1
+    test_an_accepted_message_costs_one_statement(server, wait_until, partner)
