@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessDenied, UserError, ValidationError
 
 from .integration_run_as_mixin import GROUP
@@ -16,8 +16,8 @@ class ResUsers(models.Model):
 
     def _acts_for_integration(self):
         """Tell whether these include a user as whom the suite acts."""
-        # sudo: who asks need not be allowed to know of other users' groups
-        return any(user.has_group(GROUP) for user in self.sudo())
+        # The superuser: who asks need not be allowed to know of other users' groups, and may not be known yet at all.
+        return any(user.has_group(GROUP) for user in self.with_user(SUPERUSER_ID))
 
     @api.constrains("group_ids")
     def _check_integration_group(self):

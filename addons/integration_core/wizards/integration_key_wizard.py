@@ -77,7 +77,8 @@ class IntegrationKeyWizard(models.TransientModel):
                 f"default_{self._field_of(holder._name)}": holder.id,
                 "default_replace": replace and bool(newest),
                 "default_origin": origin,
-                "default_version": newest.version or "v1",
+                # Partners make shared secrets; of a pair that signs for Odoo nobody else may know the private half.
+                "default_version": "v1" if origin == "partner" else newest.version or "v1",
             },
         }
 
