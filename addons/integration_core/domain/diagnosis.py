@@ -24,7 +24,6 @@ from datetime import datetime, timezone
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from . import signing
 from .pasted import Pasted
@@ -489,7 +488,7 @@ def _hmac(secret: signing.Secret, entries: Sequence[_Entry], content: bytes) -> 
 def _ed25519(key: signing.PublicKey, entries: Sequence[_Entry], content: bytes) -> tuple[str, ...] | None:
     for entry in entries:
         try:
-            Ed25519PublicKey.from_public_bytes(key.raw).verify(entry.raw, content)
+            key.verifier.verify(entry.raw, content)
         except (InvalidSignature, ValueError):
             continue
         return (entry.oddity, _version(entry, "v1a"))

@@ -12,7 +12,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import config, format_datetime
 
 from .. import answering, door
-from ..domain import admission, channel, reasons, snippets
+from ..domain import admission, channel, reasons, refusals, snippets
 
 SHOWN = 25
 """Last requests on the page; the list behind it has more."""
@@ -142,6 +142,13 @@ class IntegrationConnect(models.AbstractModel):
         if not self._valid_keys(system):
             says = self.env._("The system has no valid key.")
             found.append(self._trouble("danger", says, self.env._("An administrator presses Create key on its form.")))
+        if system.signature_profile != "standard":
+            says = self.env._(
+                "The system does not prove its messages as Standard Webhooks do: headers, curl and channel on this page "
+                "are not for it."
+            )
+            mend = self.env._("docs/connect/profiles.md has the recipe of each profile; the test and the check work.")
+            found.append(self._trouble("warning", says, mend))
         if not types:
             says = self.env._("The system may not send anything yet.")
             mend = self.env._("An administrator adds event types under May send.")
@@ -540,7 +547,7 @@ class IntegrationConnect(models.AbstractModel):
         if not (sought.isascii() and sought.isalnum()):  # so it is no x-request-id, and no pattern either
             return []
         refusals = self.env["integration.refusal"].search(
-            [("claimed", "in", [system.code, "*"]), ("request_ids", "like", sought)], limit=20
+            [("claimed", "in", [system.code, refusals.OTHERS]), ("request_ids", "like", sought)], limit=20
         )
         return [
             self._finding(
