@@ -147,7 +147,7 @@ class IntegrationConnect(models.AbstractModel):
                 "The system does not prove its messages as Standard Webhooks do: headers, curl and channel on this page "
                 "are not for it."
             )
-            mend = self.env._("docs/connect/profiles.md has the recipe of each profile; the test and the check work.")
+            mend = self.env._("docs/connect/profiles.md has the recipes; the test and the check on this page work.")
             found.append(self._trouble("warning", says, mend))
         if not types:
             says = self.env._("The system may not send anything yet.")
@@ -546,7 +546,7 @@ class IntegrationConnect(models.AbstractModel):
         """Return what was turned away with this request id: under the system's code, or counted with others."""
         if not (sought.isascii() and sought.isalnum()):  # so it is no x-request-id, and no pattern either
             return []
-        refusals = self.env["integration.refusal"].search(
+        found = self.env["integration.refusal"].search(
             [("claimed", "in", [system.code, refusals.OTHERS]), ("request_ids", "like", sought)], limit=20
         )
         return [
@@ -560,7 +560,7 @@ class IntegrationConnect(models.AbstractModel):
                 times=refusal.count,
                 action=_form(refusal),
             )
-            for refusal in refusals
+            for refusal in found
             if sought in (refusal.request_ids or "").split()
         ]
 
