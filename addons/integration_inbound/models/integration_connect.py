@@ -147,7 +147,7 @@ class IntegrationConnect(models.AbstractModel):
                 "The system does not prove its messages as Standard Webhooks do: headers, curl and channel on this page "
                 "are not for it."
             )
-            mend = self.env._("docs/connect/profiles.md has the recipes; the test and the check on this page work.")
+            mend = self.env._("docs/connect/profiles.md has the recipes; test and check on this page work.")
             found.append(self._trouble("warning", says, mend))
         if not types:
             says = self.env._("The system may not send anything yet.")
