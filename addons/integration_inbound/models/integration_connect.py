@@ -144,8 +144,8 @@ class IntegrationConnect(models.AbstractModel):
             found.append(self._trouble("danger", says, self.env._("An administrator presses Create key on its form.")))
         if system.signature_profile != "standard":
             says = self.env._(
-                "The system does not prove its messages as Standard Webhooks do: headers, curl and channel on this page "
-                "are not for it."
+                "The system does not prove its messages as Standard Webhooks do: headers, curl and channel below are "
+                "not for it."
             )
             mend = self.env._("docs/connect/profiles.md has the recipes; test and check on this page work.")
             found.append(self._trouble("warning", says, mend))
