@@ -31,8 +31,19 @@ class TestCredential(IntegrationCase):
     def verifies(self, system, text, moment=None):
         """Tell whether the gate knows this secret for ``system`` at ``moment``."""
         party = self.env["integration.configuration"]._current().parties[system.code]
-        known = party.verify_keys(moment or fields.Datetime.now())
+        known, _others = party.keys_at(moment or fields.Datetime.now())
         return any(key.material == signing.Secret.parse(text) for key in known)
+
+    def test_a_key_that_cannot_be_read_takes_no_other_along(self):
+        good = self.make_key()
+        bad, _text = self.keys._keep(
+            {"system_id": self.trial.id}, company=self.trial.company_id, use="inbound", version="v1", text="whsec_no key"
+        )
+        bad._approving().write({"state": "active"})
+        with self.assertLogs("odoo.addons.integration_core", "ERROR") as logs:
+            self.assertTrue(self.verifies(self.trial, good._text()))
+        self.assertIn(bad.name, logs.output[0])
+        self.assertNotIn("whsec_", "".join(logs.output))
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
