@@ -36,8 +36,9 @@ class TestCredential(IntegrationCase):
 
     def test_a_key_that_cannot_be_read_takes_no_other_along(self):
         good = self.make_key()
+        holder = {"system_id": self.trial.id}
         bad, _text = self.keys._keep(
-            {"system_id": self.trial.id}, company=self.trial.company_id, use="inbound", version="v1", text="whsec_no key"
+            holder, company=self.trial.company_id, use="inbound", version="v1", text="whsec_no key"
         )
         bad._approving().write({"state": "active"})
         with self.assertLogs("odoo.addons.integration_core", "ERROR") as logs:
