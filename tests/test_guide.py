@@ -235,6 +235,10 @@ def test_from_nothing_to_a_draft_invoice(server, page):
 
     page.goto(f"{server.base_url}/odoo/integration-guide")
     expect(page.locator(".o_integration_guide_headline")).to_contain_text("Done")
+    page.select_option(".o_integration_guide_system", label="Another system…")
+    step(page, "system", "current")
+    page.select_option(".o_integration_guide_system", label="Laboratory")
+    step(page, "system", "done")
     assert not server.sql("SELECT 1 FROM integration_charge WHERE mode = 'test' AND invoice_id IS NOT NULL")
 
 

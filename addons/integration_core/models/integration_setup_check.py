@@ -204,7 +204,7 @@ class IntegrationSetupCheck(models.AbstractModel):
     def _check_master_key(self):
         keyring = self.env["integration.keyring"]
         remedy = keyring._status()
-        return setup_rules.master_key(remedy=remedy, warnings=() if remedy else keyring._loaded().warnings)
+        return setup_rules.master_key(remedy=remedy, warnings=() if remedy else keyring._get().warnings)
 
     @setup_check(
         "neutralized",

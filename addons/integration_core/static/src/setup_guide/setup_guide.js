@@ -62,8 +62,10 @@ export class SetupGuide extends Component {
         }
     }
 
+    /** Goes on with the system of this id, as text; "0": with one that is still to be registered. */
     choose(system) {
-        this.asked = system;
+        // Not in the template: Owl looks for Number among the component's own names there.
+        this.asked = Number(system);
         return this.refresh();
     }
 
