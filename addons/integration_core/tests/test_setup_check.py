@@ -279,7 +279,9 @@ class TestSetupGuide(SetupCase):
             {"system_id": system.id}, company=self.company, use="inbound"
         )
         key._approving().write({"state": "active"})
-        system.event_type_ids = self.env["integration.event.type"].search([("direction", "=", "inbound")], limit=1)
+        self.assertIn("clearance", self.steps()[0]["types"]["text"])
+        inbound = self.env["integration.event.type"].search([("direction", "=", "inbound")], limit=1)
+        system.write({"clearance": "patient", "event_type_ids": [(4, inbound.id)]})
         self.assertEqual(self.steps()[0]["active"]["state"], "current")
         self.assertEqual(self.steps()[0]["active"]["button"]["call"], [system._name, "action_activate", system.ids])
         system.action_activate()

@@ -61,7 +61,7 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "bad_timestamp": Cause(
         "The timestamp is not a number of seconds",
         "The webhook-timestamp has to be whole seconds since 1970, in digits alone.",
-        "Have the sender write unix seconds: no milliseconds with a point, no date, no sign.",
+        "Have the sender write unix seconds: no milliseconds, no point, no date, no sign.",
     ),
     "bad_signature_header": Cause(
         "The signature header cannot be read",

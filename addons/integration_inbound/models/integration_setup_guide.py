@@ -5,6 +5,21 @@ from odoo.addons.integration_core.tools import age_in_words
 class IntegrationSetupGuide(models.AbstractModel):
     _inherit = "integration.setup.guide"
 
+    def _step_event(self, system):
+        step = super()._step_event(system)
+        if system and not step["done"]:
+            step["button"] = self._says(
+                False,
+                "",
+                label=self.env._("Connect"),
+                action=self._open(
+                    "integration_inbound.action_connect",
+                    context={"active_model": system._name, "active_id": system.id, "active_ids": system.ids},
+                ),
+                role="integration_core.group_operator",
+            )["button"]
+        return step
+
     def _while_waiting(self, system):
         return [*super()._while_waiting(system), *self._refused(system)]
 

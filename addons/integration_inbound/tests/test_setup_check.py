@@ -109,6 +109,11 @@ class TestWaiting(SetupCase, PartnerCase):
         self.assertIn("192.0.2.7", details)
         self.assertIn("The signature is too old", details)
 
+    def test_it_leads_to_the_page_that_connects_the_system(self):
+        action = self.waiting()["button"]["action"]
+        self.assertEqual(action["tag"], "integration_inbound.connect")
+        self.assertEqual(action["context"]["active_id"], self.system.id)
+
     def test_an_accepted_message_is_noted(self):
         arrivals._known.clear()
         self.assertEqual(self.deliver(self.event()).status_code, 202)
