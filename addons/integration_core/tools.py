@@ -24,6 +24,12 @@ _planned: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 """Cursors that keep plans: {name of a prepared statement: the text that runs it}."""
 
 
+class EventIds(tuple[int, ...]):
+    """Ids of events in a context, told by code: a context that comes over RPC can never hold one."""
+
+    __slots__ = ()
+
+
 def is_real(cr: BaseCursor) -> bool:
     """Tell a real cursor from the pseudo-cursor of the test framework."""
     return isinstance(cr, Cursor)

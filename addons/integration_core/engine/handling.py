@@ -10,6 +10,7 @@ from odoo.sql_db import BaseCursor
 
 from ..domain import backoff, failpoints
 from ..domain.keyring import KeyringError
+from ..tools import EventIds
 from . import claims, order
 from .claims import Claimed, Result
 from .loops import Every, Loop, Shared, is_connection_error, is_repeatable, now_utc
@@ -158,7 +159,7 @@ class HandlerLoop(Loop):
                 return
             subscription = env["integration.subscription"].sudo().browse(part[0].subscription_id)  # sudo: engine's own
             events = env["integration.event"].browse({one.event_id for one in ours})
-            handler = env[subscription.handler].with_context(integration_handled_event_ids=events.ids)
+            handler = env[subscription.handler].with_context(integration_handled_event_ids=EventIds(events.ids))
             handler._handle(handler._load_batch(events))
             env.flush_all()
             failpoints.hit("engine.handler_before_commit")
@@ -181,7 +182,9 @@ class HandlerLoop(Loop):
         user = env["integration.event"].browse(one.event_id).system_id.run_as_id
         # Bookkeeping mails and followers are for people's deeds, not for thousands of charges.
         context = {"allowed_company_ids": [one.company_id], "tracking_disable": True, "mail_create_nosubscribe": True}
-        return api.Environment(cr, (user or env.ref("integration_core.user_engine")).id, context)
+        if not user._acts_for_integration():
+            user = env.ref("integration_core.user_engine")
+        return api.Environment(cr, user.id, context)
 
     def _fail(self, part: list[Claimed], error: Exception) -> None:
         """Record a failure: retried on a short schedule, then a dead letter. A missing key spends no attempt."""

@@ -108,11 +108,21 @@ class IntegrationApprovalMixin(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        defaults = self.default_get(list(self._approval_own_fields()))
+        initial = self._approval_initial()
         for vals in vals_list:
-            self._check_protected({key: value for key, value in vals.items() if value and value != defaults.get(key)})
-            vals.setdefault("author_id", self.env.uid)
-        return super().create(vals_list)
+            self._check_protected({key: value for key, value in vals.items() if value and value != initial.get(key)})
+        return super().create(
+            [{**initial, **vals, "author_id": vals.get("author_id") or self.env.uid} for vals in vals_list]
+        )
+
+    @api.model
+    def _approval_initial(self):
+        """Return what the protected fields are at first.
+
+        The code alone decides that: no context of a caller, and nobody's own defaults.
+        """
+        own = {name: self._fields[name] for name in self._approval_own_fields()}
+        return {name: field.default(self) if field.default else False for name, field in own.items()}
 
     def write(self, vals):
         self._check_protected(vals)

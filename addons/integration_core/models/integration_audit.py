@@ -45,28 +45,28 @@ class IntegrationAudit(models.Model):
         :param str reason: why, as the person gave it
         :param str detail: ids and states only, never payload or secrets
         """
+        # Every field is given: what a user has set as a default must not tell of a deed.
+        told = {
+            "at": fields.Datetime.now(),
+            "user_id": self.env.uid,
+            "user_name": self.env.user.name,
+            "company_id": self.env.company.id,
+            "action": action,
+            "res_model": False,
+            "res_id": False,
+            "res_name": False,
+            "reason": reason,
+            "detail": detail,
+        }
         rows = [
             {
-                "action": action,
-                "user_id": self.env.uid,
-                "user_name": self.env.user.name,
+                **told,
                 "company_id": ("company_id" in one._fields and one.company_id.id) or self.env.company.id,
                 "res_model": one._name,
                 "res_id": one.id,
                 "res_name": one.display_name,
-                "reason": reason,
-                "detail": detail,
             }
             for one in (record if record is not None else [])
-        ] or [
-            {
-                "action": action,
-                "user_id": self.env.uid,
-                "user_name": self.env.user.name,
-                "company_id": self.env.company.id,
-                "reason": reason,
-                "detail": detail,
-            }
-        ]
+        ] or [told]
         # sudo: everybody's deeds are recorded, nobody may write the trail by hand
         return self.sudo().create(rows)

@@ -7,9 +7,11 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from ..domain import lifecycle, signing
+from ..domain import keyring, lifecycle, signing
 
 _logger = logging.getLogger(__name__)
+
+_OF_ONE_KEY = {keyring.Problem.TAMPERED, keyring.Problem.UNKNOWN_KEY}
 
 STAGES = [
     ("draft", "Draft"),
@@ -42,6 +44,8 @@ class IntegrationCredential(models.Model):
 
     _approval_guarded = ("valid_from", "valid_to")
     _approval_protected = (
+        "name",  # it is sealed with the key: under another name the key cannot be opened
+        "company_id",
         "state",
         "data_key_id",
         "sealed",
@@ -292,8 +296,10 @@ class IntegrationCredential(models.Model):
         for key in self.filtered(lambda one: one._is_valid_at(moment)):
             try:
                 found.append(signing.VerifyKey(key.name, key._verify_material()))
-            except signing.KeyFormatError as error:
+            except (signing.KeyFormatError, keyring.KeyringError) as error:
                 # One key that cannot be read must not shut out everybody else.
+                if isinstance(error, keyring.KeyringError) and error.problem not in _OF_ONE_KEY:
+                    raise
                 _logger.error("%s is left out, for it cannot be read: %s", key.name, error)
         return tuple(found)
 

@@ -1,7 +1,10 @@
-from odoo import models
+from odoo import api, models
 
 from .. import tools
 from .integration_event_emission import EMITTED
+
+CAUSE = "integration_cause_event_id"
+"""Context key: the event that led to a change, as :class:`tools.EventIds`."""
 
 
 class IntegrationEmitterMixin(models.AbstractModel):
@@ -40,7 +43,13 @@ class IntegrationEmitterMixin(models.AbstractModel):
 
     def _event_cause(self):
         """Return the event that led to this change, or an empty recordset."""
-        return self.env["integration.event"].browse(self.env.context.get("integration_cause_event_id") or ())
+        told = self.env.context.get(CAUSE)
+        return self.env["integration.event"].browse(told if isinstance(told, tools.EventIds) else ())
+
+    @api.model
+    def _following(self, event_id):
+        """Return these records so that what they emit follows from the event."""
+        return self.with_context(**{CAUSE: tools.EventIds((event_id,))})
 
     def _event_causes(self):
         """Return {record id: event that led to its change} of these records.

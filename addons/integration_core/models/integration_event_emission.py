@@ -129,7 +129,8 @@ class IntegrationEvent(models.Model):
         """
         # sudo: the chain of causes is bookkeeping, not data shown to the user
         caused = {record_id: cause.id for record_id, cause in records.sudo()._event_causes().items() if cause}
-        handled = self.env.context.get(HANDLED, ()) if len(caused) < len(records) else ()
+        told = self.env.context.get(HANDLED) if len(caused) < len(records) else ()
+        handled = told if isinstance(told, tools.EventIds) else ()
         if not (caused or handled):
             return {}
         self.env.cr.execute(

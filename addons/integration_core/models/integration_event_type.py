@@ -25,7 +25,7 @@ class IntegrationEventType(models.Model):
     _description = "Event type"
     _order = "name"
 
-    _approval_guarded = ("schema_json",)
+    _approval_guarded = ("schema_json", "patient_data", "finance_data", "sunset", "unit", "priced")
     _approval_protected = ("state",)
 
     name = fields.Char(required=True, index=True, help="<domain>.<entity>.<past participle>.v<major>")

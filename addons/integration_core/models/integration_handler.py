@@ -34,8 +34,8 @@ class IntegrationHandler(models.AbstractModel):
         """Carry out ``batch`` (list of :class:`HandledEvent`) in the current transaction. Never commits.
 
         What cannot be resolved is parked as a record with its reason, not raised: an exception here is a bug or a
-        database error. Records that are changed here and emit name what led to it (``_event_cause``, or the context key
-        ``integration_cause_event_id``). Without that, it is the event where the batch has only one; of several, what
+        database error. Records that are changed here and emit name what led to it (``_event_cause``, or
+        ``_following``). Without that, it is the event where the batch has only one; of several, what
         follows takes over what they have in common and the longest chain, so that handlers that answer each other come
         to their end.
         """

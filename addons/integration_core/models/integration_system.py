@@ -40,7 +40,15 @@ class IntegrationSystem(models.Model):
     _order = "code"
     _check_company_auto = True
 
-    _approval_guarded = ("code", "company_id", "event_type_ids", "timestamp_tolerance", "clearance")
+    _approval_guarded = (
+        "code",
+        "company_id",
+        "event_type_ids",
+        "timestamp_tolerance",
+        "clearance",
+        "live_from",
+        "timezone",
+    )
     _approval_protected = ("mode", "state")
 
     name = fields.Char(required=True, tracking=True)
@@ -50,7 +58,7 @@ class IntegrationSystem(models.Model):
     company_id = fields.Many2one(
         "res.company", required=True, default=lambda self: self.env.company, tracking=True, index=True
     )
-    active = fields.Boolean(default=True)
+    active = fields.Boolean(default=True, tracking=True)
     state = fields.Selection(
         [("draft", "Draft"), ("active", "Active"), ("suspended", "Suspended")],
         default="draft",
@@ -91,8 +99,8 @@ class IntegrationSystem(models.Model):
         tracking=True,
         help="The most confidential data that it may send. What an event type carries follows from its schema.",
     )
-    max_body_bytes = fields.Integer("Largest message (bytes)", default=1 << 20, required=True)
-    rate_per_minute = fields.Integer("Messages per minute", default=6000, required=True)
+    max_body_bytes = fields.Integer("Largest message (bytes)", default=1 << 20, required=True, tracking=True)
+    rate_per_minute = fields.Integer("Messages per minute", default=6000, required=True, tracking=True)
     timestamp_tolerance = fields.Integer(
         "Oldest signature (s)",
         default=300,

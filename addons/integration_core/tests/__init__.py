@@ -17,5 +17,6 @@ from . import test_retention
 from . import test_run_as
 from . import test_standing
 from . import test_system
+from . import test_trust
 from . import test_wizards
 from . import test_setup_check

@@ -256,7 +256,7 @@ class TestEmit(IntegrationCase):
         _accepted, cause = self.post(ADMITTED, DATA)
         record = (
             self.env["integration.test.emitting"]
-            .with_context(integration_cause_event_id=cause.id)
+            ._following(cause.id)
             .create({"name": "x"})
         )
         record._emit_event(self.TYPE)
@@ -466,7 +466,7 @@ class TestEmit(IntegrationCase):
         self.subscribe("plain")
         self.subscribe("in order", ordered=True)
         _accepted, cause = self.post(ADMITTED, DATA)
-        records = self.make("k", "k", "k", ward="F1").with_context(integration_cause_event_id=cause.id)
+        records = self.make("k", "k", "k", ward="F1")._following(cause.id)
         events = records[0]._emit_event(self.TYPE) | records[1:]._emit_event(self.TYPE)
         self.env.cr.precommit.run()
         single = self.rows(events[0])
@@ -497,7 +497,7 @@ class TestEmit(IntegrationCase):
         _accepted, event = self.post(ADMITTED, DATA)
         events = [event]
         while len(events) < length:
-            record = self.make("x").with_context(integration_cause_event_id=events[-1].id)
+            record = self.make("x")._following(events[-1].id)
             events.append(record._emit_event(self.TYPE))
             self.commit()
         return events
@@ -519,7 +519,7 @@ class TestEmit(IntegrationCase):
         first, second = "integration.endpoint.disabled.v1", "integration.endpoint.recovered.v1"
         cause = self.make("x")._emit_event(first)
         self.commit()
-        caused = self.make("y").with_context(integration_cause_event_id=cause.id)
+        caused = self.make("y")._following(cause.id)
         self.assertFalse(caused._emit_event(second))
         self.assertTrue(caused._emit_event(self.TYPE))
 

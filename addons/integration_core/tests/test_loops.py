@@ -31,7 +31,7 @@ class Answering(models.AbstractModel):
             if records.search_count([]) > ENOUGH:
                 return
             if one.data["name"] != UNSAID:
-                records = records.with_context(integration_cause_event_id=one.event.id)
+                records = records._following(one.event.id)
             records.create({"name": one.data["name"]})._emit_event(PONG if one.envelope.type == PING else PING)
 
 
@@ -107,7 +107,7 @@ class TestLoops(IntegrationCase):
             heard += event
             news = (
                 self.env["integration.test.emitting"]
-                .with_context(integration_cause_event_id=event.id)
+                ._following(event.id)
                 .create({"name": "back"})
                 ._emit_event(PING)
             )

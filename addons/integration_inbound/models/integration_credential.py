@@ -1,10 +1,14 @@
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import signing
+from odoo.addons.integration_core.models.integration_credential import IntegrationCredential as CoreCredential
 from odoo.exceptions import UserError
 
 
 class IntegrationCredential(models.Model):
     _inherit = "integration.credential"
+
+    # What an approver compares with what the other side says.
+    _approval_protected = (*CoreCredential._approval_protected, "certificate_subject", "certificate_fingerprint")
 
     version = fields.Selection(selection_add=[("x509", "Client certificate")], ondelete={"x509": "cascade"})
     certificate_subject = fields.Char("Issued to", readonly=True, copy=False)

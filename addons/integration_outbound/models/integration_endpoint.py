@@ -392,7 +392,7 @@ class IntegrationEndpoint(models.Model):
 
     def _caused_by(self, result):
         """Return the endpoint such that the events it emits name the event whose delivery led to them."""
-        return self.with_context(integration_cause_event_id=result.claimed.event_id)
+        return self._following(result.claimed.event_id)
 
     # -- trouble: one word when it begins, one when it is over ---------------------------------------------------------
 

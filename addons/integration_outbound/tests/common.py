@@ -81,7 +81,7 @@ class OutboundCase(IntegrationCase):
             k: v for k, v in catalogue.example(type_name)["data"].items() if k not in ("version", "changed_at", "ids")
         }
         data["company"] = str(self.company.id)
-        record = self.cause.with_context(integration_cause_event_id=cause.id) if cause else self.cause
+        record = self.cause._following(cause.id) if cause else self.cause
         with patch.object(self.registry["integration.endpoint"], "_event_data", lambda *_args: data):
             event = record._emit_event(type_name)
             self.commit()
