@@ -267,6 +267,14 @@ class TestEmit(IntegrationCase):
         self.assertEqual(event.origin_system_id, self.system)
         self.assertEqual(event.depth, 1)
 
+    def test_no_context_that_comes_over_rpc_names_a_cause(self):
+        _accepted, cause = self.post(ADMITTED, DATA)
+        forged = {"integration_cause_event_id": cause.id, "integration_handled_event_ids": [cause.id]}
+        record = self.env["integration.test.emitting"].with_context(**forged).create({"name": "x"})
+        record._emit_event(self.TYPE)
+        self.commit()
+        self.assertEqual((self.events().causation_id, self.events().depth), (False, 0))
+
     def test_an_unknown_type_is_a_programming_error(self):
         record = self.env["integration.test.emitting"].create({"name": "x"})
         with self.assertRaises(ValueError):

@@ -63,9 +63,8 @@ class TestTrust(IntegrationCase):
 
     def test_a_key_that_cannot_be_opened_takes_no_other_along(self):
         keys = self.env["integration.credential"]
-        good, bad = (
-            keys._generate({"system_id": self.system.id}, company=self.company, use="inbound")[0] for _number in range(2)
-        )
+        holder = {"system_id": self.system.id}
+        good, bad = (keys._generate(holder, company=self.company, use="inbound")[0] for _number in range(2))
         (good + bad)._approving().write({"state": "active"})
         self.env.flush_all()
         self.env.cr.execute("UPDATE integration_credential SET name = 'damaged' WHERE id = %s", (bad.id,))
