@@ -48,11 +48,12 @@ def test_the_command_of_every_type_posts_an_event(server, system):
         assert found["title"] == name
 
 
-def test_what_a_wrong_secret_was_answered_is_found_and_explained(server, system):
+def test_what_a_wrong_secret_was_answered_is_found_and_explained(server, system, wait_until):
     script = next(iter(commands(server, system).values()))
     told = paste(script.replace("--include", "--verbose"), "whsec_" + "A" * 43 + "=")
     request_id = re.search(r"x-request-id: (\w+)", told.stderr, re.IGNORECASE)[1]
-    (found,) = ask(server, "find", system, request_id)
+    # Refusals are stored a moment later.
+    (found,) = wait_until(lambda: ask(server, "find", system, request_id), what="the refusal is found")
     assert (found["kind"], found["times"], found["address"]) == ("turned_away", 1, "127.0.0.1")
     checked = ask(server, "check_signature", system, told.stderr, "{}", "text")
     assert [step["name"] for step in checked["steps"] if step["state"] == "failed"] == ["signature"]

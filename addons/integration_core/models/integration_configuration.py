@@ -146,14 +146,6 @@ class IntegrationConfiguration(models.Model):
         return self.env.cr.fetchone()[0]
 
     @api.model
-    def _believed(self):
-        """Return the :class:`book.Book` that this process knows, of whatever configuration that was.
-
-        :raises KeyringError: without a usable master key
-        """
-        return known_book(self.env.cr.dbname) or self._current()
-
-    @api.model
     def _current(self):
         """Return the :class:`book.Book` of the configuration as this transaction sees it.
 

@@ -1,4 +1,5 @@
 import base64
+import logging
 import secrets
 from datetime import timedelta
 
@@ -7,6 +8,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 from ..domain import lifecycle, signing
+
+_logger = logging.getLogger(__name__)
 
 STAGES = [
     ("draft", "Draft"),
@@ -285,7 +288,14 @@ class IntegrationCredential(models.Model):
 
     def _verify_keys(self, moment):
         """Return the :class:`signing.VerifyKey` of these credentials that are valid at ``moment`` (naive UTC)."""
-        return tuple(signing.VerifyKey(key.name, key._verify_material()) for key in self if key._is_valid_at(moment))
+        found = []
+        for key in self.filtered(lambda one: one._is_valid_at(moment)):
+            try:
+                found.append(signing.VerifyKey(key.name, key._verify_material()))
+            except signing.KeyFormatError as error:
+                # One key that cannot be read must not shut out everybody else.
+                _logger.error("%s is left out, for it cannot be read: %s", key.name, error)
+        return tuple(found)
 
     def _verify_material(self):
         """Return what messages are verified with; addons that add versions add to it."""

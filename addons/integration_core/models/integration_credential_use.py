@@ -46,7 +46,9 @@ class IntegrationCredentialUse(models.Model):
     _log_access = False
     _rec_name = "credential_id"
 
-    credential_id = fields.Many2one("integration.credential", required=True, readonly=True, ondelete="cascade")
+    credential_id = fields.Many2one(
+        "integration.credential", required=True, readonly=True, index=True, ondelete="cascade"
+    )
     last_used_at = fields.Datetime(required=True, readonly=True)
 
     _credential_uniq = models.UniqueIndex("(credential_id)", "A key has one last use.")

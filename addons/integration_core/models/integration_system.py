@@ -164,6 +164,13 @@ class IntegrationSystem(models.Model):
                     )
                 )
 
+    @api.onchange("event_type_ids")
+    def _onchange_event_types(self):
+        """Raise the clearance to what the types need, for whoever saves to see; a live system's is raised by hand."""
+        if self.mode != "live":
+            granted = [Clearance(kind.classification) for kind in self.event_type_ids]
+            self.clearance = max([Clearance(self.clearance), *granted], key=lambda one: one.rank).value
+
     def _is_cleared_for(self, event_type):
         """Tell whether the system may send data of that event type's class."""
         self.ensure_one()

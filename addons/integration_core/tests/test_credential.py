@@ -31,8 +31,20 @@ class TestCredential(IntegrationCase):
     def verifies(self, system, text, moment=None):
         """Tell whether the gate knows this secret for ``system`` at ``moment``."""
         party = self.env["integration.configuration"]._current().parties[system.code]
-        known = party.verify_keys(moment or fields.Datetime.now())
+        known, _others = party.keys_at(moment or fields.Datetime.now())
         return any(key.material == signing.Secret.parse(text) for key in known)
+
+    def test_a_key_that_cannot_be_read_takes_no_other_along(self):
+        good = self.make_key()
+        holder = {"system_id": self.trial.id}
+        bad, _text = self.keys._keep(
+            holder, company=self.trial.company_id, use="inbound", version="v1", text="whsec_bm8ga2V5"
+        )
+        bad._approving().write({"state": "active"})
+        with self.assertLogs("odoo.addons.integration_core", "ERROR") as logs:
+            self.assertTrue(self.verifies(self.trial, good._text()))
+        self.assertIn(bad.name, logs.output[0])
+        self.assertNotIn("bm8ga2V5", "".join(logs.output))
 
     # -- stages -------------------------------------------------------------------------------------------------------
 

@@ -25,14 +25,17 @@ class InboundController(http.Controller):
         if refused:
             return refused
         gate = self._gate()
-        book = gate._believed()
-        if book is None:
-            return answers.not_ready()
+        broken = None
         try:
             tools.hold_no_transaction(request.env.cr)  # while a slow sender is sending
             body = request.dispatcher.read_body()
         except IncompleteBody:
-            return self._turn_away(gate, book, system, "incomplete_body", answers.unverified())
+            broken = "incomplete_body"
+        book = gate._book()
+        if book is None:
+            return answers.not_ready()
+        if broken:
+            return self._turn_away(gate, book, system, broken, answers.unverified())
         if body is None:
             return self._turn_away(gate, book, system, "body_too_large", answers.problem("body-too-large"))
         arrived = request.dispatcher.arrived(system, body)

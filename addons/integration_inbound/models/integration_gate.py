@@ -69,10 +69,10 @@ class IntegrationGate(models.AbstractModel):
         return self.env["integration.keyring"]._status() is None
 
     @api.model
-    def _believed(self):
-        """Return the :class:`book.Book` that this process knows; None without a usable master key."""
+    def _book(self):
+        """Return the :class:`book.Book` of the configuration as it is now; None without a usable master key."""
         try:
-            return self.env["integration.configuration"]._believed()
+            return self.env["integration.configuration"]._current()
         except keyring.KeyringError:
             return None
 
@@ -117,7 +117,7 @@ class IntegrationGate(models.AbstractModel):
 
         :param request: the :class:`admission.Request`
         :param sent: the same as :class:`door.Sent`
-        :param book: what :meth:`_believed` returned
+        :param book: what :meth:`_book` returned
         :param str address: where it came from
         :return: :class:`Verdict`
         """
@@ -156,7 +156,7 @@ class IntegrationGate(models.AbstractModel):
         :param request: the :class:`admission.Request`
         :return: (:class:`Verdict`, why the signature was not accepted or None); None without a usable master key
         """
-        book = self._believed()
+        book = self._book()
         if book is None:
             return None
         gate = door.TrialDoor(self.env, door.sent_by(request, None, request_id), book, apart=True)
@@ -164,18 +164,15 @@ class IntegrationGate(models.AbstractModel):
         return Verdict(ended, gate.quota.headers() if gate.quota else {}, gate.sent.webhook_id), gate.cause
 
     def _judge(self, request, gate):
-        """Judge a request by the book that this process knows, and anew where that turns out to be outdated.
+        """Judge a request, and anew where the configuration changes meanwhile.
 
-        A message is stored by a statement that sees for itself whether the book still holds; for any other answer it
-        is looked up. So whatever was revoked, suspended or granted before the request counts.
+        The book was of the configuration when the request was there; a message is stored by a statement that sees for
+        itself whether it still holds. So whatever was revoked, suspended or granted before the request counts.
         """
-        configuration = self.env["integration.configuration"]
         for _attempt in range(MAX_ATTEMPTS):
             with contextlib.suppress(door.Outdated):
-                ended = admission.admit(request, gate)
-                if ended.outcome == "accepted" or configuration._stamp() == gate.book.stamp:
-                    return ended
-            gate.reopen(configuration._current())
+                return admission.admit(request, gate)
+            gate.reopen(self.env["integration.configuration"]._current())
         return admission.Admission("refused", refusal=admission.not_ready("configuration"))
 
     @staticmethod

@@ -224,7 +224,7 @@ class TestSendTest(ConnectCase):
         self.system._approving().state = "suspended"
         sent = self.page.send_test(self.system.id, ADMITTED)
         self.assertEqual(sent["status"], 401)
-        self.assertIn("not active", sent["reason"])
+        self.assertIn("Activate the system", sent["reason"])
         self.assertEqual(sent["answer"], json.dumps(self.deliver(self.event()).json(), indent=2))
         self.assertFalse(self.receipts())
 
@@ -232,7 +232,7 @@ class TestSendTest(ConnectCase):
         self.system.credential_ids._approving().write({"state": "revoked"})
         sent = self.page.send_test(self.system.id, ADMITTED)
         self.assertEqual(sent["status"], 401)
-        self.assertIn("no valid key", sent["reason"])
+        self.assertIn("no key that is active", sent["reason"])
 
     def test_what_breaks_its_schema(self):
         kind = self.env["integration.event.type"]._named(ADMITTED)

@@ -383,6 +383,6 @@ class TestContract(PartnerCase):
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
             gate = self.env["integration.gate"]
-            gate._receive(request, door.sent_by(request, None, "a" * 32), book=gate._believed(), address="::1")
+            gate._receive(request, door.sent_by(request, None, "a" * 32), book=gate._book(), address="::1")
             counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(len(set(counts)), 1, counts)

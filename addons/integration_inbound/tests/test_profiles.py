@@ -234,7 +234,7 @@ class TestProfiles(ProfileCase):
                 request = admission.Request(code, headers, body, target=url, peer="127.0.0.1")
                 self.env.invalidate_all()
                 before = self.env.cr.sql_log_count
-                gate._receive(request, door.sent_by(request, None, "a" * 32), book=gate._believed(), address="::1")
+                gate._receive(request, door.sent_by(request, None, "a" * 32), book=gate._book(), address="::1")
                 counts[code] = self.env.cr.sql_log_count - before
         self.assertEqual(len(set(counts.values())), 1, counts)
 

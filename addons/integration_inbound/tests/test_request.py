@@ -39,7 +39,7 @@ class TestRequest(PartnerCase):
         self.assertEqual(found.mapped("webhook_id"), [False, "m-2", "m-1", "m-1"])
         self.assertEqual(found.mapped("request_id"), [answer.headers["x-request-id"] for answer in reversed(answers)])
         self.assertEqual(found.mapped("code"), ["no_match", "unknown_type", False, False])
-        self.assertIn("fits none of the system's valid keys", found[0].reason)
+        self.assertIn("no key of the system made this signature", found[0].reason)
         self.assertEqual(found[0].address, "127.0.0.1")
         self.assertEqual(found.company_id, self.company)
 

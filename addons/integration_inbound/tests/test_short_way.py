@@ -146,7 +146,7 @@ class TestShortWay(PartnerCase):
         gate.give_back()
         # It was stored all the same: the ordinary way finds its own event, not a copy.
         gate_of_odoo = self.env["integration.gate"]
-        verdict = gate_of_odoo._receive(request, gate.sent, book=gate_of_odoo._believed(), address="127.0.0.1")
+        verdict = gate_of_odoo._receive(request, gate.sent, book=gate_of_odoo._book(), address="127.0.0.1")
         self.assertEqual((verdict.admission.outcome, verdict.event_uuid), ("accepted", gate.sent.event_uuid))
         self.assertEqual(len(self.events()), 2)
 
