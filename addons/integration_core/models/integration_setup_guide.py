@@ -192,8 +192,8 @@ class IntegrationSetupGuide(models.AbstractModel):
             self.env._("%s kinds of events.", len(names))
             if names
             else self.env._(
-                "It may send nothing yet. For charges: clinical.service.finalized.v1 and what belongs to it. Its clearance"
-                " rises with what you add, until it is live."
+                "It may send nothing yet. For charges: clinical.service.finalized.v1 and what belongs to it. Its"
+                " clearance rises with what you add, until it is live."
             )
         )
         return self._says(
