@@ -152,8 +152,6 @@ def create_key(page: Page) -> str:
 
 def grant(page: Page) -> None:
     press(page, "types")
-    page.click(".o_field_widget[name=clearance] input")
-    page.click(".o_select_menu_item:has-text('Patient data')")
     page.click(".o_field_x2many_list_row_add a")
     for kind in (FINALIZED, DISCHARGED):
         page.click(f".modal .o_data_row:has(td:has-text('{kind}')) .o_list_record_selector input")

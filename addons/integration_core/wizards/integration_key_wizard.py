@@ -41,7 +41,7 @@ class IntegrationKeyWizard(models.TransientModel):
     )
     entered = fields.Char(groups=fields.NO_ACCESS)
     entered_key_id = fields.Integer(groups=fields.NO_ACCESS)
-    replace = fields.Boolean("In the place of", help="Those keys end after the overlap, once the new one works.")
+    replace = fields.Boolean("Replace old keys", help="Those keys end after the overlap, once the new one works.")
     replaced_ids = fields.Many2many(
         "integration.credential", compute="_compute_replaced", store=True, readonly=False, string="Replaced keys"
     )

@@ -50,8 +50,9 @@ network's people to stop before they reach Odoo."
 CAUSES: Final[Mapping[str, Cause]] = {
     "missing_header": Cause(
         "A signature header is missing",
-        "The request has no webhook-id, webhook-timestamp or webhook-signature.",
-        "Have the sender send all three headers; look whether a proxy in between removes them.",
+        "The request lacks a header that its system's signature profile asks for: of Standard Webhooks webhook-id, \
+webhook-timestamp and webhook-signature, of another profile those under Signature on the system's form.",
+        "Have the sender send them, or choose the profile that it uses; look whether a proxy in between removes them.",
     ),
     "bad_message_id": Cause(
         "The message id is not allowed",

@@ -57,6 +57,7 @@ class IntegrationConnect(models.AbstractModel):
             "url": system.inbound_url,
             "mode": system.mode,
             "state": system.state,
+            "profile": "" if system.signature_profile == "standard" else self._profile_name(system),
             "headers": self._headers(),
             "secret_variable": snippets.SECRET_VARIABLE,
             "ask_secret": snippets.ask_secret(),
@@ -74,6 +75,10 @@ class IntegrationConnect(models.AbstractModel):
                 "response": channel.script("response", system.code),
             },
         }
+
+    @api.model
+    def _profile_name(self, system):
+        return dict(system._fields["signature_profile"]._description_selection(self.env))[system.signature_profile]
 
     @api.model
     def _granted(self, system):
@@ -139,16 +144,14 @@ class IntegrationConnect(models.AbstractModel):
         elif system.state != "active":
             says = self.env._("The system is a draft: whatever it sends is answered 401.")
             found.append(self._trouble("danger", says, self.env._("An administrator presses Activate on its form.")))
-        if not self._valid_keys(system):
-            says = self.env._("The system has no valid key.")
-            found.append(self._trouble("danger", says, self.env._("An administrator presses Create key on its form.")))
-        if system.signature_profile != "standard":
-            says = self.env._(
-                "The system does not prove its messages as Standard Webhooks do: headers, curl and channel below are "
-                "not for it."
+        if system.lacks_fitting_key:
+            says = self.env._("The system has no valid key for the way it proves its messages.")
+            mend = (
+                self.env._("An administrator presses Register certificate on its form.")
+                if system.signature_profile == "mtls"
+                else self.env._("An administrator presses Create key on its form.")
             )
-            mend = self.env._("docs/connect/profiles.md has the recipes; test and check on this page work.")
-            found.append(self._trouble("warning", says, mend))
+            found.append(self._trouble("danger", says, mend))
         if not types:
             says = self.env._("The system may not send anything yet.")
             mend = self.env._("An administrator adds event types under May send.")
@@ -257,11 +260,10 @@ class IntegrationConnect(models.AbstractModel):
         )
         # su: the gate works in the sender's name, as it does where nobody is logged in
         cause = self.env(user=SUPERUSER_ID, su=True, context={"lang": "en_US"})["integration.gate"]._look_at(sent)
-        profiles = dict(system._fields["signature_profile"]._description_selection(self.env))
         reason = reasons.of("turned_away", cause) if cause else None
         step = {
             "name": "signature",
-            "title": profiles[system.signature_profile],
+            "title": self._profile_name(system),
             "state": "failed" if reason else "ok",
             "says": reason.says if reason else self.env._("The proof is right, and so is its time."),
             "mend": reason.mend if reason else "",

@@ -33,8 +33,7 @@ class IntegrationOverview(models.AbstractModel):
         if not any(roles.values()):
             return {"state": "no_rights"}
         period = period if period in PERIODS else "today"
-        day_to = fields.Date.context_today(self)
-        day_from = fields.Date.subtract(day_to, days=PERIODS[period] - 1)
+        day_from, day_to = self._days(PERIODS[period])
         last = self._last_receipt()
         engine = self._engine()
         equation = self._equation(day_from, day_to, roles)
@@ -58,6 +57,18 @@ class IntegrationOverview(models.AbstractModel):
             "hours": self._hours() if roles["finance"] or roles["operator"] else None,
             "engine": engine,
         }
+
+    @api.model
+    def _days(self, count):
+        """Return the first and the last day of receipt of so many days up to today, as it is where the systems are.
+
+        A day of receipt is local to its system: who looks from another time zone sees the same figures.
+        """
+        # sudo: in which time zones the company's systems are is no secret
+        systems = self.env["integration.system"].sudo().search([("company_id", "in", self.env.companies.ids)])
+        zones = set(systems.mapped("timezone")) or {None}
+        today = [fields.Date.context_today(self.with_context(tz=zone) if zone else self) for zone in zones]
+        return fields.Date.subtract(min(today), days=count - 1), max(today)
 
     # -- is it flowing -----------------------------------------------------------------------------
 

@@ -35,6 +35,12 @@ class TestOverview(MonitorCase):
         self.assertIn("120.00", self.cell(data, "applied")["amounts"][0])
         self.assertTrue(data["equation"]["balanced"])
 
+    def test_today_is_where_the_system_is(self):
+        self.env["integration.system"].search([]).timezone = "Pacific/Kiritimati"
+        self.boss.tz = "Pacific/Pago_Pago"  # 25 hours behind: never the same day
+        self.finalize("E-1", self.line(1))
+        self.assertEqual(self.cell(self.data(), "received")["units"], 1)
+
     def test_parked_money_by_reason_and_whose_turn(self):
         self.finalize("E-1", self.line(1, service="NEW", price="80.00"), self.line(2, service="NEW", price=None))
         data = self.data()

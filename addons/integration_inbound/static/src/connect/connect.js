@@ -69,6 +69,11 @@ export class Connect extends Component {
         });
     }
 
+    /** The tabs of this system: the channel signs as Standard Webhooks, and is for no other profile. */
+    get shownTabs() {
+        return this.tabs.filter((tab) => tab.key !== "channel" || !this.state.data.profile);
+    }
+
     get display() {
         return { controlPanel: {} };
     }
