@@ -183,9 +183,7 @@ def _compile_text(text: str) -> CompiledSchema:
     if not isinstance(schema, dict):  # as was checked
         raise SchemaError("", "a schema must be a JSON object")
     registry: Registry[Any] = Registry()  # without a retrieve function nothing is ever fetched
-    # References are all local, so its name is of no use, and might not be a URI.
-    rules = {keyword: rule for keyword, rule in schema.items() if keyword != "$id"}
-    validator = _Validator(rules, registry=registry, format_checker=_CHECKER)
+    validator = _Validator(schema, registry=registry, format_checker=_CHECKER)
     return CompiledSchema(hashlib.sha256(text.encode("utf-8")).hexdigest(), validator, _QUICK.make(schema))
 
 
