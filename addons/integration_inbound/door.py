@@ -15,6 +15,7 @@ from odoo.addons.integration_core.domain import (
     envelope,
     hashing,
     profiles,
+    schema,
     signing,
     strict_json,
     units,
@@ -215,12 +216,19 @@ class Door:
         return hashing.body_digest(body)
 
     def judge(self, party: Party, body: bytes) -> envelope.Envelope | admission.Refusal:
-        """Read the body as an event that the system may send, or say why it is not one."""
+        """Read the body as an event that the system may send, or say why it is not one.
+
+        Where the schema of its type cannot be used that is not the sender's doing: it is asked to come back.
+        """
 
         def type_facts(name: str) -> acceptance.TypeFacts:
             return self.book.type_facts(party, name, self.sent.received_at.date())
 
-        verdict = acceptance.accept(body, system_code=party.code, type_facts=type_facts)
+        try:
+            verdict = acceptance.accept(body, system_code=party.code, type_facts=type_facts)
+        except schema.SchemaError as error:
+            _logger.error("request %s: the schema of its event type cannot be used: %s", self.sent.request_id, error)
+            return admission.not_ready(admission.UNUSABLE_SCHEMA)
         if isinstance(verdict, acceptance.Refusal):
             return admission.Refusal(verdict.segment, verdict.code, verdict.detail, verdict.errors)
         traceparent = self.sent.traceparent

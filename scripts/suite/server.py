@@ -140,15 +140,20 @@ def ready(url: str) -> bool:
 def wait_until_ready(running: Running, log: Path, note: Callable[[str], None] = lambda text: None) -> None:
     """Wait until the suite answers.
 
+    An answer counts only while the server lives: one that another server gives on its port is not its own.
+
     Raises:
         Refusal: The server ended, or did not become ready in time; with the end of its log.
     """
     deadline = time.monotonic() + _READY_SECONDS
     note("waiting for its answer")
-    while not ready(running.url):
+    while True:
+        answers = ready(running.url)
         _reap(running.pid)
         if not running.alive():
             raise Refusal(f"Odoo ended by itself:\n{processes.tail(log)}", f"Please look into {log}.")
+        if answers:
+            return
         if time.monotonic() > deadline:
             raise Refusal(
                 f"Odoo does not answer on {running.url}{READY_PATH} after {_READY_SECONDS} s:\n{processes.tail(log)}",

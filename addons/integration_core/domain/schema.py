@@ -1,10 +1,8 @@
-r"""Validate data against JSON Schema 2020-12, with ``format`` asserted.
+"""Validate data against JSON Schema 2020-12, with ``format`` asserted.
 
 A violation names the rule and the place (a JSON pointer), never the value: the data may be a patient's. Remote
-references are refused, so a schema can never make the server fetch anything, and so are formats that nobody would
-assert. Patterns mean what ECMA-262 says where Python differs in daily use: ``$`` is the very end, ``\d`` and ``\w``
-are ASCII. A repeated group that ends in a repetition, the usual cause of exponential time, is refused; a schema's
-author is still trusted not to seek out the unusual ones, which is why a schema needs approval.
+references are refused, so a schema can never make the server fetch anything, and so are references in a circle,
+formats that nobody would assert, and patterns (see :mod:`.patterns`) that may take exponential time.
 """
 
 from __future__ import annotations
@@ -24,17 +22,14 @@ import jsonschema
 from jsonschema.protocols import Validator
 from referencing import Registry
 
-from . import quick_schema, timestamps
+from . import patterns, quick_schema, strict_json, subschemas, timestamps
+from .patterns import compile_pattern
 from .strict_json import JSON, JSONObject, escape_token
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MAX_ERRORS: Final = 20
 
-_PATTERN_PARTS: Final = re.compile(r"\\.|.", re.DOTALL)
-_MAX_PATTERN_CHARS: Final = 500
 _MAX_POINTER_CHARS: Final = 200
-# A quantified group that itself ends in a quantifier, such as (a+)+, is what makes matching exponential.
-_NESTED_REPEAT: Final = re.compile(r"(?:[*+]|\{\d+,\d*\})\??\)(?:[*+]|\{\d+,\d*\})")
 
 
 class SchemaError(ValueError):
@@ -102,28 +97,14 @@ def _format_checker() -> jsonschema.FormatChecker:
 _CHECKER: Final = _format_checker()
 
 
-@functools.lru_cache(maxsize=1024)
-def _compile_pattern(pattern: str) -> re.Pattern[str]:
-    r"""Compile an ECMA-262 pattern: a bare ``$`` becomes ``\Z``; Python's also matches before a last line break."""
-    parts = []
-    in_class = False
-    for part in _PATTERN_PARTS.findall(pattern):
-        if part in "[]":
-            in_class = part == "["
-        parts.append(r"\Z" if part == "$" and not in_class else part)
-    return re.compile("".join(parts), re.ASCII)
-
-
-_QUICK: Final = quick_schema.Maker(
-    _FORMATS, lambda pattern, text: _compile_pattern(pattern).search(text) is not None
-)
+_QUICK: Final = quick_schema.Maker(_FORMATS, lambda pattern, text: compile_pattern(pattern).search(text) is not None)
 
 # Under this name Odoo's lint does not take it for the error of the same name that people read.
 _Mismatch: Final = jsonschema.ValidationError
 
 
 def _check_text_pattern(_validator: Validator, pattern: str, instance: object, _schema: object) -> Iterator[Any]:
-    if isinstance(instance, str) and _compile_pattern(pattern).search(instance) is None:
+    if isinstance(instance, str) and compile_pattern(pattern).search(instance) is None:
         yield _Mismatch("does not match")
 
 
@@ -144,11 +125,17 @@ class CompiledSchema:
         """Return the violations of ``instance``, at most 20, in document order of discovery; none when it is valid.
 
         ``base`` is the pointer of ``instance`` within the message, put before every pointer.
+
+        Raises:
+            SchemaError: The schema cannot be applied, whatever the validator stumbled over.
         """
-        if self._quick is not None and self._quick(instance):
-            return []
-        errors: Iterator[Any] = self._validator.iter_errors(instance)
-        return list(islice(_violations(errors, base), MAX_ERRORS))
+        try:
+            if self._quick is not None and self._quick(instance):
+                return []
+            errors: Iterator[Any] = self._validator.iter_errors(instance)
+            return list(islice(_violations(errors, base), MAX_ERRORS))
+        except Exception as error:  # noqa: BLE001 - what a validator raises is not told, and may quote the data
+            raise SchemaError("", f"could not be applied ({type(error).__name__})") from None
 
 
 def check(schema: JSON) -> None:
@@ -161,8 +148,15 @@ def check(schema: JSON) -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise SchemaError(_pointer("", error.absolute_path), "is not valid JSON Schema 2020-12") from None
-    for pointer, keyword, value in _keywords(schema, ""):
-        _check_keyword(pointer, keyword, value)
+    except Exception as error:  # noqa: BLE001 - such as OverflowError for the number in a pattern
+        raise SchemaError("", f"is not valid JSON Schema 2020-12 ({type(error).__name__})") from None
+    for pointer, member in subschemas.walk(schema):
+        if isinstance(member, dict):
+            _check_keywords(pointer, member)
+    try:
+        subschemas.check_references(schema)
+    except subschemas.ReferenceFault as fault:
+        raise SchemaError(fault.pointer, fault.detail) from None
 
 
 def compile_schema(schema: JSONObject | bytes | str) -> CompiledSchema:
@@ -173,58 +167,47 @@ def compile_schema(schema: JSONObject | bytes | str) -> CompiledSchema:
     if isinstance(schema, dict):
         text = json.dumps(schema, sort_keys=True, separators=(",", ":"))
     else:
-        text = schema.decode("utf-8") if isinstance(schema, bytes) else schema
+        text = schema.decode("utf-8", "replace") if isinstance(schema, bytes) else schema
     return _compile_text(text)
 
 
 @functools.lru_cache(maxsize=512)
 def _compile_text(text: str) -> CompiledSchema:
     try:
-        schema: JSON = json.loads(text)
-    except ValueError:
-        raise SchemaError("", "is not JSON") from None
+        schema = strict_json.loads(text.encode("utf-8"))
+    except strict_json.StrictJsonError as error:
+        raise SchemaError("", f"is not JSON: {error.detail}") from None
+    except UnicodeEncodeError:
+        raise SchemaError("", "is not JSON: it holds half a character") from None
     check(schema)
+    if not isinstance(schema, dict):  # as was checked
+        raise SchemaError("", "a schema must be a JSON object")
     registry: Registry[Any] = Registry()  # without a retrieve function nothing is ever fetched
     validator = _Validator(schema, registry=registry, format_checker=_CHECKER)
     return CompiledSchema(hashlib.sha256(text.encode("utf-8")).hexdigest(), validator, _QUICK.make(schema))
 
 
-def _keywords(value: JSON, pointer: str) -> Iterator[tuple[str, str, JSON]]:
-    """Yield every member of every object in a schema with its place, deepest included."""
-    if isinstance(value, dict):
-        for key, member in value.items():
-            place = f"{pointer}/{escape_token(key)}"
-            yield place, key, member
-            if key not in ("const", "enum", "examples", "default"):
-                yield from _keywords(member, place)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _keywords(item, f"{pointer}/{index}")
-
-
-def _check_keyword(pointer: str, keyword: str, value: JSON) -> None:
-    if not isinstance(value, str):
-        if keyword == "patternProperties" and isinstance(value, dict):
-            for pattern in value:
-                _check_pattern(pointer, pattern)
-        return
-    if keyword in ("$ref", "$dynamicRef") and not value.startswith("#"):
-        raise SchemaError(pointer, "a reference must stay within the schema")
-    if keyword == "format" and value not in _FORMATS:
-        raise SchemaError(pointer, f"only these formats are asserted: {', '.join(sorted(_FORMATS))}")
-    if keyword == "pattern":
-        _check_pattern(pointer, value)
-
-
-def _check_pattern(pointer: str, pattern: str) -> None:
-    if len(pattern) > _MAX_PATTERN_CHARS:
-        raise SchemaError(pointer, f"a pattern may have at most {_MAX_PATTERN_CHARS} characters")
-    if _NESTED_REPEAT.search(pattern):
-        raise SchemaError(pointer, "a repeated group that ends in a repetition can take exponential time")
-    try:
-        _compile_pattern(pattern)
-    except re.error:
-        raise SchemaError(pointer, "is not a regular expression that this server reads") from None
+def _check_keywords(pointer: str, schema: JSONObject) -> None:
+    """Check what the rules of JSON Schema leave open, in one schema of many."""
+    for keyword in ("$schema", "$id") if pointer else ():
+        if keyword in schema:  # another dialect, or another place for references to start from
+            raise SchemaError(f"{pointer}/{keyword}", "may stand at the top only")
+    for keyword in ("$ref", "$dynamicRef"):
+        if not str(schema.get(keyword, "#")).startswith("#"):
+            raise SchemaError(f"{pointer}/{keyword}", "a reference must stay within the schema")
+    if "$dynamicRef" in schema:
+        raise SchemaError(f"{pointer}/$dynamicRef", "only $ref is followed")
+    if schema.get("format", "date") not in _FORMATS:
+        raise SchemaError(f"{pointer}/format", f"only these formats are asserted: {', '.join(sorted(_FORMATS))}")
+    named = schema.get("patternProperties")
+    for place, pattern in [
+        *(("pattern", text) for text in [schema.get("pattern")] if isinstance(text, str)),
+        *(("patternProperties", text) for text in (named if isinstance(named, dict) else ())),
+    ]:
+        try:
+            patterns.check(pattern)
+        except patterns.PatternError as error:
+            raise SchemaError(f"{pointer}/{place}", str(error)) from None
 
 
 def _violations(errors: Iterable[Any], base: str) -> Iterator[Violation]:
@@ -244,12 +227,14 @@ def _pointer(base: str, path: Iterable[str | int]) -> str:
     return pointer[:_MAX_POINTER_CHARS]
 
 
-def _detail(keyword: str, rule: Any) -> str:
+def _detail(keyword: str | None, rule: Any) -> str:
     """Say which rule of the schema is broken. The schema is public, the instance is not: only the former is quoted."""
-    simple = _SIMPLE_DETAILS.get(keyword)
+    simple = _SIMPLE_DETAILS.get(keyword or "")
     if simple is not None:
         return simple.format(rule=rule)
     match keyword:
+        case None:
+            return "is not allowed"
         case "type":
             names = rule if isinstance(rule, list) else [rule]
             return f"must be of type {' or '.join(names)}"

@@ -1,6 +1,7 @@
 import json
 
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
 from ..domain import catalogue, schema
@@ -61,6 +62,22 @@ class IntegrationEventType(models.Model):
 
     def init(self):
         self.env["integration.configuration"]._follow(self._table)
+
+    @api.constrains("schema_json", "state")
+    def _check_schema(self):
+        """Refuse a schema that could not be applied: whoever sends such events would be told 503 until it is mended."""
+        for event_type in self:
+            try:
+                event_type._compiled_schema()
+            except schema.SchemaError as error:
+                raise ValidationError(
+                    self.env._(
+                        "The JSON Schema of %(name)s cannot be used. At %(place)s: %(detail)s.",
+                        name=event_type.name,
+                        place=error.pointer or self.env._("the top"),
+                        detail=error.detail,
+                    )
+                ) from None
 
     @api.depends("patient_data", "finance_data")
     def _compute_classification(self):

@@ -31,6 +31,8 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 STRUCTURED_MEDIA_TYPE: Final = "application/cloudevents+json"
 DEFAULT_RETRY_AFTER_S: Final = 30
+UNUSABLE_SCHEMA: Final = "unusable_schema"
+"""Code of the refusal of a message whose event type has a schema that cannot be applied."""
 
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE: Final = re.compile(rf"\s*({_NAME}/{_NAME})\s*((?:;.*)?)", re.DOTALL)

@@ -27,15 +27,12 @@ class Reason:
 
 
 _JSON: Final = "Write the body with a JSON library, and send it as it was written."
-_STATUS: Final = {"body_too_large": 413, "rate_limited": 429, "backlog": 503, "not_kept": 400}
+_STATUS: Final = {"body_too_large": 413, "rate_limited": 429, "backlog": 503, "unusable_schema": 503, "not_kept": 400}
 """Of requests that were turned away for something else than their signature."""
 
 REASONS: Final[Mapping[str, Reason]] = {
     # turned away: nothing of it was believed
-    **{
-        code: Reason(_STATUS.get(code, 401), cause.meaning, cause.remedy)
-        for code, cause in refusals.CAUSES.items()
-    },
+    **{code: Reason(_STATUS.get(code, 401), cause.meaning, cause.remedy) for code, cause in refusals.CAUSES.items()},
     # refused, after the signature held
     "content_type": Reason(
         415, "The content-type is not that of an event.", "Send content-type: application/cloudevents+json."

@@ -156,6 +156,11 @@ webhook-timestamp and webhook-signature, of another profile those under Signatur
         "More deliveries wait than this server may have waiting, or a change of the settings did not come to an end.",
         "Look on the Overview at what is stuck or slow, and start more workers. Senders come back by themselves.",
     ),
+    "unusable_schema": Cause(
+        "The schema of the event type cannot be used",
+        "The message was not judged: the JSON Schema of its event type cannot be applied.",
+        "Mend the schema on the form of the event type. Senders come back by themselves; nothing is lost.",
+    ),
     "not_kept": Cause(
         "Refused; too many refused messages are open to keep it",
         "The system has so many open refused messages that this one was not kept, only counted.",

@@ -1,4 +1,5 @@
 import json
+import re
 import time
 import uuid
 from datetime import datetime, timezone
@@ -18,6 +19,9 @@ SHOWN = 25
 """Last requests on the page; the list behind it has more."""
 _OTHERS = 100  # keys of others that a signature is compared with
 _MAX_SOUGHT_CHARS = 300
+_MAX_SYSTEM_ID = 2**31 - 1  # of PostgreSQL's integers
+_MAX_REQUEST_ID = 2**63 - 1
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 _REQUEST_COLUMNS = ["at", "kind", "status", "code", "reason", "webhook_id", "request_id", "address", "times", "mode"]
 
@@ -36,12 +40,47 @@ class IntegrationConnect(models.AbstractModel):
         """Return the system, for those who may see how it is connected.
 
         :raises AccessError: for everybody else
+        :raises UserError: where it is none
         """
         if not self.env.user.has_group("integration_core.group_operator"):
             raise AccessError(self.env._("Only integration operators and administrators connect systems."))
-        system = self.env["integration.system"].browse(system_id)
+        system = self.env["integration.system"].browse(self._id(system_id, _MAX_SYSTEM_ID)).exists()
+        if not system:
+            raise UserError(self.env._("There is no such system."))
         system.check_access("read")
         return system
+
+    @api.model
+    def _id(self, value, most):
+        """Return an id that a client sent.
+
+        :raises UserError: for what can be none
+        """
+        if type(value) is not int or not 0 < value <= most:
+            raise UserError(self.env._("An id must be a whole number."))
+        return value
+
+    @api.model
+    def _text(self, value):
+        """Return text that a client sent; nothing is empty text.
+
+        :raises UserError: for what is not text
+        """
+        text = value or ""
+        if not isinstance(text, str):
+            raise UserError(self.env._("This must be text."))
+        return text
+
+    @api.model
+    def _words(self, value):
+        """Return text that a client sent to be looked for.
+
+        :raises UserError: for what is not text, and for text that PostgreSQL cannot hold
+        """
+        text = self._text(value)
+        if _NOT_STORABLE.search(text):
+            raise UserError(self.env._("This text holds a character that no text may hold."))
+        return text
 
     # -- what the other side needs -------------------------------------------------------------------------------------
 
@@ -202,6 +241,7 @@ class IntegrationConnect(models.AbstractModel):
     def open_request(self, system_id, row_id):
         """Return the action that opens what is known of one of the last requests."""
         system = self._of(system_id)
+        row_id = self._id(row_id, _MAX_REQUEST_ID)
         row = self.env["integration.request"].search([("id", "=", row_id), ("system_id", "=", system.id)])
         return row.action_open() if row else False
 
@@ -217,8 +257,8 @@ class IntegrationConnect(models.AbstractModel):
         """
         system = self._of(system_id)
         self.env["integration.audit"]._record("system.check_signature", system)
-        request = pasted.read_request(headers or "")
-        text = body or (request.body if form == "text" else "") or ""
+        request = pasted.read_request(self._text(headers))
+        text = self._text(body) or (request.body if form == "text" else "") or ""
         try:
             raw = pasted.read_body(text, form if form in ("hex", "base64") else "text")
             known = self._known_keys(system)
@@ -389,6 +429,7 @@ class IntegrationConnect(models.AbstractModel):
     def follow(self, system_id, message_id):
         """Return how far one of the system's messages has come: what the sender may ask, and the way to its event."""
         system = self._of(system_id)
+        message_id = self._words(message_id)
         document = self.env["integration.event"]._status_of(system, message_id)
         if document is None:
             return {"status": "unknown", "lines": [], "done": False, "action": False}
@@ -413,7 +454,7 @@ class IntegrationConnect(models.AbstractModel):
         :param str text: a ``webhook-id``, an event's id (the sender's or Odoo's) or an ``x-request-id``
         """
         system = self._of(system_id)
-        sought = (text or "").strip()[:_MAX_SOUGHT_CHARS]
+        sought = self._words(text).strip()[:_MAX_SOUGHT_CHARS]
         if not sought:
             return []
         found = [

@@ -19,7 +19,13 @@ MAX_ATTEMPTS = 5  # to judge one message while the configuration changes under i
 # When this process last counted what is waiting, and whether it was too much; per database.
 _backlogs = {}
 
-_TURNED_AWAY = {"rate-limited": "rate_limited", "body-too-large": "body_too_large", "not-ready": "backlog"}
+# By code or segment of the refusal, code first.
+_TURNED_AWAY = {
+    admission.UNUSABLE_SCHEMA: admission.UNUSABLE_SCHEMA,
+    "rate-limited": "rate_limited",
+    "body-too-large": "body_too_large",
+    "not-ready": "backlog",
+}
 
 
 def believed_backlog(dbname):
@@ -167,13 +173,20 @@ class IntegrationGate(models.AbstractModel):
         """Judge a request, and anew where the configuration changes meanwhile.
 
         The book was of the configuration when the request was there; a message is stored by a statement that sees for
-        itself whether it still holds. So whatever was revoked, suspended or granted before the request counts.
+        itself whether it still holds. So whatever was revoked, suspended or granted before the request counts. Where a
+        schema cannot be used nothing is stored, so then it is asked here whether the book still holds.
         """
         for _attempt in range(MAX_ATTEMPTS):
             with contextlib.suppress(door.Outdated):
-                return admission.admit(request, gate)
+                ended = admission.admit(request, gate)
+                if not self._is_unusable(ended) or self.env["integration.configuration"]._stamp() == gate.book.stamp:
+                    return ended
             gate.reopen(self.env["integration.configuration"]._current())
         return admission.Admission("refused", refusal=admission.not_ready("configuration"))
+
+    @staticmethod
+    def _is_unusable(ended):
+        return ended.refusal is not None and ended.refusal.code == admission.UNUSABLE_SCHEMA
 
     @staticmethod
     def _told(ended, gate):
@@ -187,7 +200,8 @@ class IntegrationGate(models.AbstractModel):
         if ended.is_kept and self._keep(ended, gate):
             return
         if ended.refusal:
-            cause = gate.cause or _TURNED_AWAY.get(ended.refusal.segment, "not_kept")
+            told = ended.refusal
+            cause = gate.cause or _TURNED_AWAY.get(told.code) or _TURNED_AWAY.get(told.segment, "not_kept")
             known = claimed in gate.book.parties
             self._turn_away(cause, claimed=claimed, known=known, address=address, request_id=gate.sent.request_id)
 

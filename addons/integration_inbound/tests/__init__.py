@@ -3,6 +3,7 @@ from . import test_configuration
 from . import test_connect
 from . import test_contract
 from . import test_doors
+from . import test_event_type
 from . import test_fuzz
 from . import test_jwks
 from . import test_order

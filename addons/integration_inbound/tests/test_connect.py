@@ -88,6 +88,23 @@ class TestConnect(ConnectCase):
                 with self.subTest(person=person.login, method=method), self.assertRaises(AccessError):
                     getattr(self.env["integration.connect"].with_user(person), method)(self.system.id, *words)
 
+    def test_what_no_client_of_ours_sends_is_told_so(self):
+        system = self.system.id
+        for wrong in ("1", 1.5, True, None, [system], {}, -1, 0, 2**31, 2**40):
+            with self.subTest(system=wrong), self.assertRaises(UserError):
+                self.page.find(wrong, "x")
+        for wrong in ("1", True, None, [1], 2**63):
+            with self.subTest(row=wrong), self.assertRaises(UserError):
+                self.page.open_request(system, wrong)
+        for wrong in (7, ["x"], {"a": 1}, "a\0b", "a\ud800"):
+            for method in ("find", "follow"):
+                with self.subTest(method=method, text=wrong), self.assertRaises(UserError):
+                    getattr(self.page, method)(system, wrong)
+        for words in ((7, ""), ("", ["x"])):
+            with self.subTest(words=words), self.assertRaises(UserError):
+                self.page.check_signature(system, *words)
+        self.assertEqual(self.page.find(system, None), [])
+
     def test_the_last_requests(self):
         self.deliver(self.event(), message_id="m-1")
         self.deliver(self.event(), secret=signing.Secret.generate())

@@ -41,6 +41,11 @@ class TestPages(PartnerCase):
                     response = self.request("GET", f"/integration/v1/schemas/{entry.type}")
                     self.assertEqual(json.loads(response.content), catalogue.schema(entry.type))
 
+    def test_an_address_with_a_line_break_is_not_found_in_problem_details(self):
+        for address in ("/integration/%0d%0ax", "/integration/x%0a", f"{self.url}/messages/a%0d%0aX:1"):
+            with self.subTest(address):
+                self.assert_problem(self.request("GET", address), 404, "not-found")
+
     def test_health(self):
         for path, status in (("live", "live"), ("ready", "ready")):
             response = self.request("GET", f"/integration/health/{path}")

@@ -82,6 +82,7 @@ class TestStatus(PartnerCase):
         self.assert_problem(self.ask("mine", code="lab", secret=secret), 404, "not-found")
         self.assert_problem(self.ask("never"), 404, "not-found")
         self.assert_problem(self.ask("a.b%00"), 404, "not-found")
+        self.assert_problem(self.ask("a%0d%0aX:1"), 404, "not-found")
 
     def test_it_must_be_signed_over_an_empty_body(self):
         self.deliver(self.event(), message_id="mine")

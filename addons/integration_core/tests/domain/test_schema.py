@@ -2,7 +2,7 @@
 
 import pytest
 
-from integration_core.domain import schema
+from integration_core.domain import catalogue, schema
 from integration_core.domain.schema import Violation
 
 
@@ -117,6 +117,17 @@ def test_the_place_is_bounded_and_based_where_the_caller_says():
         ({"pattern": "(a*){2,}"}, "/pattern"),
         ({"pattern": "a" * 501}, "/pattern"),
         ({"patternProperties": {"(a+)*": {}}}, "/patternProperties"),
+        ({"properties": {"const": {"pattern": "(a+)*"}}}, "/properties/const/pattern"),
+        ({"pattern": "a{99999999999999999999}"}, ""),
+        ({"$ref": "#/nope"}, "/$ref"),
+        ({"$ref": "#named", "$defs": {"a": {"$anchor": "named"}}}, "/$ref"),
+        ({"examples": [{}], "items": {"$ref": "#/examples/0"}}, "/items/$ref"),
+        ({"$ref": "#"}, ""),
+        ({"properties": {"child": {"$ref": "#"}}}, ""),
+        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "/$defs/a"),
+        ({"$dynamicRef": "#a", "$dynamicAnchor": "a"}, "/$dynamicRef"),
+        ({"items": {"$schema": "http://json-schema.org/draft-07/schema#"}}, "/items/$schema"),
+        ({"items": {"$id": "https://example.org/other"}}, "/items/$id"),
     ],
 )
 def test_unusable_schemas(rules, pointer):
@@ -134,6 +145,65 @@ def test_local_references_work():
     rules = {"$defs": {"id": {"type": "string"}}, "items": {"$ref": "#/$defs/id"}}
     assert check(rules, ["a"]) == []
     assert len(check(rules, [1])) == 1
+
+
+def test_a_reference_may_name_what_must_be_escaped():
+    rules = {"$defs": {"a/b ~": {"type": "string"}}, "items": {"$ref": "#/$defs/a~1b%20~0"}}
+    assert check(rules, ["a"]) == []
+    assert len(check(rules, [1])) == 1
+
+
+def test_references_that_make_a_giant_of_a_small_schema_are_refused():
+    doubling = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(16)}
+    with pytest.raises(schema.SchemaError, match="at most 10000 schemas"):
+        schema.check({"$defs": {**doubling, "d16": {}}, "$ref": "#/$defs/d0"})
+    chain = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(400)}
+    with pytest.raises(schema.SchemaError, match="at most 40 deep"):
+        schema.check({"$defs": {**chain, "d400": {}}, "$ref": "#/$defs/d0"})
+
+
+def nested(levels):
+    rules = {"type": "string"}
+    for _ in range(levels):
+        rules = {"items": rules}
+    return rules
+
+
+def test_the_deepest_schema_can_be_applied():
+    data = 1
+    for _ in range(39):
+        data = [data]
+    assert len(check(nested(39), data)) == 1
+    with pytest.raises(schema.SchemaError, match="at most 40 deep"):
+        schema.check(nested(40))
+
+
+@pytest.mark.parametrize(
+    "text", ["not json", "[]", "", "{", '{"type":"objekt"}', '{"a":1,"a":2}', "\ud800", b"\xff", "[" * 5000]
+)
+def test_texts_that_are_no_schema(text):
+    with pytest.raises(schema.SchemaError):
+        schema.compile_schema(text)
+
+
+def test_whatever_a_validator_raises_is_a_schema_error_without_the_data():
+    class Stumbling:
+        def iter_errors(self, instance):
+            raise RuntimeError(f"secret {instance}")
+
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.CompiledSchema("0", Stumbling()).validate("secret")
+    assert "secret" not in str(caught.value)
+    assert "RuntimeError" in str(caught.value)
+
+
+def test_what_no_schema_allows_is_said():
+    assert check({"properties": {"a": False}}, {"a": 1}) == [Violation("/data", "is not allowed")]
+
+
+@pytest.mark.parametrize("name", [entry.type for entry in catalogue.entries()])
+def test_every_schema_of_the_catalogue_can_be_used(name):
+    schema.compile_schema(catalogue.schema(name))
 
 
 def test_compiled_schemas_are_shared_by_content():
