@@ -63,7 +63,12 @@ class IntegrationEventType(models.Model):
     def init(self):
         self.env["integration.configuration"]._follow(self._table)
 
-    @api.constrains("schema_json", "state")
+    @api.constrains("state")
+    def _check_approved_schema(self):
+        """Refuse to approve such a schema; a type that has one may always be taken back or retired."""
+        self.filtered(lambda event_type: event_type.state == "approved")._check_schema()
+
+    @api.constrains("schema_json")
     def _check_schema(self):
         """Refuse a schema that could not be applied: whoever sends such events would be told 503 until it is mended."""
         for event_type in self:

@@ -46,6 +46,15 @@ class TestEventType(PartnerCase):
         with self.assertRaises(ValidationError), self.env.cr.savepoint():
             self.admitted._approving().state = "approved"
 
+    def test_it_can_be_mended_taken_back_and_retired(self):
+        for values in ({"schema_json": GOOD}, {"state": "draft"}, {"state": "retired"}):
+            with self.subTest(values):
+                self.put(UNUSABLE[0])
+                self.admitted._approving().write(values)
+        self.put(UNUSABLE[0])
+        self.admitted.write({"schema_json": GOOD})
+        self.env.flush_all()
+
     def test_where_it_is_there_senders_come_back_until_it_is_mended(self):
         event = self.event()
         for text in UNUSABLE:
