@@ -48,3 +48,13 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
     if _runs_odoo(parent.config):
         return None
     return pytest.Dir.from_parent(parent, path=path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience_with_browsers(request: pytest.FixtureRequest) -> None:
+    """Give Chromium a minute to start: the first one on a busy machine needs more than the ten seconds of Odoo."""
+    if _runs_odoo(request.config):
+        from odoo.tests import common
+
+        common.BROWSER_WAIT = 60.0
+        common.CHECK_BROWSER_ITERATIONS = round(common.BROWSER_WAIT / common.CHECK_BROWSER_SLEEP)

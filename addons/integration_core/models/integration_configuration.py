@@ -65,7 +65,8 @@ class IntegrationConfiguration(models.Model):
             """
         )
         # Other code may store other things: a process that has not loaded it yet does so before it stores more.
-        self._follow("orm_signaling_registry")
+        # Odoo tells it with a new row, and now and then sweeps the old ones away, which is news for nobody.
+        self._follow("orm_signaling_registry", only_new=True)
 
     def _init_place(self):
         """Have the database remember where it is, so that a copy under the same identity can tell.
@@ -118,22 +119,24 @@ class IntegrationConfiguration(models.Model):
         self.env.registry.clear_cache()
 
     @api.model
-    def _follow(self, table, columns=()):
+    def _follow(self, table, columns=(), only_new=False):
         """Have every change of ``table`` change the stamp; for a model's ``init``.
 
         :param columns: of updates, only those of these columns count; for a table in which the engine keeps notes
+        :param only_new: only new rows count
         """
         of = SQL("OF %s", SQL(", ").join(map(SQL.identifier, columns))) if columns else SQL()
+        changes = SQL("INSERT") if only_new else SQL("INSERT OR UPDATE %s OR DELETE OR TRUNCATE", of)
         trigger = SQL.identifier("integration_configuration_changed")
         self.env.cr.execute(
             SQL(
                 """
                 DROP TRIGGER IF EXISTS %(trigger)s ON %(table)s;
-                CREATE TRIGGER %(trigger)s AFTER INSERT OR UPDATE %(of)s OR DELETE OR TRUNCATE ON %(table)s
+                CREATE TRIGGER %(trigger)s AFTER %(changes)s ON %(table)s
                     FOR EACH STATEMENT EXECUTE FUNCTION integration_configuration_changed();
                 """,
                 trigger=trigger,
-                of=of,
+                changes=changes,
                 table=SQL.identifier(table),
             )
         )
