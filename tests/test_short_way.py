@@ -1,7 +1,10 @@
 """What an accepted message costs, as Odoo itself counts it, and that what is known by heart is code, too."""
 
+import contextlib
 import re
+import time
 
+import psycopg2
 import pytest
 from test_inbound_concurrency import Partner, message_of
 
@@ -9,6 +12,9 @@ from simulator.transport import FORGED_SECRET
 
 _SERVED = re.compile(r'"POST /integration/v1/inbound/\S+ HTTP/[\d.]+" (\d+) - (\d+) ')
 """Status and number of statements of a request, in Odoo's log."""
+
+SUBSCRIPTIONS = "UPDATE integration_subscription SET state ="
+HOLD = "INSERT INTO integration_hold (scope, reason, user_id, since) VALUES ('all', 'test', 1, now())"
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +81,38 @@ def test_other_code_is_loaded_before_anything_is_stored(server, wait_until, part
     assert count > 1
     assert told(server).count(reloaded) > before  # its cron threads may say the same
     test_an_accepted_message_costs_one_statement(server, wait_until, partner)
+
+
+def notified(connection) -> int:
+    """Return how many NOTIFYs of the gate have arrived, and forget them."""
+    connection.poll()
+    heard = [one for one in connection.notifies if not one.payload]
+    connection.notifies.clear()
+    return len(heard)
+
+
+@pytest.mark.usefixtures("warm")
+def test_work_that_is_held_back_wakes_nobody(server, wait_until, partner):
+    """While a transaction that notifies commits, no other one can."""
+    with contextlib.closing(psycopg2.connect(server.dsn)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("LISTEN integration_engine")
+        for pause, resume in (
+            (f"{SUBSCRIPTIONS} 'paused'", f"{SUBSCRIPTIONS} 'active'"),
+            (HOLD, "DELETE FROM integration_hold"),
+        ):
+            server.sql(pause)
+            busy = "SELECT FROM integration_heartbeat WHERE state = 'busy'"
+            wait_until(lambda busy=busy: not server.sql(busy), what="the engine rests")
+            notified(connection)
+            until = time.monotonic() + 1  # longer than a process believes that an engine is busy
+            while time.monotonic() < until:
+                assert statements(server, wait_until, partner)[0][0] == 202
+            assert not notified(connection)
+            server.sql(resume)
+
+            def posted_and_heard() -> int:
+                statements(server, wait_until, partner)
+                return notified(connection)
+
+            wait_until(posted_and_heard, what="what may be claimed wakes it")

@@ -224,8 +224,8 @@ class IntegrationEvent(models.Model):
         :param values: what :func:`intake.statement_values` returned
         """
         statement = self._storing(values["recipients"] is not None)
-        stored, due, settled, _notified = self._run_storing(statement, values, apart=apart)
-        if due:
+        stored, wanted, settled, _notified = self._run_storing(statement, values, apart=apart)
+        if wanted:
             self.env["integration.engine"]._woke()
         if settled:
             self._settled_earlier()
@@ -263,9 +263,13 @@ class IntegrationEvent(models.Model):
             receipts AS (%(receipts)s),
             settled AS (%(settled)s),
             who AS (%(who)s),
-            %(fan_out)s
-            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due), (SELECT count(*) FROM settled),
-                   (SELECT pg_notify(%(channel)s, '') FROM due WHERE %(notify)s LIMIT 1)
+            %(fan_out)s,
+            -- Work that is held back wakes nobody: a NOTIFY lets no other transaction commit meanwhile.
+            wanted AS MATERIALIZED (
+                SELECT FROM due d JOIN integration_subscription s ON s.id = d.subscription_id
+                 WHERE (%(claimable)s) AND (%(let_go)s) LIMIT 1)
+            SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM wanted), (SELECT count(*) FROM settled),
+                   (SELECT pg_notify(%(channel)s, '') FROM wanted WHERE %(notify)s)
             """,
             key=self.env["integration.event.key"]._take_sql(values, place("stamp")),
             columns=SQL(", ").join(map(SQL.identifier, values)),
@@ -276,6 +280,8 @@ class IntegrationEvent(models.Model):
             settled=self._settle_earlier_sql(values),
             who=self._known_recipients_sql(place("recipients")) if known else self._recipients_sql(),
             fan_out=self._fan_out_sql(),
+            claimable=self.env["integration.delivery"]._claim_condition(),
+            let_go=self.env["integration.hold"]._let_go_now(),
             channel=CHANNEL,
             notify=place("notify"),
         )
@@ -397,7 +403,7 @@ class IntegrationEvent(models.Model):
     def _fan_out_sql(self):
         """SQL parts ``line``, ``made``, ``kept`` and ``due`` of a statement that inserts the events ``e``.
 
-        ``who`` are their recipients; ``due`` returns the ids of the deliveries. No part joins another, so that its plan
+        ``who`` are their recipients; ``due`` returns a row for each delivery. No part joins another, so that its plan
         is good for any number of them.
         """
         return SQL(
@@ -418,7 +424,7 @@ class IntegrationEvent(models.Model):
                 SELECT id, event_id, subscription_id, company_id, system_id, lane,
                        CASE WHEN order_key IS NULL THEN %(fresh)s ELSE %(unpositioned)s END, now, order_key
                   FROM made
-                RETURNING id)
+                RETURNING subscription_id, system_id, lane)
             """,
             now=tools.utc_now(),
             fresh=claims.FRESH,

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
-from .integration_event_type import LANE_RANK, LANES
+from .integration_event_type import LANE_RANK, LANES, lane_ranks
 
 COUNT_LIMIT = 100_000
 
@@ -134,6 +134,19 @@ class IntegrationHold(models.Model):
             "d.lane <> ALL (%s) AND (d.system_id IS NULL OR d.system_id <> ALL (%s))",
             [*lanes, -1],
             [*systems, 0],
+        )
+
+    @api.model
+    def _let_go_now(self):
+        """SQL over ``d`` (integration_due): what no hold keeps back when it is asked; for a statement that is kept."""
+        return SQL(
+            """
+            NOT EXISTS (SELECT FROM integration_hold h
+                         WHERE CASE h.scope WHEN 'lane' THEN d.lane = CASE h.lane %s END
+                                            WHEN 'system' THEN d.system_id = h.system_id
+                                            ELSE TRUE END)
+            """,
+            lane_ranks(),
         )
 
     @api.model
