@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from datetime import datetime
 
 from odoo import SUPERUSER_ID, api
@@ -12,8 +12,8 @@ from ..domain import backoff, failpoints
 from ..domain.keyring import KeyringError
 from ..tools import EventIds
 from . import claims, order
-from .claims import Claimed, Result
-from .loops import Every, Loop, Shared, is_connection_error, is_repeatable, now_utc
+from .claims import Claimed, Place, Result
+from .loops import RETRIES_EVERY, Every, Loop, Shared, is_connection_error, is_repeatable, now_utc
 from .plan import Line
 
 _logger = logging.getLogger(__name__)
@@ -23,6 +23,10 @@ REPEATS = 5
 HELD_DELAY = 30.0
 """Seconds until work that cannot be tried (no master key) is looked at again."""
 SCHEDULE = backoff.Schedule.parse("0,5,60,600")
+ALONE_EVERY = 2
+"""Every so many batches of a subscription are one delivery whose process died, while fresh work waits, too."""
+OTHERS_EVERY = 8
+"""Every so many batches the least critical lane that has something due comes first."""
 RESERVE_AFTER = 1.0
 """Seconds that the main loop may spend on one batch before the reserve serves the critical lane beside it."""
 
@@ -40,6 +44,8 @@ class HandlerLoop(Loop):
         self._reclaim = Every(0.5, share=0.05)
         self._chores = Every(1.0, share=0.25)
         self._turn = 0
+        self._served: dict[tuple[int, int], int] = {}
+        self._batches: Counter[tuple[int, int]] = Counter()
 
     def turn(self) -> bool:
         """Take back lost leases, carry out one batch, do the chores."""
@@ -98,21 +104,35 @@ class HandlerLoop(Loop):
         return True
 
     def _claim_batch(self) -> list[Claimed]:
-        """Claim from one subscription: the first that has something due, critical lanes first, in turn."""
+        """Claim from one subscription: critical lanes first, and in a lane whoever was served longest ago."""
         plan = self._read_plan()
         self._turn += 1
         free = {line.channel: BATCH for line in plan.lines}
         places = plan.places(self.lanes, free) + plan.places(self.lanes, free, alone=True)
-        # Subscriptions take turns within a lane; 'sorted' keeps their order otherwise.
-        shift = {line.subscription_id: (at + self._turn) % len(plan.lines) for at, line in enumerate(plan.lines)}
-        places.sort(key=lambda place: (place.lane, shift[place.subscription_id]))
+        # Now and then the least critical lane comes first, which endless critical work would starve.
+        sign = -1 if self._turn % OTHERS_EVERY == 0 else 1
+        places.sort(key=lambda place: (sign * place.lane, self._served.get(_key(place), 0)))
         with self._cursor() as cr:
             found = claims.ready(cr, places, list(plan.held_systems))
         if not found:
             return []
-        chosen = [p for p in found if (p.lane, p.subscription_id) == (found[0].lane, found[0].subscription_id)]
-        together = [place for place in chosen if place.tier != claims.ALONE]
-        return self._take(together, BATCH) if together else self._take(chosen, 1)
+        key = _key(found[0])
+        self._served[key] = self._turn
+        return self._claim_of(key, [place for place in found if _key(place) == key])
+
+    def _claim_of(self, key: tuple[int, int], places: list[Place]) -> list[Claimed]:
+        """Claim of one subscription in one lane: a batch, or one whose process died.
+
+        Fresh work goes first, but however much of it there is, it starves neither retries nor those that go alone.
+        """
+        self._batches[key] += 1
+        alone = [place for place in places if place.tier == claims.ALONE]
+        together = [place for place in places if place.tier != claims.ALONE]
+        if alone and (not together or self._batches[key] % ALONE_EVERY == 0):
+            claimed = self._take(alone, 1)
+            if claimed:
+                return claimed
+        return self._take(together, BATCH, retries_first=self._batches[key] % RETRIES_EVERY == 0)
 
     def _by_author(self, claimed: list[Claimed]) -> list[list[Claimed]]:
         """Split a batch by company and by the system that sent, as whose user it is carried out."""
@@ -221,6 +241,10 @@ class HandlerLoop(Loop):
                     _logger.exception("chore %s.%s failed", model, method)
                     return False
         return False
+
+
+def _key(place: Place) -> tuple[int, int]:
+    return place.lane, place.subscription_id
 
 
 def senders(cr: BaseCursor, event_ids: list[int]) -> dict[int, int | None]:

@@ -33,6 +33,8 @@ IDLE_WAIT = 0.5
 FAST_POLL = 0.02
 FAST_POLL_FOR = 2.0
 """A loop that was busy looks again every 20 ms for two seconds: longer than emitters may believe it busy."""
+RETRIES_EVERY = 8
+"""Every so many claims take retries first, so that endless fresh work cannot starve them."""
 LONG_TURN = 0.2
 BUSY_AFTER = 0.5
 """Seconds of work without a pause after which a loop counts as busy: it needs no waking then."""

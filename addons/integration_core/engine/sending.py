@@ -17,7 +17,7 @@ from ..domain.throttle import TokenBucket
 from . import claims, order
 from .claims import Claimed, Result
 from .handling import HELD_DELAY, failure, held
-from .loops import Every, Loop, Shared, is_connection_error
+from .loops import RETRIES_EVERY, Every, Loop, Shared, is_connection_error
 from .plan import Line, Plan
 
 _logger = logging.getLogger(__name__)
@@ -29,8 +29,6 @@ LINGER = 0.003
 """Seconds to wait for more results when some have come: one statement then stores them all."""
 TOGETHER = 8
 """How many deliveries whose process died once are under way in one process at most."""
-RETRIES_EVERY = 8
-"""Every so many claims take retries first, so that endless fresh work cannot starve them."""
 
 
 class SendLoop(Loop):

@@ -6,7 +6,9 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..domain.keyring import KeyringError, Problem
-from ..engine import claims
+from ..engine import claims, handling
+from ..engine.loops import Shared
+from ..engine.plan import ALL_LANES
 from .recording import RECORDER, RecordingCase
 from .test_journal import ADMITTED, DATA
 
@@ -172,6 +174,23 @@ class TestEngine(RecordingCase):
         result = claims.Result(mine, "done", "applied", event.received_at)
         self.assertFalse(claims.complete(self.env.cr, [result], worker="another").ids)
         self.assertEqual(event.delivery_ids.state, "waiting")
+
+    @mute_logger(RUNNER_LOG)
+    def test_endless_fresh_work_starves_nobody(self):
+        """Neither a retry, nor what goes alone because its process died, nor the lanes behind."""
+        suspect, retry, bulk = (event.delivery_ids for event in self.admit("suspect", "retry", "bulk"))
+        self.env.cr.execute("UPDATE integration_due SET tier = %s WHERE id = %s", (claims.ALONE, suspect.id))
+        self.env.cr.execute("UPDATE integration_due SET tier = %s WHERE id = %s", (claims.RETRY, retry.id))
+        self.env.cr.execute("UPDATE integration_due SET lane = 2 WHERE id = %s", (bulk.id,))
+        fresh = self.admit(*map(str, range(40)))
+        loop = handling.HandlerLoop(Shared(self.env.registry, "me", inline=True), lanes=ALL_LANES)
+        self.env.flush_all()
+        with self.enter_registry_test_mode(), patch.object(handling, "BATCH", 1):
+            for _turn in range(24):
+                loop.turn()
+        self.env.invalidate_all()
+        self.assertIn("waiting", self.state_of(fresh))
+        self.assertEqual((suspect | retry | bulk).mapped("state"), ["done"] * 3)
 
     def test_critical_lanes_and_fresh_work_go_first(self):
         first, second, third = (event.delivery_ids for event in self.admit("A", "B", "C"))
