@@ -38,12 +38,15 @@ def leave_engine_to_workers(server: Server) -> None:
 
 def open_deliveries(server: Server) -> list[tuple]:
     """What is yet to be done."""
-    return server.sql("SELECT id, tier, lease_owner, attempts FROM integration_due")
+    return server.sql("SELECT id, tier, lease_owner, attempts, crashes FROM integration_due")
 
 
 def all_done(server: Server) -> None:
     """Return when nothing is left to be done."""
-    wait_until(lambda: not open_deliveries(server), what="everything is delivered")
+    try:
+        wait_until(lambda: not open_deliveries(server), what="everything is delivered")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; open are {open_deliveries(server)}") from error
 
 
 def attempts(server: Server, events: list[str]) -> list[tuple[str, str, str]]:

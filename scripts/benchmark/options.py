@@ -13,13 +13,11 @@ class Options:
         full: Everything, which takes hours: history to ten million events, a long soak, a thousand kills.
         quick: Sizes that only show that each part works; its figures mean nothing.
         kills: Processes to kill in the fault run; None for the size's own number.
-        keep: Show what processes wrote where a part fails.
     """
 
     full: bool = False
     quick: bool = False
     kills: int | None = None
-    keep: bool = False
 
     def pick(self, quick: int, default: int, full: int | None = None) -> int:
         """Return the number for the size that is asked for."""

@@ -159,7 +159,7 @@ class Crew:
 
     def kill_odoo(self) -> None:
         """Kill one of Odoo's processes; with its master goes everything."""
-        wait_until(lambda: server.ready(self._odoo.url), 60, "Odoo answers")
+        self._await_odoo()
         victim = self._chance.choice([self._odoo.pid, *processes.descendants(self._odoo.pid)])
         if victim != self._odoo.pid:
             with suppress(ProcessLookupError):
@@ -167,6 +167,15 @@ class Crew:
             return
         self._killed.add(victim)
         self._odoo.signal_group(signal.SIGKILL)
+
+    def _await_odoo(self) -> None:
+        try:
+            wait_until(lambda: server.ready(self._odoo.url), 60, "Odoo answers")
+        except MeasureError as error:
+            log = max(self._site.folder.glob("server-*.log"), key=lambda path: path.stat().st_mtime)
+            children = processes.descendants(self._odoo.pid)
+            alive = f"{self._odoo.pid} alive: {self._odoo.alive()}, its children: {children}"
+            raise MeasureError(f"{error}; {alive}; {log.name} ends with\n{processes.tail(log, 60)}") from error
 
     def kill_backend(self) -> None:
         """Kill one of PostgreSQL's processes that serve this database: all of them restart, by PostgreSQL itself."""
