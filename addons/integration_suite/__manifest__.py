@@ -13,5 +13,6 @@
         "integration_mapping",
         "integration_account",
         "integration_monitor",
+        "integration_auth",
     ],
 }

@@ -1,0 +1,1 @@
+"""Plain Python rules of signing in."""
