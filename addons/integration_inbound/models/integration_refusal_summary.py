@@ -1,0 +1,70 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.addons.integration_core import tools
+
+SETTLED = timedelta(minutes=2)
+"""How long after its end an hour is summed up: processes store what they have counted a moment later."""
+LOCK_CLASS = 0x1B1  # any constant that no other advisory lock of this database uses
+
+
+class IntegrationRefusal(models.Model):
+    """What was turned away goes into the audit trail in summary: one row per hour, system and cause.
+
+    What the names of systems that are not registered were is not told there: anybody could write them.
+    """
+
+    _inherit = "integration.refusal"
+
+    told = fields.Integer(readonly=True, help="How many of these the audit trail has told of.")
+
+    _untold_idx = models.Index("(minute) WHERE count > COALESCE(told, 0)")
+
+    @api.model
+    def _chore_summarize(self, limit):
+        """Tell the audit trail of hours that are over; what was counted late is told again by itself."""
+        cr = self.env.cr
+        until = fields.Datetime.now() - SETTLED
+        until = until.replace(minute=0, second=0)
+        cr.execute(
+            "SELECT 1 FROM integration_refusal WHERE minute < %s AND count > COALESCE(told, 0) LIMIT 1", (until,)
+        )
+        if not cr.fetchone():
+            return 0
+        tools.begin_read_committed(cr)
+        cr.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", (LOCK_CLASS,))
+        if cr.fetchone()[0]:
+            self._tell_until(until)
+        return 0
+
+    def _tell_until(self, until):
+        self.env.cr.execute(
+            """
+            WITH untold AS (
+                SELECT id, date_trunc('hour', minute) AS hour, company_id, cause, count - COALESCE(told, 0) AS times,
+                       CASE WHEN company_id IS NULL THEN NULL ELSE claimed END AS claimed
+                  FROM integration_refusal WHERE minute < %s AND count > COALESCE(told, 0) FOR UPDATE
+            ), marked AS (
+                UPDATE integration_refusal r SET told = r.count FROM untold u WHERE u.id = r.id
+            )
+            SELECT hour, company_id, claimed, cause, sum(times) FROM untold
+             GROUP BY hour, company_id, claimed, cause ORDER BY hour, company_id, claimed, cause
+            """,
+            (until,),
+        )
+        rows = [self._summary(*row) for row in self.env.cr.fetchall()]
+        self.env["integration.audit"]._append("gate.refusals", rows)
+        self.invalidate_model(["told"])
+
+    def _summary(self, hour, company_id, claimed, cause, times):
+        # sudo: names of the company and the system that the claim was about
+        company = self.env["res.company"].sudo().browse(company_id)
+        system = self.env["integration.system"].sudo().search([("code", "=", claimed)]) if claimed else None
+        return {
+            "company_id": company.id,
+            "company_name": company.name,
+            "res_model": "integration.system" if system else False,
+            "res_id": system.id if system else False,
+            "res_name": claimed or self.env._("Systems that are not registered"),
+            "detail": f"{hour:%Y-%m-%d %H}:00 UTC, {cause}: {times}",
+        }
