@@ -189,7 +189,7 @@ def pack(ids: Sequence[int]) -> str:
     runs: list[list[int]] = []
     for one in ids:
         if runs and one <= runs[-1][1]:
-            raise ValueError(f"{one} after {runs[-1][1]}")
+            raise ValueError(f"These ids do not ascend: {one} after {runs[-1][1]}")
         if runs and one == runs[-1][1] + 1:
             runs[-1][1] = one
         else:
@@ -206,10 +206,12 @@ def spans(text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for part in text.split(",") if text else ():
         first, dash, last = part.partition("-")
-        found.append((int(first), int(last if dash else first)))
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"These are no ids: {text[:80]}")
+        found.append((int(first), int(last or first)))
     for (begin, end), before in zip(found, [(0, 0), *found], strict=False):
         if not before[1] < begin <= end:
-            raise ValueError(f"not ascending: {text[:80]}")
+            raise ValueError(f"These ids do not ascend: {text[:80]}")
     return found
 
 

@@ -131,6 +131,10 @@ class IntegrationAuditQueue(models.Model):
                 RAISE EXCEPTION 'The audit trail is append-only: % of % is refused.', TG_OP, TG_TABLE_NAME
                     USING ERRCODE = 'insufficient_privilege';
             END $$;
+            """
+        )
+        self.env.cr.execute(
+            """
             DROP TRIGGER IF EXISTS integration_audit_seal_kept ON integration_audit_seal;
             CREATE TRIGGER integration_audit_seal_kept BEFORE UPDATE OR DELETE ON integration_audit_seal
                 FOR EACH ROW EXECUTE FUNCTION integration_audit_seal_kept(%s);

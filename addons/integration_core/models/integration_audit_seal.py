@@ -55,7 +55,7 @@ class IntegrationAuditSeal(models.Model):
     digest = fields.Char(required=True, readonly=True)
     leaves = fields.Binary(attachment=False, readonly=True, groups=fields.NO_ACCESS)
     certificate = fields.Integer("Removed by certificate", readonly=True)
-    company_label = fields.Char("Company", compute="_compute_company_label")
+    company_label = fields.Char("Chain of", compute="_compute_company_label")
     state = fields.Selection(
         [("kept", "Rows kept"), ("removed", "Rows removed by retention")], compute="_compute_state"
     )
