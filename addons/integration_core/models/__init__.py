@@ -2,6 +2,7 @@ from . import integration_audit
 from . import integration_audit_seal
 from . import integration_audit_queue
 from . import integration_audit_verification
+from . import integration_audit_export
 from . import integration_audited_mixin
 from . import integration_approval_mixin
 from . import integration_approval

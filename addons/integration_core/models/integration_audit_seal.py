@@ -22,7 +22,7 @@ _CERTIFICATE = SQL(
     "company_id, number, first_seal, last_seal, count, row_ids, first_at, last_at, seal_digest, days, removed_at,"
     " previous, digest"
 )
-_ROW = SQL(", ").join(map(SQL.identifier, sealing.COLUMNS))
+ROW = SQL(", ").join(map(SQL.identifier, sealing.COLUMNS))
 
 
 def _seal_of(values):
@@ -163,7 +163,7 @@ class IntegrationAuditSeal(models.Model):
     @api.model
     def _rows(self, ids):
         """Return those of the rows that are there, as the database holds them."""
-        self.env.cr.execute(SQL("SELECT %s FROM integration_audit WHERE id = ANY (%s)", _ROW, list(ids)))
+        self.env.cr.execute(SQL("SELECT %s FROM integration_audit WHERE id = ANY (%s)", ROW, list(ids)))
         return list(map(sealing.Row._make, self.env.cr.fetchall()))
 
     @api.model
@@ -191,6 +191,7 @@ class IntegrationAuditSeal(models.Model):
             )
         )
         self.invalidate_model()
+        self.env["integration.audit"].invalidate_model(["state"])
 
     # -- reading, for a verification
     # ----------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from ..domain import changes
 from ..domain.changes import Told
 
+_ODOOS_OWN = {"id", "create_uid", "create_date", "write_uid", "write_date"}
+
 
 def value_of(record, name, *, hidden=False):
     """Return what the trail sees of a field, a :class:`Told`."""
@@ -89,7 +91,7 @@ class IntegrationAuditedMixin(models.AbstractModel):
         return [name for name, field in self._fields.items() if self._audit_is_told(name, field)]
 
     def _audit_is_told(self, name, field):
-        if not field.store or field.automatic or name in self._audit_silent or field.groups == fields.NO_ACCESS:
+        if not field.store or name in _ODOOS_OWN or name in self._audit_silent or field.groups == fields.NO_ACCESS:
             return False
         if field.type == "one2many" or name.startswith(("message_", "activity_")):
             return False
