@@ -87,7 +87,20 @@ class _Work:
         return 0
 
     def seal(self):
-        self._say(f"{self.env['integration.audit.seal']._seal_all()} rows were sealed.")
+        # Absolute and late, as above.
+        from odoo.addons.integration_core.tools import (  # pylint: disable=odoo-addons-relative-import
+            begin_read_committed,
+        )
+
+        cr, total = self.env.cr, 0
+        while True:
+            begin_read_committed(cr)
+            count = self.env["integration.audit.seal"]._seal_one()
+            cr.commit()  # pylint: disable=invalid-commit; each seal is a transaction of its own
+            total += count
+            if not count:
+                break
+        self._say(f"{total} rows were sealed.")
         return 0
 
     def export(self):

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Final, TypeAlias
 
 from . import sealing
@@ -294,7 +293,9 @@ class Judge:
             yield self._found("row_back", one.company, seal=one.number, **about)
 
     def _judge_certificates(self, company: Company, removed: Sequence[Seal]) -> Iterator[Finding]:
-        by_number = {number: list(group) for number, group in groupby(removed, key=lambda one: one.certificate)}
+        by_number: dict[int | None, list[Seal]] = {}
+        for one in removed:
+            by_number.setdefault(one.certificate, []).append(one)
         before = sealing.FIRST
         gone_until = max((one.last_at for one in removed if one.last_at), default=None)
         for place, paper in enumerate(self._certificates.get(company, ()), start=1):

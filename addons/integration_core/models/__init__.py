@@ -44,3 +44,4 @@ from . import integration_consumer
 from . import integration_engine
 from . import integration_setup_check
 from . import integration_setup_guide
+from . import integration_audit_check

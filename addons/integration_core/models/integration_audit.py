@@ -38,18 +38,23 @@ class IntegrationAudit(models.Model):
     reason = fields.Char(readonly=True)
     detail = fields.Char(readonly=True)
     state = fields.Selection(
-        [("sealed", "Sealed"), ("waiting", "Waits to be sealed")],
+        [("sealed", "Sealed"), ("waiting", "Waits to be sealed"), ("stray", "Not to be sealed")],
         compute="_compute_state",
-        help="Sealed within seconds while the engine runs; from then on no change of it stays hidden.",
+        help="Sealed within seconds while the engine runs; from then on no change of it stays hidden. What is not to "
+        "be sealed came into the table behind the suite.",
     )
+    seal = fields.Integer("Sealed in", compute="_compute_state", help="Number of the seal that covers the row.")
 
     _record_idx = models.Index("(res_model, res_id)")
 
     def _compute_state(self):
         self.env.cr.execute("SELECT id FROM integration_audit_queue WHERE id = ANY (%s)", (self.ids,))
         waiting = {row[0] for row in self.env.cr.fetchall()}
+        # sudo: whoever reads a row may know by which seal it is covered
+        sealed = self.env["integration.audit.seal"].sudo()._numbers_of(self)
         for row in self:
-            row.state = "waiting" if row.id in waiting else "sealed"
+            row.seal = sealed.get(row.id, 0)
+            row.state = "sealed" if row.id in sealed else "waiting" if row.id in waiting else "stray"
 
     @api.private
     def write(self, vals):  # pylint: disable=method-required-super

@@ -25,6 +25,11 @@ _CERTIFICATE = SQL(
 ROW = SQL(", ").join(map(SQL.identifier, sealing.COLUMNS))
 
 
+def _ends(ids):
+    runs = sealing.spans(ids)
+    return runs[0][0], runs[-1][1]
+
+
 def _seal_of(values):
     *most, leaves, certificate = values
     return sealing.Seal(*most, None if leaves is None else bytes(leaves), certificate)
@@ -46,6 +51,8 @@ class IntegrationAuditSeal(models.Model):
     company_id = UncheckedMany2one("res.company", readonly=True)
     number = fields.Integer(required=True, readonly=True)
     row_ids = fields.Text("Row IDs", required=True, readonly=True, help="Which rows it covers.")
+    first_row = fields.Integer(required=True, readonly=True)
+    last_row = fields.Integer(required=True, readonly=True)
     count = fields.Integer("Rows", required=True, readonly=True, aggregator="sum")
     first_at = fields.Datetime("First row", readonly=True)
     last_at = fields.Datetime("Last row", readonly=True)
@@ -61,6 +68,7 @@ class IntegrationAuditSeal(models.Model):
     )
 
     _chain = models.UniqueIndex("(COALESCE(company_id, 0), number)", "A chain has one seal of each number.")
+    _span = models.Index("USING gist (int4range(first_row, last_row, '[]'))")
 
     @api.depends("company_id")
     def _compute_company_label(self):
@@ -182,9 +190,10 @@ class IntegrationAuditSeal(models.Model):
     def _store(self, made):
         self.env.cr.execute(
             SQL(
-                "INSERT INTO integration_audit_seal (%s) VALUES %s",
+                "INSERT INTO integration_audit_seal (first_row, last_row, %s) VALUES %s",
                 _SEAL,
                 (
+                    *_ends(made.ids),
                     *(made.company, made.number, made.ids, made.count, made.first_at, made.last_at),
                     *(made.leaves_digest, made.previous, made.sealed_at, made.digest, made.leaves, made.certificate),
                 ),
@@ -192,6 +201,24 @@ class IntegrationAuditSeal(models.Model):
         )
         self.invalidate_model()
         self.env["integration.audit"].invalidate_model(["state"])
+
+    @api.model
+    def _numbers_of(self, rows):
+        """Return {id of a row: number of the seal that covers it}, for rows of a screen; what is sealed is in it."""
+        self.env.cr.execute(
+            """
+            SELECT a.id, s.number, s.row_ids
+              FROM integration_audit a JOIN integration_audit_seal s
+                ON int4range(s.first_row, s.last_row, '[]') @> a.id AND s.company_id IS NOT DISTINCT FROM a.company_id
+             WHERE a.id = ANY (%s)
+            """,
+            (rows.ids,),
+        )
+        return {
+            row: number
+            for row, number, text in self.env.cr.fetchall()
+            if any(first <= row <= last for first, last in sealing.spans(text))
+        }
 
     # -- reading, for a verification
     # ----------------------------------------------------------------------------------

@@ -60,10 +60,7 @@ class ResUsers(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         with self.env["res.groups"]._telling_roles():
-            return self._create_told(vals_list)
-
-    def _create_told(self, vals_list):
-        users = super().create(vals_list)
+            users = super().create(vals_list)
         for user, vals in zip(users, vals_list, strict=True):
             if vals.get("password") and user._acts_for_integration():
                 raise UserError(self.env._("%s acts for the integration: it has no password.", user.name))

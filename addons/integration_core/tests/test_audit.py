@@ -1,3 +1,4 @@
+import base64
 import json
 from contextlib import contextmanager
 from datetime import timedelta
@@ -5,13 +6,14 @@ from unittest.mock import patch
 
 import psycopg2
 from odoo import fields
-from odoo.exceptions import AccessDenied, AccessError, ValidationError
+from odoo.exceptions import AccessDenied, AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..domain import sealing
 from ..models.integration_audit_queue import TRIGGERS
+from ..wizards import integration_audit_wizard
 from .recording import RecordingCase
 from .test_journal import ADMITTED, DATA
 
@@ -172,7 +174,8 @@ class TestSealing(AuditCase):
         self.assertEqual(self.trail[0].state, "sealed")
         self.assertEqual(self.newest("test.done").state, "waiting")
         self.seals._seal_all()
-        self.assertEqual(self.newest("test.done").state, "sealed")
+        newest = self.newest("test.done")
+        self.assertEqual((newest.state, newest.seal), ("sealed", self.seals._newest(newest.company_id.id).number))
         for company in (self.env.company.id, other.id, None):
             chain = list(self.seals._chain_of(company))
             self.assertEqual([one.number for one in chain], list(range(1, len(chain) + 1)))
@@ -187,6 +190,20 @@ class TestSealing(AuditCase):
         self.drain()
         row.invalidate_recordset()
         self.assertEqual(row.state, "sealed")
+
+    def test_the_set_up_check_tells(self):
+        def level():
+            (found,) = [one for one in self.env["integration.setup.check"]._run() if one["key"] == "audit_trail"]
+            return found["level"]
+
+        self.assertEqual(level(), "success")
+        about = self.audit._about(None)
+        self.audit._append("test.done", [{**about, "at": fields.Datetime.now() - timedelta(hours=1)}])
+        self.assertEqual(level(), "warning")
+        self.seals._seal_all()
+        self.assertEqual(level(), "success")
+        self.sql("ALTER TABLE integration_audit DISABLE TRIGGER integration_audit_kept")
+        self.assertEqual(level(), "danger")
 
     def test_what_waits_is_counted(self):
         self.rows(2)
@@ -226,6 +243,7 @@ class TestSealing(AuditCase):
         with self.unguarded():
             row = self.rows()
         self.assertEqual(self.verify(), [("row_stray", row.id)])
+        self.assertEqual((row.state, row.seal), ("stray", 0))
 
     def test_a_row_moved_to_another_company(self):
         other = self.env["res.company"].create({"name": "Other"})
@@ -535,6 +553,68 @@ class TestCoverage(AuditCase):
         self.assertIn(str(row.id), "".join(export._export("csv", None, now - timedelta(hours=1), None)))
         self.assertEqual(len(list(export._export("csv", None, now + timedelta(hours=1), None))), 1)
         self.assertEqual(len(list(export._export("csv", None, None, now - timedelta(days=9999)))), 1)
+
+    def auditor(self):
+        return new_test_user(self.env, "auditor", groups="integration_core.group_auditor")
+
+    def test_an_auditor_verifies_on_screen(self):
+        rows = self.rows(3)
+        wizard = self.env["integration.audit.verify.wizard"].with_user(self.auditor()).create({})
+        self.assertIn("rows, the oldest for", wizard.waiting)
+        self.seals._seal_all()
+        action = wizard.action_verify()
+        self.assertEqual((wizard.state, action["res_id"]), ("sound", wizard.id))
+        self.assertTrue(wizard.anchors_now)
+        self.assertEqual(self.newest("audit.verify").detail, "sound, 0 findings")
+        self.seals._seal_all()
+        wizard.anchors_kept = wizard.anchors_now
+        with self.unguarded():
+            self.sql("UPDATE integration_audit SET detail = 'x' WHERE id = %s", rows[1].id)
+        wizard.action_verify()
+        self.assertEqual(wizard.state, "wrong")
+        self.assertIn(f"Row {rows[1].id} (", wizard.result)
+        wizard.anchors_kept = "nonsense"
+        with self.assertRaisesRegex(UserError, "Line 1 is no anchor"):
+            wizard.action_verify()
+        with patch.object(integration_audit_wizard, "MOST_ROWS", 0), self.assertRaisesRegex(UserError, "too many"):
+            wizard.action_verify()
+
+    def test_what_is_shown_is_escaped(self):
+        self.env.company.name = "<b>Bold</b>"
+        self.rows()
+        self.seals._seal_all()
+        wizard = self.env["integration.audit.verify.wizard"].create({})
+        wizard.action_verify()
+        self.assertIn("&lt;b&gt;Bold", wizard.result)
+
+    def test_an_auditor_exports_on_screen(self):
+        row = self.rows()
+        other = self.env["res.company"].create({"name": "Other"})
+        hidden = self.audit.with_company(other)._record("test.done")
+        wizards = self.env["integration.audit.export.wizard"].with_user(self.auditor())
+        for kind, mark in (("fhir", f'"audit-{row.id}"'), ("csv", f"{row.id},"), ("rows", f'{{"id":{row.id},')):
+            wizard = wizards.create({"kind": kind})
+            action = wizard.action_export()
+            text = base64.b64decode(wizard.file).decode()
+            self.assertIn(mark, text)
+            self.assertNotIn(mark.replace(str(row.id), str(hidden.id)), text, "of another company")
+            self.assertIn(wizard.file_name, action["url"])
+        self.assertEqual(self.newest("audit.export").user_name, self.auditor_name())
+        tomorrow = fields.Date.add(fields.Date.today(), days=2)
+        wizard = wizards.create({"kind": "csv", "day_from": tomorrow, "day_to": False})
+        wizard.action_export()
+        self.assertEqual(len(base64.b64decode(wizard.file).splitlines()), 1)
+        with patch.object(integration_audit_wizard, "MOST_EXPORTED", 0), self.assertRaisesRegex(UserError, "shorter"):
+            wizards.create({"kind": "csv"}).action_export()
+
+    def auditor_name(self):
+        return self.env["res.users"].search([("login", "=", "auditor")]).name
+
+    def test_others_have_no_screen(self):
+        operator = new_test_user(self.env, "op1", groups="integration_core.group_operator")
+        for wizard in ("verify", "export"):
+            with self.assertRaises(AccessError):
+                self.env[f"integration.audit.{wizard}.wizard"].with_user(operator).create({})
 
     def test_patients_are_not_named(self):
         self.post(ADMITTED, {**DATA, "patient": {"id": "MRN-SECRET-1"}})

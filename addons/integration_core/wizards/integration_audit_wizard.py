@@ -181,7 +181,7 @@ class IntegrationAuditExportWizard(models.TransientModel):
         condition = self.env["integration.audit.export"]._condition(chains, begin, end)
         count = self.env.execute_query(
             SQL(
-                "SELECT count(*) FROM (SELECT 1 FROM integration_audit WHERE %s LIMIT %s) AS some",
+                "SELECT count(*) FROM (SELECT 1 FROM integration_audit WHERE %s LIMIT %s) AS few",
                 condition,
                 MOST_EXPORTED + 1,
             )

@@ -24,20 +24,27 @@ class IntegrationRefusal(models.Model):
     def _chore_summarize(self, limit):
         """Tell the audit trail of hours that are over; what was counted late is told again by itself."""
         cr = self.env.cr
-        until = fields.Datetime.now() - SETTLED
-        until = until.replace(minute=0, second=0)
         cr.execute(
-            "SELECT 1 FROM integration_refusal WHERE minute < %s AND count > COALESCE(told, 0) LIMIT 1", (until,)
+            "SELECT 1 FROM integration_refusal WHERE minute < %s AND count > COALESCE(told, 0) LIMIT 1",
+            (self._hours_end(),),
         )
         if not cr.fetchone():
             return 0
         tools.begin_read_committed(cr)
-        cr.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", (LOCK_CLASS,))
-        if cr.fetchone()[0]:
-            self._tell_until(until)
+        self._tell_hours()
         return 0
 
-    def _tell_until(self, until):
+    @api.model
+    def _hours_end(self):
+        """Return until when hours are over and what was counted in them is stored."""
+        return (fields.Datetime.now() - SETTLED).replace(minute=0, second=0)
+
+    @api.model
+    def _tell_hours(self):
+        """Tell of the hours that are over, unless another process does."""
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", (LOCK_CLASS,))
+        if not self.env.cr.fetchone()[0]:
+            return
         self.env.cr.execute(
             """
             WITH untold AS (
@@ -50,7 +57,7 @@ class IntegrationRefusal(models.Model):
             SELECT hour, company_id, claimed, cause, sum(times) FROM untold
              GROUP BY hour, company_id, claimed, cause ORDER BY hour, company_id, claimed, cause
             """,
-            (until,),
+            (self._hours_end(),),
         )
         rows = [self._summary(*row) for row in self.env.cr.fetchall()]
         self.env["integration.audit"]._append("gate.refusals", rows)
