@@ -38,10 +38,10 @@ class IntegrationAudit(models.Model):
     reason = fields.Char(readonly=True)
     detail = fields.Char(readonly=True)
     state = fields.Selection(
-        [("sealed", "Sealed"), ("waiting", "Waits to be sealed"), ("stray", "Not to be sealed")],
+        [("sealed", "Sealed"), ("waiting", "Not sealed yet"), ("stray", "Never to be sealed")],
         compute="_compute_state",
-        help="Sealed within seconds while the engine runs; from then on no change of it stays hidden. What is not to "
-        "be sealed came into the table behind the suite.",
+        help="Sealed within seconds while the engine runs; from then on no change of it stays hidden. What is never "
+        "to be sealed came into the table behind the suite.",
     )
     seal = fields.Integer("Sealed in", compute="_compute_state", help="Number of the seal that covers the row.")
 

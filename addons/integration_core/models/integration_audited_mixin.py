@@ -48,8 +48,8 @@ class IntegrationAuditedMixin(models.AbstractModel):
     def create(self, vals_list):
         records = super().create(vals_list)
         if self._audit_applies():
-            names = self._audit_fields()
-            records._audit_tell("create", [changes.begun(one._audit_values(names)) for one in records])
+            details = [changes.begun(one._audit_values(one._audit_beginning())) for one in records]
+            records._audit_tell("create", details)
         return records
 
     def write(self, vals):
@@ -89,6 +89,13 @@ class IntegrationAuditedMixin(models.AbstractModel):
     def _audit_fields(self):
         """Return the names of the fields that are told of."""
         return [name for name, field in self._fields.items() if self._audit_is_told(name, field)]
+
+    def _audit_beginning(self):
+        """Return the names of the fields that are told of a new record: not those that every one begins with."""
+        initial = self._approval_initial() if hasattr(self, "_approval_initial") else {}
+        record = self.sudo()  # sudo: as in _audit_values
+        same = {name for name, value in initial.items() if name == "author_id" or (record[name] or False) == value}
+        return [name for name in self._audit_fields() if name not in same]
 
     def _audit_is_told(self, name, field):
         if not field.store or name in _ODOOS_OWN or name in self._audit_silent or field.groups == fields.NO_ACCESS:

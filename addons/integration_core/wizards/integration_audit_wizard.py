@@ -31,6 +31,11 @@ class IntegrationAuditVerifyWizard(models.TransientModel):
     waiting = fields.Char("Not sealed yet", readonly=True, default=lambda self: self._waiting_now())
     state = fields.Selection([("draft", "Not verified"), ("sound", "Sound"), ("wrong", "Wrong")], default="draft")
     result = fields.Html(readonly=True, sanitize=False)
+    file = fields.Binary(readonly=True, attachment=False)
+
+    def _compute_display_name(self):
+        for wizard in self:
+            wizard.display_name = self.env._("Verify the trail")
 
     @api.model
     def _chains(self):
@@ -82,11 +87,17 @@ class IntegrationAuditVerifyWizard(models.TransientModel):
             }
         )
         self.env["integration.audit"]._record("audit.verify", detail=f"{self.state}, {report.findings} findings")
-        return self._reopened()
+        return True
 
-    def _reopened(self):
-        action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_audit_verify")
-        return {**action, "res_id": self.id}
+    def action_download(self):
+        """Have the browser save where the trail stands."""
+        self.ensure_one()
+        self.anchors_now = self._anchors_now()
+        self.file = base64.b64encode(f"{self.anchors_now}\n".encode())
+        self.env["integration.audit"]._record("audit.anchor")
+        name = f"audit-anchors-{fields.Date.today()}.txt"
+        address = f"/web/content/{self._name}/{self.id}/file/{name}?download=true"
+        return {"type": "ir.actions.act_url", "url": address, "target": "self"}
 
     def _check_size(self, chains):
         self.env.cr.execute(
@@ -167,8 +178,10 @@ class IntegrationAuditExportWizard(models.TransientModel):
         lines = self.env["integration.audit.export"].sudo()._export(self.kind, chains, begin, end)
         self.file = base64.b64encode("".join(lines).encode())
         self.file_name = self.env["integration.audit.export"]._file_name(self.kind)
-        address = f"/web/content/{self._name}/{self.id}/file/{self.file_name}?download=true"
-        return {"type": "ir.actions.act_url", "url": address, "target": "self"}
+        address = f"/web/content/{self._name}/{self.id}/file/{self.file_name}"
+        # As it is: Odoo would append an ending to names that it does not know.
+        query = "?download=true&mimetype=application/octet-stream"
+        return {"type": "ir.actions.act_url", "url": f"{address}{query}", "target": "self"}
 
     def _moment(self, day):
         """Return when a day begins where the person is, as naive UTC."""
