@@ -238,6 +238,16 @@ def test_a_seal_forged_over_a_changed_row_breaks_the_chain():
     assert [(one.code, one.seal) for one in found] == [("seal_order", 3)]
 
 
+def test_a_leaf_forged_with_its_row_is_found():
+    batches = sealed([row(one) for one in range(1, 7)])
+    one, part = batches[1]
+    forged = part[1]._replace(detail="forged")
+    leaves = one.leaves[:32] + sealing.leaf(forged) + one.leaves[64:]
+    batches[1] = (dataclasses.replace(one, leaves=leaves), [part[0], forged, part[2]])
+    _report, found = judged(batches)
+    assert [(one.code, one.seal) for one in found] == [("leaves_changed", 2)]
+
+
 def test_a_chain_that_was_made_anew_from_there_on_is_told_by_an_anchor_alone():
     honest = sealed([row(one) for one in range(1, 10)])
     anchor = sealing.anchor_of(honest[2][0])
