@@ -102,6 +102,8 @@ class ResUsers(models.Model):
     def _note_failed_login(self, credential):
         """Note a failure, where the claimed login is that of a holder of a role; it is stored a moment later."""
         login = credential.get("login")
+        if not login:
+            return
         # sudo: as in _login
         user = self.sudo().search(self._get_login_domain(login), order=self._get_login_order(), limit=1)
         if not user or not self.env["res.groups"]._app_holders(user.ids):
@@ -136,7 +138,13 @@ class ResUsers(models.Model):
         # Odoo's own remembers who passed.
         if self.browse(int(uid))._acts_for_integration():
             raise AccessDenied()
-        return super()._check_uid_passwd(uid, passwd)
+        try:
+            return super()._check_uid_passwd(uid, passwd)
+        except AccessDenied:
+            # sudo: as in _login; a call that carries a wrong password is an attempt to log in
+            login = self.browse(int(uid)).sudo().exists().login
+            self._note_failed_login({"login": login, "type": "password of a call"})
+            raise
 
     def _refuse_for_integration(self, users):
         if users._acts_for_integration():

@@ -517,6 +517,18 @@ class TestCoverage(AuditCase):
         self.assertIn("wanda", row.res_name)
         self.assertNotIn("s3cret-guess", str(row.read()))
 
+    def test_a_call_with_a_wrong_password_is_a_failed_login(self):
+        user = new_test_user(self.env, "xenia", password="xenia-xenia-1", groups="integration_core.group_operator")
+        before = self.logins()
+        self.env["res.users"]._check_uid_passwd(user.id, "xenia-xenia-1")
+        self.assertEqual(self.logins(), before, "calls are no logins")
+        try:
+            self.env["res.users"]._check_uid_passwd(user.id, "guess-guess")
+        except AccessDenied:
+            row = self.logins() - before
+        self.assertEqual(row.action, "login.fail")
+        self.assertIn("password of a call", row.detail)
+
     def test_other_logins_are_nobodys_business(self):
         new_test_user(self.env, "olaf", password="olaf-olaf-12", groups="base.group_user")
         before = self.logins()
