@@ -32,6 +32,7 @@ PARTS: Final = (
     "history",
     "snapshot",
     "memory",
+    "audit",
     "install",
     "faults",
 )

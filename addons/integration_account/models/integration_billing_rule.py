@@ -7,9 +7,12 @@ class IntegrationBillingRule(models.Model):
     """When charges of one class of encounters are ready: days after the discharge, or days after the service."""
 
     _name = "integration.billing.rule"
+    _inherit = ["integration.audited.mixin"]
     _description = "Billing rule"
     _order = "company_id, encounter_class nulls last, id"
     _rec_name = "encounter_class"
+
+    _audit_name = "billing_rule"
 
     active = fields.Boolean(default=True)
     company_id = fields.Many2one(

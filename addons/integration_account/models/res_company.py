@@ -19,7 +19,9 @@ class ResCompany(models.Model):
     )
 
     def write(self, vals):
-        result = super().write(vals)
+        settings = [name for name in vals if name.startswith("integration_")]
+        with self.env["integration.audited.mixin"]._telling(self, settings, "settings.change"):
+            result = super().write(vals)
         if vals.get("integration_self_pay_partner_id"):
             self.env["integration.charge"]._recheck(["no_self_pay_customer"], companies=self)
         return result

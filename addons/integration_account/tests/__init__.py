@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_audit
 from . import test_amounts
 from . import test_author
 from . import test_billing

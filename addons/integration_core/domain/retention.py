@@ -13,9 +13,9 @@ from typing import Final
 LANES: Final = ("critical", "normal", "bulk")
 BY_LANE: Final = frozenset({"payload", "attempt", "event"})
 """Kinds of things that know their lane."""
-LEAST_DAYS: Final = {"payload": 1, "attempt": 1, "count": 1, "key": 4, "event": 100, "receipt": 100}
+LEAST_DAYS: Final = {"payload": 1, "attempt": 1, "count": 1, "key": 4, "event": 100, "receipt": 100, "audit": 365}
 """Message identities: a signature of up to 72 h ago is accepted, so that a copy may come on the fourth day. Events and
-receipts: Reconciliation shows 92 days."""
+receipts: Reconciliation shows 92 days. The audit trail: a whole year is there to be audited."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class Rule:
 class Fault:
     """What is wrong with a rule.
 
-    ``code`` is ``too_short`` (less than ``least`` days), ``no_lane`` (this kind knows no lane) or ``outlived`` (message
-    identities would go before an event, so that a late copy would happen again).
+    ``code`` is ``too_short`` (less than ``least`` days), ``no_lane`` (this kind knows no lane), ``outlived`` (message
+    identities would go before an event, so that a late copy would happen again) or ``unaudited`` (something would be
+    kept for longer than the audit trail, which tells what was done to it).
     """
 
     code: str
@@ -53,6 +54,7 @@ def faults(rules: Iterable[Rule]) -> list[Fault]:
     every = list(rules)
     found = []
     longest = max((rule.days for rule in every if rule.what == "event"), default=0)
+    longest_of_all = max((rule.days for rule in every if rule.what != "audit"), default=0)
     for rule in every:
         least = LEAST_DAYS[rule.what]
         if rule.days < least:
@@ -61,4 +63,6 @@ def faults(rules: Iterable[Rule]) -> list[Fault]:
             found.append(Fault("no_lane", rule))
         elif rule.what == "key" and rule.days <= longest:
             found.append(Fault("outlived", rule, longest + 1))
+        elif rule.what == "audit" and rule.days < longest_of_all:
+            found.append(Fault("unaudited", rule, longest_of_all))
     return found

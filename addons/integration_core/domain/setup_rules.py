@@ -358,3 +358,35 @@ def time_zones(*, unknown: Mapping[str, str], in_utc: Collection[str], home: str
             systems=", ".join(sorted(in_utc)),
         )
     return good(_("Every system has the time zone of its facility."))
+
+
+UNSEALED_AFTER: Final = timedelta(minutes=15)
+"""The engine seals what was written a moment before, or at its next start, once a minute."""
+
+
+def audit_trail(*, unguarded: Collection[str], since: datetime | None, now: datetime) -> Verdict:
+    """Judge whether the audit trail is guarded and sealed.
+
+    Args:
+        unguarded: Triggers that are missing or switched off.
+        since: Time of the oldest row that waits to be sealed, naive UTC; None when none does.
+        now: The present, naive UTC.
+    """
+    if unguarded:
+        return bad(
+            _("The database does not guard the audit trail: %(triggers)s."),
+            meaning=_("Rows can be changed and deleted; what was changed is only found by verifying the trail."),
+            steps=[
+                _("Find out who switched the triggers off, and why. Verify the trail."),
+                _("Upgrade the module integration_core: that makes the triggers anew."),
+            ],
+            triggers=", ".join(sorted(unguarded)),
+        )
+    if since is not None and now - since > UNSEALED_AFTER:
+        return doubtful(
+            _("Rows of the audit trail wait to be sealed, the oldest since %(moment)s UTC."),
+            meaning=_("Until a row is sealed, verifying cannot tell whether it was changed."),
+            steps=[_("Look whether the engine runs. Without one: odoo integration_audit seal.")],
+            moment=since.strftime("%Y-%m-%d %H:%M"),
+        )
+    return good(_("The database guards the audit trail, and the engine seals it."))

@@ -1,4 +1,9 @@
 from . import integration_audit
+from . import integration_audit_seal
+from . import integration_audit_queue
+from . import integration_audit_verification
+from . import integration_audit_export
+from . import integration_audited_mixin
 from . import integration_approval_mixin
 from . import integration_approval
 from . import integration_configuration
@@ -8,6 +13,7 @@ from . import integration_master_key
 from . import integration_copy
 from . import integration_key_holder_mixin
 from . import integration_run_as_mixin
+from . import res_groups
 from . import res_users
 from . import integration_event_type
 from . import integration_system
@@ -38,3 +44,4 @@ from . import integration_consumer
 from . import integration_engine
 from . import integration_setup_check
 from . import integration_setup_guide
+from . import integration_audit_check

@@ -37,7 +37,7 @@ class IntegrationCredential(models.Model):
     """
 
     _name = "integration.credential"
-    _inherit = ["integration.approval.mixin"]
+    _inherit = ["integration.approval.mixin", "integration.audited.mixin"]
     _description = "Credential"
     _order = "id desc"
     _check_company_auto = True
@@ -57,6 +57,9 @@ class IntegrationCredential(models.Model):
         "successor_id",
         "overlap_hours",
     )
+
+    _audit_name = "credential"
+    _audit_silent = ("warned_days",)
 
     name = fields.Char(required=True, readonly=True, help="Key id, as the audit trail and the logs name it.")
     system_id = fields.Many2one("integration.system", index=True, readonly=True, ondelete="cascade", check_company=True)
@@ -254,7 +257,6 @@ class IntegrationCredential(models.Model):
                 }
             )
         )
-        self.env["integration.audit"]._record("credential.create", record)
         return record.with_env(self.env), text
 
     def _text(self):

@@ -74,6 +74,7 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.replay", "_chore_advance"),
             ("integration.retention", "_chore_purge"),
             ("integration.delivery.count", "_chore_fold"),
+            ("integration.audit.seal", "_chore_seal"),
         ]
 
     @api.model

@@ -22,12 +22,13 @@ class IntegrationEventType(models.Model):
     """An entry of the catalogue: what a kind of event means, what its data must look like and who owns it."""
 
     _name = "integration.event.type"
-    _inherit = ["mail.thread", "integration.approval.mixin"]
+    _inherit = ["mail.thread", "integration.approval.mixin", "integration.audited.mixin"]
     _description = "Event type"
     _order = "name"
 
     _approval_guarded = ("schema_json", "patient_data", "finance_data", "sunset", "unit", "priced")
     _approval_protected = ("state",)
+    _audit_name = "event_type"
 
     name = fields.Char(required=True, index=True, help="<domain>.<entity>.<past participle>.v<major>")
     title = fields.Char(required=True, translate=True)

@@ -23,9 +23,13 @@ class IntegrationRetention(models.Model):
     """
 
     _name = "integration.retention"
+    _inherit = ["integration.audited.mixin"]
     _description = "Rule of retention"
     _order = "sequence, id"
     _rec_name = "what"
+
+    _audit_name = "retention"
+    _audit_silent = ("sequence", "removed", "last_removed_at", "last_id", "round_began_at", "rest_until")
 
     sequence = fields.Integer(default=10)
     what = fields.Selection(
@@ -36,6 +40,7 @@ class IntegrationRetention(models.Model):
             ("count", "Counts of tries"),
             ("key", "Message identities, by which copies are known"),
             ("receipt", "Receipts, the left side of the equation"),
+            ("audit", "Audit trail, in whole seals"),
         ],
         required=True,
     )
@@ -80,6 +85,12 @@ class IntegrationRetention(models.Model):
                     kind=kind,
                     least=fault.least,
                 )
+            case "unaudited":
+                return self.env._(
+                    "Nothing may be kept for longer than the audit trail, which tells what was done to it: keep the "
+                    "trail for %s days at least.",
+                    fault.least,
+                )
         return self.env._("%(kind)s must be kept for %(least)s days at least.", kind=kind, least=fault.least)
 
     @api.model
@@ -87,32 +98,12 @@ class IntegrationRetention(models.Model):
         """Return {id: :class:`retention.Rule`} of the active rules."""
         return {rule.id: retention.Rule(rule.what, rule.lane or None, rule.days) for rule in self.search([])}
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        rules = super().create(vals_list)
-        rules._tell("retention.create")
-        return rules
-
     def write(self, vals):
         changes = not self.env.su and bool({"what", "lane", "days", "active"} & set(vals))
         if changes:
             # A rule of other days has other rows to look at: begin at once, at the oldest.
             vals = {**vals, "last_id": 0, "rest_until": False}
-        result = super().write(vals)
-        if changes:
-            self._tell("retention.change")
-        return result
-
-    def unlink(self):
-        self._tell("retention.delete")
-        return super().unlink()
-
-    def _tell(self, action):
-        if self.env.su:
-            return  # what ships with the suite is approved by its release
-        for rule in self:
-            detail = f"{rule.what}, lane: {rule.lane or 'all'}, days: {rule.days}, active: {rule.active}"
-            self.env["integration.audit"]._record(action, rule, detail=detail)
+        return super().write(vals)
 
     # -- removing
     # --------------------------------------------------------------------------------------------------------------
@@ -157,6 +148,8 @@ class IntegrationRetention(models.Model):
         """Look at the next window of rows and remove those that are old and closed; return how many went."""
         now = fields.Datetime.now()
         cutoff = fields.Datetime.subtract(now, days=self.days)
+        if self.what == "audit":
+            return self._purge_audit(now, cutoff)
         values = {}
         if not self.round_began_at or self.round_began_at < fields.Datetime.subtract(now, days=ROUND_DAYS):
             values.update(last_id=0, round_began_at=now)
@@ -173,6 +166,14 @@ class IntegrationRetention(models.Model):
         if gone:
             values.update(removed=self.removed + gone, last_removed_at=now)
         self.write(values)
+        self.flush_recordset()
+        return gone
+
+    def _purge_audit(self, now, cutoff):
+        """Remove whole seals of the audit trail, the oldest first."""
+        gone = self.env["integration.audit.seal"]._remove(cutoff, self.days)
+        rest = {} if gone else {"rest_until": fields.Datetime.add(now, seconds=REST)}
+        self.write({**rest, **({"removed": self.removed + gone, "last_removed_at": now} if gone else {})})
         self.flush_recordset()
         return gone
 

@@ -6,10 +6,12 @@ class IntegrationSubscription(models.Model):
     """Who gets which events: a handler inside Odoo, or (integration_outbound) an endpoint outside."""
 
     _name = "integration.subscription"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "integration.audited.mixin"]
     _description = "Subscription"
     _order = "name"
     _check_company_auto = True
+
+    _audit_name = "subscription"
 
     name = fields.Char(required=True)
     company_id = fields.Many2one(

@@ -35,6 +35,7 @@ class IntegrationSystem(models.Model):
         "integration.approval.mixin",
         "integration.key.holder.mixin",
         "integration.run.as.mixin",
+        "integration.audited.mixin",
     ]
     _description = "System"
     _order = "code"
@@ -50,6 +51,7 @@ class IntegrationSystem(models.Model):
         "timezone",
     )
     _approval_protected = ("mode", "state")
+    _audit_name = "system"
 
     name = fields.Char(required=True, tracking=True)
     code = fields.Char(

@@ -1,4 +1,5 @@
 from . import test_approval
+from . import test_audit
 from . import test_clearance
 from . import test_credential
 from . import test_delivery_count

@@ -249,4 +249,4 @@ class TestRetention(RecordingCase):
         rule.with_user(boss).days = 5
         trail = self.env["integration.audit"].search([("action", "=", "retention.change")], limit=1)
         self.assertEqual((trail.user_id, trail.res_id), (boss.id, rule.id))
-        self.assertIn("days: 5", trail.detail)
+        self.assertEqual(trail.detail, "days: 30 → 5")

@@ -4,3 +4,4 @@ from . import integration_hold_wizard
 from . import integration_payload_wizard
 from . import integration_key_wizard
 from . import integration_assign_wizard
+from . import integration_audit_wizard

@@ -4,6 +4,8 @@ from . import integration_event
 from . import integration_gate
 from . import integration_rate
 from . import integration_refusal
+from . import integration_refusal_summary
+from . import integration_engine
 from . import integration_refused_message
 from . import integration_refused_payload
 from . import integration_request

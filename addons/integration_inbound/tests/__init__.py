@@ -11,6 +11,7 @@ from . import test_pages
 from . import test_profiles
 from . import test_rate
 from . import test_refusal
+from . import test_refusal_summary
 from . import test_request
 from . import test_refused_message
 from . import test_short_way

@@ -48,10 +48,12 @@ class IntegrationEntity(models.Model):
     """
 
     _name = "integration.entity"
-    _inherit = ["mail.thread", "integration.emitter.mixin"]
+    _inherit = ["mail.thread", "integration.emitter.mixin", "integration.audited.mixin"]
     _description = "Canonical entity"
     _order = "kind, name, id"
     _check_company_auto = True
+
+    _audit_name = "entity"
 
     name = fields.Char(required=True, tracking=True)
     kind = fields.Selection(KINDS, required=True, index=True, default=lambda self: self.env.context.get("default_kind"))

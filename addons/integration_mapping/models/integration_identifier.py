@@ -32,13 +32,16 @@ class IntegrationIdentifier(models.Model):
     """
 
     _name = "integration.identifier"
-    _inherit = ["integration.approval.mixin"]
+    _inherit = ["integration.approval.mixin", "integration.audited.mixin"]
     _description = "Code mapping"
     _order = "kind, code_system, code, valid_from, id"
     _rec_name = "code"
 
     _approval_guarded = MEANING
     _approval_protected = ("state",)
+    _audit_name = "identifier"
+    # What another system calls it comes from a message.
+    _audit_hidden = ("display", "source")
 
     entity_id = fields.Many2one("integration.entity", "Means", required=True, ondelete="restrict", index=True)
     kind = fields.Selection(

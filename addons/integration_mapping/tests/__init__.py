@@ -1,3 +1,4 @@
+from . import test_audit
 from . import test_entity
 from . import test_identifier
 from . import test_history

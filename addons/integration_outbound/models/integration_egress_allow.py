@@ -12,8 +12,12 @@ class IntegrationEgressAllow(models.Model):
     """
 
     _name = "integration.egress.allow"
+    _inherit = ["integration.audited.mixin"]
     _description = "Allowed private receiver"
     _order = "host, port"
+
+    _audit_name = "egress"
+    _audit_words = {"create": "allow", "delete": "forbid"}
 
     host = fields.Char(
         required=True, help="Exactly as in the endpoint's URL: a name or an address, no scheme, no wildcard."
@@ -48,24 +52,13 @@ class IntegrationEgressAllow(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        entries = super().create([self._normalised(vals) for vals in vals_list])
-        for entry in entries:
-            self.env["integration.audit"]._record("egress.allow", entry, reason=entry.reason)
-        return entries
+        return super().create([self._normalised(vals) for vals in vals_list])
 
     def write(self, vals):
-        before = {entry.id: entry.display_name for entry in self}
-        result = super().write(self._normalised(vals))
-        for entry in self:
-            self.env["integration.audit"]._record(
-                "egress.change", entry, reason=entry.reason, detail=f"{before[entry.id]} -> {entry.display_name}"
-            )
-        return result
+        return super().write(self._normalised(vals))
 
-    def unlink(self):
-        for entry in self:
-            self.env["integration.audit"]._record("egress.forbid", entry, reason=entry.reason)
-        return super().unlink()
+    def _audit_reason(self):
+        return self.reason
 
     @api.model
     def _normalised(self, vals):

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import backoff, keyring
+from odoo.addons.integration_core.domain.changes import Told
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..domain import egress
@@ -49,12 +50,14 @@ class IntegrationEndpoint(models.Model):
         "integration.approval.mixin",
         "integration.emitter.mixin",
         "integration.key.holder.mixin",
+        "integration.audited.mixin",
     ]
     _description = "Endpoint"
     _order = "name, id"
     _check_company_auto = True
 
     _key_use = "outbound"
+    _audit_name = "endpoint"
     _approval_guarded = ("url", "system_id", "company_id")
     _approval_protected = (
         "state",
@@ -285,6 +288,11 @@ class IntegrationEndpoint(models.Model):
             endpoint.write({"approved_mode": endpoint._system_mode()})
             if endpoint.state == "draft":
                 endpoint._activate()
+
+    def _audit_value(self, name):
+        if name == "url":  # some receivers take a token as a parameter
+            return Told((self.url or "").partition("?")[0])
+        return super()._audit_value(name)
 
     def _on_approval_lost(self):
         self.write({"state": "draft", "approved_mode": False})

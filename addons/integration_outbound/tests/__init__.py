@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_audit
 from . import test_breaker
 from . import test_delivery
 from . import test_egress_allow

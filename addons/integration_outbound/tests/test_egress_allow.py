@@ -21,7 +21,7 @@ class TestEgressAllow(OutboundCase):
         rows = self.trail() - before
         self.assertEqual(rows.mapped("action"), ["egress.allow", "egress.change", "egress.forbid"])
         self.assertEqual(set(rows.mapped("reason")), {"receiver of a test"})
-        self.assertEqual(rows[1].detail, "lab.internal:8443 -> lab.internal:8444")
+        self.assertEqual(rows[1].detail, "port: 8443 → 8444")
 
     def test_entries_are_exact(self):
         for host in (

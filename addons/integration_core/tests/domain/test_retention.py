@@ -14,6 +14,7 @@ SHIPPED = [
     Rule("event", None, 400),
     Rule("count", None, 400),
     Rule("key", None, 800),
+    Rule("audit", None, 3650),
 ]
 
 
@@ -46,6 +47,13 @@ def test_identities_are_kept_for_longer_than_any_event():
     assert faults([*events, Rule("key", None, 501)]) == []
     [fault] = faults([*events, Rule("key", None, 500)])
     assert (fault.code, fault.least) == ("outlived", 501)
+
+
+def test_nothing_is_kept_for_longer_than_the_audit_trail():
+    others = [Rule("event", None, 400), Rule("receipt", None, 900)]
+    assert faults([*others, Rule("audit", None, 900)]) == []
+    [fault] = faults([*others, Rule("audit", None, 899)])
+    assert (fault.code, fault.rule.what, fault.least) == ("unaudited", "audit", 900)
 
 
 def test_only_some_kinds_know_their_lane():

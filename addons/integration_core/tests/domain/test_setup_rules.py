@@ -43,6 +43,10 @@ def packages(version: str | None) -> Verdict:
 
 LONG_AGO = NOW - timedelta(hours=3)
 CASES = {
+    "trail guarded": (rules.audit_trail(unguarded=(), since=NOW - timedelta(minutes=5), now=NOW), OK, "guards"),
+    "trail sealed": (rules.audit_trail(unguarded=(), since=None, now=NOW), OK, "seals"),
+    "trail waits": (rules.audit_trail(unguarded=(), since=LONG_AGO, now=NOW), WARNING, "2026-11-20 07:00"),
+    "trail unguarded": (rules.audit_trail(unguarded=["a_trigger"], since=None, now=NOW), DANGER, "a_trigger"),
     "no key": (rules.master_key(remedy="No master key.", warnings=()), DANGER, "No master key."),
     "a key for all": (rules.master_key(remedy=None, warnings=["run chmod 600"]), WARNING, "chmod 600"),
     "a key": (rules.master_key(remedy=None, warnings=()), OK, "readable by its owner alone"),
