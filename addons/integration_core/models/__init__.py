@@ -1,6 +1,8 @@
 from . import integration_audit
 from . import integration_approval_mixin
 from . import integration_approval
+from . import integration_approving_role
+from . import integration_delegation
 from . import integration_configuration
 from . import integration_keyring
 from . import integration_data_key
@@ -9,6 +11,7 @@ from . import integration_copy
 from . import integration_key_holder_mixin
 from . import integration_run_as_mixin
 from . import res_users
+from . import res_groups
 from . import integration_event_type
 from . import integration_system
 from . import integration_credential

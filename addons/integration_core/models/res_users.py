@@ -10,6 +10,8 @@ class ResUsers(models.Model):
     They are told by the technical group, which no person may have. Every way into Odoo ends in one of the methods
     below: the login page, XML-RPC, JSON-RPC and single sign-on check credentials, bearer tokens are checked by
     ``res.users.apikeys``. A password cannot be set either, so there is none to reset.
+
+    Whoever gets or loses an approving role is noted; see :class:`IntegrationApprovingRole`.
     """
 
     _inherit = "res.users"
@@ -41,7 +43,19 @@ class ResUsers(models.Model):
         for user, vals in zip(users, vals_list, strict=True):
             if vals.get("password") and user._acts_for_integration():
                 raise UserError(self.env._("%s acts for the integration: it has no password.", user.name))
+        self.env["integration.approving.role"]._look()
         return users
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"active", "group_ids"} & set(vals):
+            self.env["integration.approving.role"]._look()
+        return result
+
+    def unlink(self):
+        result = super().unlink()
+        self.env["integration.approving.role"]._look()
+        return result
 
     def _set_encrypted_password(self, uid, pw):
         self._refuse_for_integration(self.browse(uid))

@@ -175,7 +175,7 @@ class TestOverview(MonitorCase):
     def test_requests_are_announced_to_who_may_approve(self):
         self.system._approving().write({"approval_state": "requested", "requested_by_id": self.env.uid})
         texts = " ".join(warning["text"] for warning in self.data()["warnings"])
-        self.assertIn("wait for approval: 1.", texts)
+        self.assertIn("wait for your approval: 1.", texts)
 
     def test_the_chart_counts_todays_receipts(self):
         self.finalize("E-1", self.line(1), self.line(2))
