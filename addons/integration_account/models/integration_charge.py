@@ -6,7 +6,16 @@ from odoo.tools import SQL
 from ..domain.states import OPEN
 from .integration_approving_role import REVIEWER
 
-MONEY = {"quantity", "quantity_sent", "price_unit", "unit_price_sent", "currency_id", "product_id", "partner_id", "amount"}
+MONEY = {
+    "quantity",
+    "quantity_sent",
+    "price_unit",
+    "unit_price_sent",
+    "currency_id",
+    "product_id",
+    "partner_id",
+    "amount",
+}
 """What is billed, and to whom."""
 
 REASONS = [
@@ -111,7 +120,7 @@ class IntegrationCharge(models.Model):
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True)
     approved_at = fields.Datetime(readonly=True)
     author_id = fields.Many2one(
-        "res.users", "By hand", readonly=True, help="Who entered it or decided about its money; somebody else approves it."
+        "res.users", "By hand", readonly=True, help="Who entered it or decided about its money; another approves it."
     )
     self_approved = fields.Boolean(
         readonly=True, help="Approved by whoever decided about its money, because there was no other finance reviewer."
@@ -407,8 +416,8 @@ class IntegrationCharge(models.Model):
                 names = ", ".join(own[:5].mapped("display_name"))
                 raise UserError(
                     self.env._(
-                        "You entered these charges or decided about their money yourself (%(count)s: %(names)s). Another "
-                        "finance reviewer approves them.",
+                        "You entered these charges or decided about their money yourself (%(count)s: %(names)s). "
+                        "Another finance reviewer approves them.",
                         count=len(own),
                         names=names,
                     )

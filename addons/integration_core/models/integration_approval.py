@@ -28,7 +28,7 @@ class IntegrationApproval(models.Model):
     """
 
     _name = "integration.approval"
-    _inherit = ["mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]  # a thread, because activities subscribe and notify by it
     _description = "Approval"
     _order = "urgent desc, requested_at desc, id desc"
     _rec_name = "record_name"
@@ -45,7 +45,7 @@ class IntegrationApproval(models.Model):
     )
     requested_by_id = fields.Many2one("res.users", "Asked by", readonly=True, ondelete="restrict", index=True)
     requested_at = fields.Datetime("Since", required=True, readonly=True)
-    changes = fields.Json(readonly=True, help="Label, text before and text after of each change.")
+    changes = fields.Json("Differences", readonly=True, help="Label, text before and text after of each change.")
     summary = fields.Char("What would change", compute="_compute_summary")
     changes_html = fields.Html("Changes", compute="_compute_summary", sanitize=False)
     expires_at = fields.Datetime(
@@ -97,7 +97,7 @@ class IntegrationApproval(models.Model):
 
     def _approving(self):
         # sudo: nobody has the right to write requests; the mixin has checked who may ask or decide
-        return self.sudo().with_context(integration_approving=APPROVAL_KEY)
+        return self.sudo().with_context(integration_approving=APPROVAL_KEY, tracking_disable=True)
 
     def _check_key(self):
         if self.env.context.get("integration_approving") is not APPROVAL_KEY:
@@ -130,8 +130,7 @@ class IntegrationApproval(models.Model):
     def _open(self, records):
         """Open a request for each of these records, which wait."""
         now = fields.Datetime.now()
-        # sudo: a setting of the suite's own
-        days = int(self.env["ir.config_parameter"].sudo().get_param("integration_core.approval_days", DAYS))
+        days = self._setting("integration_core.approval_days", DAYS)
         # Every field is given: what a user has set as a default must not tell of a decision.
         return self._approving().create(
             [
@@ -147,7 +146,7 @@ class IntegrationApproval(models.Model):
                     "requested_by_id": record.requested_by_id.id or self.env.uid,
                     "requested_at": record.requested_at or now,
                     "changes": record._approval_changes(),
-                    "expires_at": record.confirm_by if record.urgent else now + timedelta(days=max(1, days)),
+                    "expires_at": record.confirm_by if record.urgent else now + timedelta(days=days),
                     "urgent": record.urgent,
                     "urgent_reason": record.decision_reason if record.urgent else False,
                 }
@@ -182,9 +181,14 @@ class IntegrationApproval(models.Model):
     @api.model
     def _confirm_by(self):
         """Return until when a person must confirm what is used now (naive UTC)."""
+        hours = self._setting("integration_core.approval_confirm_hours", CONFIRM_HOURS)
+        return fields.Datetime.now() + timedelta(hours=hours)
+
+    @api.model
+    def _setting(self, name, default):
         # sudo: a setting of the suite's own
-        hours = self.env["ir.config_parameter"].sudo().get_param("integration_core.approval_confirm_hours", CONFIRM_HOURS)
-        return fields.Datetime.now() + timedelta(hours=max(1, int(hours)))
+        value = self.env["ir.config_parameter"].sudo().get_param(name) or ""
+        return max(1, int(value)) if value.isdigit() else default
 
     @api.model
     def _counts(self, records):
@@ -213,7 +217,8 @@ class IntegrationApproval(models.Model):
     @api.model
     def _as_table(self, changes):
         if not changes:
-            return Markup("<p>%s</p>") % self.env._("Nothing of what needs approval differs from what was last approved.")
+            same = self.env._("Nothing of what needs approval differs from what was last approved.")
+            return Markup("<p>%s</p>") % same
         cell = Markup('<td style="white-space: pre-wrap; overflow-wrap: anywhere">%s</td>')
         row = Markup("<tr><th>%s</th>%s%s</tr>")
         rows = Markup("").join(

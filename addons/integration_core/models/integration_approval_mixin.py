@@ -24,8 +24,9 @@ class IntegrationApprovalMixin(models.AbstractModel):
     Where care must not wait, a record may take effect first (``action_use_now``); it stays *requested*, urgent, until a
     second person confirms it or takes it back.
 
-    Inheriting models say which fields need a new approval when they change (``_approval_guarded``), which only their own
-    methods may write (``_approval_protected``), and what a request shows beside the guarded ones (``_approval_shown``).
+    Inheriting models say which fields need a new approval when they change (``_approval_guarded``), which only their
+    own methods may write (``_approval_protected``), and what a request shows beside the guarded ones
+    (``_approval_shown``).
     """
 
     _name = "integration.approval.mixin"
@@ -339,13 +340,13 @@ class IntegrationApprovalMixin(models.AbstractModel):
                 "decided_at": fields.Datetime.now(),
                 "self_approved": self_approved,
                 "decision_reason": reason,
-                "approval_snapshot": record._approval_texts(),
                 **NOT_URGENT,
             }
         )
         self._approval_audit("approval.self_approve" if self_approved else "approval.approve", reason, delegation)
         if not in_use:
             record._on_approved()
+        record.approval_snapshot = record._approval_texts()
 
     def _approval_audit(self, action, reason=None, delegation=None):
         delegator = self.env["res.users"].browse(delegation.delegator if delegation else False)
@@ -384,7 +385,7 @@ class IntegrationApprovalMixin(models.AbstractModel):
             if record.approval_state != "requested":
                 raise UserError(self.env._("%s is not waiting for approval.", record.display_name))
             if self.env.uid not in record._approval_authors():
-                raise AccessError(self.env._("Only whoever asked for the approval of %s withdraws it.", record.display_name))
+                raise AccessError(self.env._("Only whoever asked for it withdraws %s.", record.display_name))
             record._approval_end("withdrawn", {"approval_state": "draft"})
             record._approval_audit("approval.withdraw")
         return True
