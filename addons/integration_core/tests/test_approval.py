@@ -4,7 +4,7 @@ from unittest.mock import patch
 import psycopg2
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form, freeze_time, new_test_user, tagged
+from odoo.tests import Form, HttpCase, freeze_time, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .common import IntegrationCase
@@ -633,3 +633,17 @@ class TestDelegation(ApprovalCase):
         form.date_until = fields.Datetime.now() + timedelta(days=3)
         form.reason = "leave"
         self.assertEqual(form.save().delegator_id, self.bob)
+
+
+@tagged("post_install", "-at_install")
+class TestApprovalTour(ApprovalCase, HttpCase):
+    def test_an_approver_decides_on_the_screens(self):
+        new_test_user(self.env, "tour_judge", groups=APPROVER, password="tour_judge")
+        rejected = self.asked(code="tour-lab", name="Tour laboratory")
+        approved = self.asked(code="tour-pharmacy", name="Tour pharmacy")
+        self.start_tour("/odoo/integration-approvals", "integration_core_approvals", login="tour_judge")
+        self.env.invalidate_all()
+        self.assertEqual((rejected.approval_state, rejected.mode), ("rejected", "test"))
+        self.assertEqual(rejected.decision_reason, "Its contract is not signed")
+        self.assertEqual((approved.approval_state, approved.mode), ("approved", "live"))
+        self.assertEqual(approved.decided_by_id.login, "tour_judge")

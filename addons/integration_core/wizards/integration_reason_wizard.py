@@ -65,7 +65,11 @@ class IntegrationReasonWizard(models.TransientModel):
                 names = ", ".join(holds.exists().mapped("display_name"))
                 return self.env._("%s: what waits there leaves at once.", names)
             case "reject":
-                return self.env._("%s requests go back to their authors, with the reason.", self.count)
+                if self.count == 1:
+                    return self.env._("It goes back to its author, with the reason. What is in use is taken back.")
+                return self.env._(
+                    "%s requests go back to their authors, with the reason. What is in use is taken back.", self.count
+                )
             case "use_now":
                 return self.env._(
                     "It takes effect at once. A second person must confirm it within %s hours, or takes it back.",

@@ -2,7 +2,7 @@
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from .common import CODES, MappingCase
 
@@ -62,6 +62,7 @@ class TestFourEyes(MappingCase):
     def test_a_governance_approver_approves_and_edits_nothing(self):
         judge = new_test_user(self.env, "judge", groups="integration_core.group_governance_approver")
         identifier = self.asked()
+        self.assertTrue(Form(identifier.with_user(judge)))
         with self.assertRaises(AccessError):
             self.call(judge, identifier, "write", {"code": "other"})
         self.call(judge, identifier, "action_approve")

@@ -2,7 +2,7 @@
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from .common import OutboundCase
 
@@ -44,6 +44,15 @@ class TestFourEyes(OutboundCase):
             self.refuse(self.ann, record)
             self.call(self.bob, self.request(record), "action_approve")
             self.assertEqual((record.state, record.approval_state), ("active", "approved"))
+
+    def test_a_governance_approver_looks_before_deciding(self):
+        judge = new_test_user(self.env, "judge", groups="integration_core.group_governance_approver")
+        replays = self.env["integration.replay"].with_user(self.ann)
+        values = {"scope": "missed", "date_from": "2026-01-01 00:00:00", "reason": "outage"}
+        replay = replays.create({**values, "subscription_ids": self.endpoint.subscription_ids.ids})
+        endpoint, key = self.prepared()
+        for record in (endpoint, key, replay, self.partner, self.request(endpoint)):
+            self.assertTrue(Form(record.with_user(judge)))
 
     def test_nor_through_a_delegate(self):
         until = fields.Datetime.add(fields.Datetime.now(), days=3)
