@@ -13,6 +13,8 @@ from outward import EVENT, all_done, emit, invoices, leave_engine_to_workers
 from receiver import CapturingReceiver
 from servers import Server, wait_until
 
+from suite.demo import ADMIN
+
 OPERATOR = "integration.operator"
 WINDOW = 1000
 """Events that a replay looks at in one transaction (``integration_replay.py``)."""
@@ -70,6 +72,7 @@ def begin_replay(server: Server, rounds: list[list[str]]) -> int:
     (replay,) = server.rpc(OPERATOR, "integration.replay", "create", [values])
     server.rpc(OPERATOR, "integration.replay", "action_preview", [replay])
     server.rpc(OPERATOR, "integration.replay", "action_start", [replay])
+    server.rpc(ADMIN, "integration.replay", "action_approve", [replay])
     return replay
 
 

@@ -34,6 +34,7 @@
         "views/integration_event_type_views.xml",
         "views/integration_retention_views.xml",
         "views/integration_approval_views.xml",
+        "views/integration_delegation_views.xml",
         "views/integration_heartbeat_views.xml",
         "views/integration_setup_views.xml",
         "views/integration_menus.xml",

@@ -1,3 +1,4 @@
+from . import integration_approving_role
 from . import res_company
 from . import res_config_settings
 from . import integration_system

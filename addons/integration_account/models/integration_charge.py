@@ -4,6 +4,19 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..domain.states import OPEN
+from .integration_approving_role import REVIEWER
+
+MONEY = {
+    "quantity",
+    "quantity_sent",
+    "price_unit",
+    "unit_price_sent",
+    "currency_id",
+    "product_id",
+    "partner_id",
+    "amount",
+}
+"""What is billed, and to whom."""
 
 REASONS = [
     ("facility_unmapped", "Facility not mapped"),
@@ -106,6 +119,12 @@ class IntegrationCharge(models.Model):
     evaluated_at = fields.Datetime(readonly=True)
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True)
     approved_at = fields.Datetime(readonly=True)
+    author_id = fields.Many2one(
+        "res.users", "By hand", readonly=True, help="Who entered it or decided about its money; another approves it."
+    )
+    self_approved = fields.Boolean(
+        readonly=True, help="Approved by whoever decided about its money, because there was no other finance reviewer."
+    )
     ended_reason = fields.Char("Ended because", readonly=True)
     group_id = fields.Many2one(
         "integration.billing.group", "Billing", readonly=True, ondelete="set null", index="btree_not_null"
@@ -370,6 +389,41 @@ class IntegrationCharge(models.Model):
             values["analytic_distribution"] = {str(self.analytic_account_id.id): 100}
         return values
 
+    # -- enter or approve, not both -----------------------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._with_author(vals) for vals in vals_list])
+
+    def write(self, vals):
+        return super().write(self._with_author(vals) if MONEY & set(vals) else vals)
+
+    def _with_author(self, vals):
+        """Return ``vals`` with the person's name, where a person and not the engine says what is billed."""
+        by_hand = not self.env.su and self.env.user.has_group("integration_core.group_finance_viewer")
+        return {**vals, "author_id": self.env.uid} if by_hand else vals
+
+    def _check_authors(self):
+        """Return those of these charges whose money the user has decided about; they may if nobody else could.
+
+        :raises UserError: where another finance reviewer could
+        """
+        own = self.filtered(lambda charge: charge.author_id == self.env.user)
+        roles = self.env["integration.approving.role"]
+        if own:
+            roles._look()
+            if roles._is_enforced(REVIEWER):
+                names = ", ".join(own[:5].mapped("display_name"))
+                raise UserError(
+                    self.env._(
+                        "You entered these charges or decided about their money yourself (%(count)s: %(names)s). "
+                        "Another finance reviewer approves them.",
+                        count=len(own),
+                        names=names,
+                    )
+                )
+        return own
+
     # -- buttons ------------------------------------------------------------------------------------------------------
 
     def _as_reviewer(self):
@@ -391,6 +445,10 @@ class IntegrationCharge(models.Model):
         charges = self._as_reviewer().filtered(lambda charge: charge.state == "ready" and charge.mode == "live")
         if not charges:
             raise UserError(self.env._("None of these charges is ready for review. Test charges are never billed."))
+        own = charges._check_authors()
+        if own:
+            own.write({"self_approved": True})
+            self.env["integration.audit"]._record("charge.self_approve", own)
         run = self.env["integration.billing.run"]._start(charges)
         return run.action_open()
 
@@ -435,6 +493,7 @@ class IntegrationCharge(models.Model):
         """Let a conflicting content replace the charge it conflicts with: reversal and new, linked."""
         for charge in self._as_reviewer().filtered(lambda charge: charge.park_reason == "conflict"):
             charge._present()._replace_by(charge)
+            charge.author_id = self.env.user
             self.env["integration.audit"]._record("charge.accept_conflict", charge)
         return True
 

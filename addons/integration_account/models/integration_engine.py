@@ -1,10 +1,4 @@
-import logging
-
-import psycopg2
 from odoo import api, models
-from odoo.exceptions import UserError
-
-_logger = logging.getLogger(__name__)
 
 
 class IntegrationEngine(models.AbstractModel):
@@ -20,23 +14,3 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.charge.void", "_chore_expire"),
             ("integration.billing.group", "_chore_bill"),
         ]
-
-    @api.model
-    def _contained(self, function):
-        """Run ``function`` in a savepoint; return None when it went well, else a reason that may be shown.
-
-        Errors of the database's concurrency are raised: the caller's whole transaction is to be repeated.
-        """
-        try:
-            with self.env.cr.savepoint():
-                function()
-        except psycopg2.OperationalError:
-            raise
-        except UserError as error:
-            return str(error)
-        except Exception as error:
-            # The type alone: an error's text may hold what was sent.
-            _logger.warning("integration: %s in %s", type(error).__name__, getattr(function, "__qualname__", "a chore"))
-            _logger.debug("integration: contained error", exc_info=True)
-            return self.env._("Unexpected error (%s).", type(error).__name__)
-        return None

@@ -4,6 +4,7 @@ from . import test_amounts
 from . import test_author
 from . import test_billing
 from . import test_finance_events
+from . import test_four_eyes
 from . import test_lines
 from . import test_parking
 from . import test_payer

@@ -173,7 +173,7 @@ class _Work:
     def _tell_of(self, key, old):
         self._say(f"{key.name} of {key._holder().display_name}: {key.stage}")
         if key.approval_state == "requested":
-            self._say("A second person must approve it in Odoo: Integration > Configuration > Approvals.")
+            self._say("A second person must approve it in Odoo: Integration > Approvals.")
             if old:
                 self._say(f"Until then {', '.join(old.mapped('name'))} go on unchanged.")
         else:

@@ -5,3 +5,5 @@ UPDATE integration_credential
 DELETE FROM integration_key_wizard;
 UPDATE integration_system
    SET state = 'suspended', mode = 'test', approval_state = 'draft';
+UPDATE integration_approval SET state = 'withdrawn', decided_at = now() AT TIME ZONE 'UTC'
+ WHERE state = 'waiting' AND res_model = 'integration.system';

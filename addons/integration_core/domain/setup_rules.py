@@ -301,19 +301,30 @@ def demo_data(*, demo: Collection[str], environment: str | None) -> Verdict:
     return good(_("There is no demo data."))
 
 
-def approvers(*, names: Collection[str]) -> Verdict:
-    """Judge whether two people can look at what matters. ``names`` has each person once."""
+def approvers(*, names: Collection[str], held_until: str | None = None) -> Verdict:
+    """Judge whether two people can look at what matters. ``names`` has each person once.
+
+    ``held_until`` is until when nobody approves their own work although only one person is left, in words.
+    """
     if len(names) == 0:
         return bad(
             _("Nobody can approve."),
             meaning=_("No system can go live and no key of a live system can be made."),
-            steps=[_("Give two people the role Integration administrator (Settings → Users).")],
+            steps=[_("Make two people Integration administrators or Governance approvers (Settings → Users).")],
+        )
+    if len(names) == 1 and held_until:
+        return bad(
+            _("Only %(names)s can approve, and not their own work: there were two until lately."),
+            meaning=_("What they prepare waits for a second person, until %(until)s UTC."),
+            steps=[_("Make a second person Integration administrator or Governance approver (Settings → Users).")],
+            names=", ".join(names),
+            until=held_until,
         )
     if len(names) == 1:
         return doubtful(
             _("Only %(names)s can approve."),
             meaning=_("Authors approve their own work, which is marked as such, until there are two."),
-            steps=[_("Give a second person the role Integration administrator (Settings → Users).")],
+            steps=[_("Make a second person Integration administrator or Governance approver (Settings → Users).")],
             names=", ".join(names),
         )
     return good(_("%(count)s people can approve each other's work."), count=len(names))

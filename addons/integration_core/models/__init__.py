@@ -6,6 +6,8 @@ from . import integration_audit_export
 from . import integration_audited_mixin
 from . import integration_approval_mixin
 from . import integration_approval
+from . import integration_approving_role
+from . import integration_delegation
 from . import integration_configuration
 from . import integration_keyring
 from . import integration_data_key

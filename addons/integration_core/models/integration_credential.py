@@ -43,6 +43,7 @@ class IntegrationCredential(models.Model):
     _check_company_auto = True
 
     _approval_guarded = ("valid_from", "valid_to")
+    _approval_shown = ("system_id", "use", "version", "made_by", "replaced_ids")
     _approval_protected = (
         "name",  # it is sealed with the key: under another name the key cannot be opened
         "company_id",

@@ -2,7 +2,9 @@ import logging
 import threading
 import time
 
+import psycopg2
 from odoo import SUPERUSER_ID, api, models
+from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.service.server import CommonServer
 from odoo.tools import SQL, config
@@ -75,7 +77,28 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.retention", "_chore_purge"),
             ("integration.delivery.count", "_chore_fold"),
             ("integration.audit.seal", "_chore_seal"),
+            ("integration.approval", "_chore_due"),
         ]
+
+    @api.model
+    def _contained(self, function):
+        """Run ``function`` in a savepoint; return None when it went well, else a reason that may be shown.
+
+        Errors of the database's concurrency are raised: the caller's whole transaction is to be repeated.
+        """
+        try:
+            with self.env.cr.savepoint():
+                function()
+        except psycopg2.OperationalError:
+            raise
+        except UserError as error:
+            return str(error)
+        except Exception as error:
+            # The type alone: an error's text may hold what was sent.
+            _logger.warning("integration: %s in %s", type(error).__name__, getattr(function, "__qualname__", "a chore"))
+            _logger.debug("integration: contained error", exc_info=True)
+            return self.env._("Unexpected error (%s).", type(error).__name__)
+        return None
 
     @api.model
     def _cron_run(self):

@@ -29,6 +29,7 @@ class IntegrationEventType(models.Model):
     _approval_guarded = ("schema_json", "patient_data", "finance_data", "sunset", "unit", "priced")
     _approval_protected = ("state",)
     _audit_name = "event_type"
+    _approval_shown = ("name", "title")
 
     name = fields.Char(required=True, index=True, help="<domain>.<entity>.<past participle>.v<major>")
     title = fields.Char(required=True, translate=True)

@@ -46,13 +46,20 @@ class IntegrationReplay(models.Model):
     the deliveries, so that a crash at any instruction neither loses nor doubles one. Deliveries of a replay are outside
     the order of their subscription and go, unless somebody chooses otherwise, in the bulk lane.
 
+    One that goes in the critical lane, or has events of it, begins when a second person has approved it: it stays a
+    draft until then, and is asked for anew when anybody changes it.
+
     What a handler did inside Odoo is never done again, and nothing is delivered that the subscription would not get
     today: the condition is that of the fan-out.
     """
 
     _name = "integration.replay"
+    _inherit = ["integration.approval.mixin"]
     _description = "Replay"
     _order = "id desc"
+
+    _approval_guarded = tuple(sorted(FROM_PEOPLE - {"reason"}))
+    _approval_shown = ("reason",)
 
     state = fields.Selection(
         [("draft", "Preview"), ("running", "Running"), ("done", "Done"), ("cancelled", "Cancelled")],
@@ -204,7 +211,7 @@ class IntegrationReplay(models.Model):
             raise AccessError(self.env._("Only integration operators replay deliveries."))
 
     def _check_values(self, vals):
-        if self.env.su:
+        if self.env.su or self._is_approving():
             return
         self._check_operator()
         if set(vals) - FROM_PEOPLE:
@@ -220,7 +227,7 @@ class IntegrationReplay(models.Model):
 
     def write(self, vals):
         self._check_values(vals)
-        if not self.env.su and set(vals) - {"reason", "lane"}:
+        if not self.env.su and not self._is_approving() and set(vals) - {"reason", "lane"}:
             # sudo: what was looked at is no longer what would be done
             self.sudo().write({"preview_at": False, "total": 0, "line_ids": [fields.Command.clear()]})
         return super().write(vals)
@@ -409,23 +416,66 @@ class IntegrationReplay(models.Model):
         return True
 
     def _start(self):
+        """Begin at once, or ask for the approval that it needs; where nobody else could approve, that is the asker."""
+        self._check_may_start()
+        if not self._approval_needed():
+            self._begin()
+            return
+        self.action_request_approval()
+        if self.can_approve:
+            self.action_approve()
+
+    def _check_may_start(self):
         self._check_operator()
         if not (self.reason or "").strip():
             raise UserError(self.env._("Say why: the reason is kept with your name."))
         if self.state != "draft":
             raise UserError(self.env._("This replay has begun."))
+        if self.approval_state == "requested":
+            raise UserError(self.env._("This replay waits for the approval of a second person."))
+        self._look_if_old()
+
+    def _look_if_old(self):
         since = fields.Datetime.subtract(fields.Datetime.now(), minutes=PREVIEW_HOLDS)
         if not self.preview_at or self.preview_at < since:
             self._look()
         if not self.total:
             raise UserError(self.env._("There is nothing to deliver. The preview says what was left out, and why."))
+
+    def _begin(self):
+        asker = self.requested_by_id or self.env.user
         # sudo: as in _look
-        self.sudo().write({"state": "running", "user_id": self.env.uid, "started_at": fields.Datetime.now()})
-        detail = f"events: {self.total}, scope: {self.scope}"
+        self.sudo().write({"state": "running", "user_id": asker.id, "started_at": fields.Datetime.now()})
+        detail = f"events: {self.total}, scope: {self.scope}, asked by: {asker.id}"
         self.env["integration.audit"]._record("delivery.replay", self, reason=self.reason, detail=detail)
         self.flush_recordset()
         self._make()
         self.env["integration.engine"]._wake()
+
+    # -- approval
+    # -----------------------------------------------------------------------------------------------------------
+
+    def _approval_needed(self):
+        """Only what the critical lane has to do with needs a second person; the preview says whether it has."""
+        critical = self.line_ids.filtered(lambda line: line.deliver_count and line.event_type_id.lane == "critical")
+        return self.lane == "critical" or bool(critical)
+
+    def action_request_approval(self):
+        """Ask for the approval of replays as their previews are now."""
+        for replay in self:
+            replay._check_may_start()
+        return super().action_request_approval()
+
+    def _approval_text(self, name):
+        return str(self.chosen_count) if name == "chosen_ids" else super()._approval_text(name)
+
+    def _approval_effects(self):
+        return [(self._fields["total"]._description_string(self.env), "", str(self.total))]
+
+    def _on_approved(self):
+        for replay in self:
+            replay._look_if_old()
+            replay._begin()
 
     def action_cancel(self):
         """Make no more deliveries; those that have not left yet are skipped."""
@@ -443,6 +493,8 @@ class IntegrationReplay(models.Model):
                 "look_after": False,
             }
         )
+        if self.approval_state == "requested":
+            self._approval_end("withdrawn", {"approval_state": "draft"})
         self.env["integration.audit"]._record("delivery.replay_cancel", self, reason=self.reason)
         self.env["integration.engine"]._wake()
         return True

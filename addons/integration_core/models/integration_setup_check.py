@@ -323,7 +323,8 @@ class IntegrationSetupCheck(models.AbstractModel):
         users = self.env["res.users"].browse(self.env["integration.system"]._approval_approvers())
         # Two logins with one mail address are one person.
         people = {email_normalize(user.email or user.login) or user.login.lower(): user.name for user in users}
-        return setup_rules.approvers(names=list(people.values()))
+        until = self.env["integration.approving.role"]._held_until("integration_core.group_admin")
+        return setup_rules.approvers(names=list(people.values()), held_until=until and f"{until:%Y-%m-%d %H:%M}")
 
     @setup_check(
         "mail_server",

@@ -52,6 +52,7 @@ class IntegrationSystem(models.Model):
     )
     _approval_protected = ("mode", "state")
     _audit_name = "system"
+    _approval_shown = ("name",)
 
     name = fields.Char(required=True, tracking=True)
     code = fields.Char(
@@ -309,6 +310,11 @@ class IntegrationSystem(models.Model):
             (table, "system_id") for table in ("integration_event", "integration_event_key", "integration_receipt")
         ]
         refuse_if_used(self, [*columns, ("integration_event", "origin_system_id")])
+
+    def _approval_effects(self):
+        mode = self._fields["mode"]
+        words = dict(mode._description_selection(self.env))
+        return [] if self.mode == "live" else [(mode._description_string(self.env), words["test"], words["live"])]
 
     def _on_approved(self):
         """Approved means: goes live, with the keys and mappings it was tried with."""

@@ -24,10 +24,14 @@ _HOLDERS = SQL(
      WHERE u.active
     """
 )
+_BY_GROUP = {"user_ids", "implied_ids", "implied_by_ids"}
 
 
 class ResGroups(models.Model):
-    """Who holds a role of the suite is told by the audit trail, by whatever way it changes."""
+    """Who holds a role of the suite is told by the audit trail, by whatever way it changes.
+
+    Whoever gets or loses an approving role by a group is noted, too; see :class:`IntegrationApprovingRole`.
+    """
 
     _inherit = "res.groups"
 
@@ -96,14 +100,22 @@ class ResGroups(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         with self._telling_roles():
-            return super().create(vals_list)
+            groups = super().create(vals_list)
+        if any(_BY_GROUP & set(vals) for vals in vals_list):
+            self.env["integration.approving.role"]._look()
+        return groups
 
     def write(self, vals):
         if not {"user_ids", "all_user_ids", "implied_ids", "implied_by_ids", "privilege_id"} & set(vals):
             return super().write(vals)
         with self._telling_roles():
-            return super().write(vals)
+            result = super().write(vals)
+        if _BY_GROUP & set(vals):
+            self.env["integration.approving.role"]._look()
+        return result
 
     def unlink(self):
         with self._telling_roles():
-            return super().unlink()
+            result = super().unlink()
+        self.env["integration.approving.role"]._look()
+        return result

@@ -32,6 +32,8 @@ class ResUsers(models.Model):
     They are told by the technical group, which no person may have. Every way into Odoo ends in one of the methods
     below: the login page, XML-RPC, JSON-RPC and single sign-on check credentials, bearer tokens are checked by
     ``res.users.apikeys``. A password cannot be set either, so there is none to reset.
+
+    Whoever gets or loses an approving role is noted; see :class:`IntegrationApprovingRole`.
     """
 
     _inherit = "res.users"
@@ -64,6 +66,7 @@ class ResUsers(models.Model):
         for user, vals in zip(users, vals_list, strict=True):
             if vals.get("password") and user._acts_for_integration():
                 raise UserError(self.env._("%s acts for the integration: it has no password.", user.name))
+        self.env["integration.approving.role"]._look()
         return users
 
     def _set_encrypted_password(self, uid, pw):
@@ -79,11 +82,15 @@ class ResUsers(models.Model):
         if not ROLES & set(vals):
             return super().write(vals)
         with self.env["res.groups"]._telling_roles():
-            return super().write(vals)
+            result = super().write(vals)
+        self.env["integration.approving.role"]._look()
+        return result
 
     def unlink(self):
         with self.env["res.groups"]._telling_roles():
-            return super().unlink()
+            result = super().unlink()
+        self.env["integration.approving.role"]._look()
+        return result
 
     def _login(self, credential, user_agent_env):
         """Have the audit trail tell of logins of people who hold a role of the suite, and of failures to log in."""

@@ -9,6 +9,7 @@ import uuid
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.service.model import call_kw
 from odoo.tests import TransactionCase
 
 from ..domain import envelope, keyring, units
@@ -32,6 +33,27 @@ class IntegrationCase(TransactionCase):
         os.environ.pop("INTEGRATION_MASTER_KEY_FILE", None)
         cls.company = cls.env.company
         cls.system = cls._make_system("ehr")
+
+    def call(self, user, record, method, *args, **kwargs):
+        """Call a method as that user does over RPC, in a transaction that is undone when it is refused."""
+        return call_kw(self.env[record._name].with_user(user), method, [record.ids, *args], kwargs)
+
+    @classmethod
+    def _only_approvers(cls, *users, group="integration_core.group_admin"):
+        """Let these users alone approve, as if nobody else ever could."""
+        roles = cls.env["integration.approving.role"]
+        for name in {*roles._roles(), group}:
+            cls.env.ref(name).user_ids = [fields.Command.clear()]
+        for user in users:
+            user.group_ids = [fields.Command.link(cls.env.ref(group).id)]
+        cls._forget_approvers()
+
+    @classmethod
+    def _forget_approvers(cls):
+        """Let nothing be known of who could approve up to now."""
+        roles = cls.env["integration.approving.role"]
+        roles.search([]).unlink()
+        roles._look()
 
     @classmethod
     def register_model(cls, definition):

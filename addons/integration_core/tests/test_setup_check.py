@@ -155,12 +155,15 @@ class TestSetupCheck(SetupCase):
     def test_second_approver(self):
         group = self.env.ref("integration_core.group_admin")
         group.user_ids = [fields.Command.set(self.admin.ids)]
+        self._forget_approvers()
         lonely = self.assert_level("approvers", AMBER, self.admin.name)
         self.assertEqual(lonely["fix"]["action"]["res_model"], "res.users")
         second = new_test_user(self.env, "other_admin", groups="integration_core.group_admin")
         self.assertFalse(self.assert_level("approvers", GREEN)["fix"])
         second.email = self.admin.email = "one@example.org"
         self.assert_level("approvers", AMBER)  # one person with two logins
+        second.active = False
+        self.assert_level("approvers", RED, "not their own work")
 
     def test_nobody_approves(self):
         self.env.ref("integration_core.group_admin").user_ids = [fields.Command.clear()]

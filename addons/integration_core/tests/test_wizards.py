@@ -144,13 +144,13 @@ class TestWizards(IntegrationCase):
         trial.with_user(self.boss).action_request_approval()
         row = self.env["integration.approval"].with_user(self.boss).search([("res_model", "=", trial._name)])
         self.assertEqual((row.res_id, row.record_name, row.requested_by_id), (trial.id, trial.name, self.boss))
-        self.assertFalse(row.can_approve)
+        self.assertFalse(row.my_turn)
         self.env.invalidate_all()
         theirs = row.with_user(self.other_boss)
-        self.assertTrue(theirs.can_approve)
+        self.assertTrue(theirs.my_turn)
         theirs.action_approve()
         self.assertEqual(trial.mode, "live")
-        self.assertFalse(self.env["integration.approval"].search([("res_model", "=", trial._name)]))
+        self.assertEqual((row.state, row.decided_by_id), ("approved", self.other_boss))
 
     def test_a_request_is_rejected_with_a_reason(self):
         trial = self._make_system("trial", live=False)

@@ -8,6 +8,7 @@ OPERATIONS = {
     "skip": ("integration.delivery", "_skip"),
     "release": ("integration.hold", "_release"),
     "reject": (None, "action_reject"),
+    "use_now": (None, "action_use_now"),
 }
 
 
@@ -24,6 +25,7 @@ class IntegrationReasonWizard(models.TransientModel):
             ("skip", "Skip"),
             ("release", "Release"),
             ("reject", "Reject"),
+            ("use_now", "Use now"),
         ],
         required=True,
         readonly=True,
@@ -63,8 +65,21 @@ class IntegrationReasonWizard(models.TransientModel):
                 names = ", ".join(holds.exists().mapped("display_name"))
                 return self.env._("%s: what waits there leaves at once.", names)
             case "reject":
-                return self.env._("%s requests go back to their authors.", self.count)
+                if self.count == 1:
+                    return self.env._("It goes back to its author, with the reason. What is in use is taken back.")
+                return self.env._(
+                    "%s requests go back to their authors, with the reason. What is in use is taken back.", self.count
+                )
+            case "use_now":
+                return self.env._(
+                    "It takes effect at once. A second person must confirm it within %s hours, or takes it back.",
+                    self._confirm_hours(),
+                )
         return False
+
+    def _confirm_hours(self):
+        deadline = self.env["integration.approval"]._confirm_by()
+        return round((deadline - fields.Datetime.now()).total_seconds() / 3600)
 
     def action_confirm(self):
         """Do it to the chosen records, with the reason."""
@@ -75,10 +90,24 @@ class IntegrationReasonWizard(models.TransientModel):
         records = self.env[self.res_model].browse(self.res_ids or []).exists()
         if not records:
             raise UserError(self.env._("Choose at least one record."))
-        getattr(records, method)(self.reason)
+        result = getattr(records, method)(self.reason)
+        if self.operation == "replay" and result.approval_state == "requested":
+            return self._waits_for_approval(result)
         return {"type": "ir.actions.act_window_close"}
+
+    def _waits_for_approval(self, record):
+        """Tell that nothing happens before a second person has agreed."""
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning",
+                "message": self.env._("%s waits: a second person must approve it first.", record.display_name),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
 
     @api.model
     def _approved_models(self):
-        inbox = self.env["integration.approval"]
-        return [inbox._name, *inbox._approved_models()]
+        requests = self.env["integration.approval"]
+        return [*requests._approved_models(), *([requests._name] if self.operation == "reject" else [])]

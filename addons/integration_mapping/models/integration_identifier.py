@@ -12,6 +12,8 @@ QUESTION = (
     "company_id::text || ' ' || system_id::text || ' ' || kind || ' ' || octet_length(code_system)::text || ' '"
     " || code_system || code"
 )
+USED_AT_ONCE = ("supplier", "product")
+"""Kinds whose missing meaning stops an order for care. What waits for the others is money or a report."""
 TARGETS = ("partner_id", "product_id", "analytic_account_id", "facility_company_id")
 
 
@@ -42,6 +44,7 @@ class IntegrationIdentifier(models.Model):
     _audit_name = "identifier"
     # What another system calls it comes from a message.
     _audit_hidden = ("display", "source")
+    _approval_shown = ("kind",)
 
     entity_id = fields.Many2one("integration.entity", "Means", required=True, ondelete="restrict", index=True)
     kind = fields.Selection(
@@ -309,6 +312,30 @@ class IntegrationIdentifier(models.Model):
 
     def _approval_needed(self):
         return self.system_id.mode == "live"
+
+    def _approval_may_use_now(self):
+        """Goods for a patient must not wait for a second steward; a code that has a meaning already may."""
+        return self.kind in USED_AT_ONCE and self.state == "proposed" and not self.replaces_id
+
+    def _approval_baseline(self):
+        """A change of meaning is a new identifier: it is compared with the one that it succeeds."""
+        if not self.replaces_id:
+            return super()._approval_baseline()
+        return {**self.replaces_id._approval_texts(), "replaces_id": ""}
+
+    def action_request_approval(self):
+        """Ask for approval of proposals; what has ended stays so."""
+        for identifier in self:
+            if identifier.state != "proposed":
+                raise UserError(
+                    self.env._("%s was decided on before. Propose a new mapping.", identifier.display_name)
+                )
+        return super().action_request_approval()
+
+    def _on_not_confirmed(self):
+        """Take back what was used before approval: it answers for no day any more."""
+        self.write({"state": "revoked"})
+        self._announce()
 
     def _on_approved(self):
         for identifier in self:

@@ -6,3 +6,4 @@ from . import test_task
 from . import test_access
 from . import test_tour
 from . import test_setup_check
+from . import test_four_eyes

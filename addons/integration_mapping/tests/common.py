@@ -31,6 +31,11 @@ class MappingCase(IntegrationCase):
         for group in ("integration_core.group_admin", "integration_core.group_steward"):
             cls.env.ref(group).user_ids = [fields.Command.clear()]
 
+    def leave_author_alone(self):
+        """Let the author be the only steward, as if there never had been another."""
+        self.approver.group_ids = self.env.ref("base.group_user")
+        self._forget_approvers()
+
     @classmethod
     def _make_service(cls, name, company=None):
         company = company or cls.env.company

@@ -149,11 +149,17 @@ class TestGovernance(MappingCase):
         self.assertEqual(self.meaning(), self.blood)
 
     def test_the_only_steward_approves_marked(self):
-        self.approver.group_ids = self.env.ref("base.group_user")
+        self.leave_author_alone()
         identifier = self.propose()
         identifier.action_submit()
         self.assertEqual(identifier.state, "approved")
         self.assertTrue(identifier.self_approved)
+
+    def test_but_not_when_the_other_one_was_just_taken_away(self):
+        self.approver.group_ids = self.env.ref("base.group_user")
+        identifier = self.propose()
+        identifier.action_submit()
+        self.assertEqual((identifier.state, identifier.approval_state), ("proposed", "requested"))
 
     def test_a_test_system_needs_nobody_else(self):
         identifier = self.propose(system=self.trial)

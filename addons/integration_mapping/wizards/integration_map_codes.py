@@ -69,13 +69,14 @@ class IntegrationMapCodes(models.TransientModel):
 
     @api.depends("task_ids", "replaces_id")
     def _compute_approval(self):
-        approvers = self.env["integration.identifier"]._approval_approvers()
+        role = self.env["integration.identifier"]._approval_group()
+        enforced = self.env["integration.approving.role"]._is_enforced(role)
         for wizard in self:
             questions = wizard.replaces_id or wizard.task_ids
             if all(system.mode != "live" for system in questions.system_id):
                 wizard.approval = "none"
             else:
-                wizard.approval = "other" if approvers - {self.env.uid} else "self"
+                wizard.approval = "other" if enforced else "self"
 
     def action_confirm(self):
         """Propose the mapping, and approve it where that needs nobody else."""

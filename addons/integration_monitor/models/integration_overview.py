@@ -8,6 +8,7 @@ ROLES = {
     "operator": "integration_core.group_operator",
     "steward": "integration_core.group_steward",
     "admin": "integration_core.group_admin",
+    "approver": "integration_core.group_governance_approver",
 }
 
 
@@ -141,32 +142,50 @@ class IntegrationOverview(models.AbstractModel):
         warnings = []
         if roles["operator"]:
             warnings += self._setup_warnings()
-        if roles["admin"]:
+        if roles["admin"] or roles["approver"]:
             warnings += self._approval_warnings()
         if roles["operator"]:
             warnings += self._operator_warnings()
-        if roles["admin"] or roles["steward"]:
-            count = self.env["integration.approval"].search_count([])
-            if count:
-                warnings.append(
-                    {
-                        "level": "info",
-                        "text": self.env._("Requests that wait for approval: %s.", count),
-                        "action": self._open(self.env._("Approvals"), "integration.approval", [], views=("list",)),
-                    }
-                )
-        return warnings
+        return warnings + self._request_warnings()
+
+    @api.model
+    def _request_warnings(self):
+        """Return what waits for this user to decide, and what is in use although nobody has confirmed it in time."""
+        requests = self.env["integration.approval"]
+        waiting = Domain("state", "=", "waiting")
+        overdue = waiting & Domain("urgent", "=", True) & Domain("expires_at", "<=", fields.Datetime.now())
+        found = []
+        if count := requests.search_count(overdue):
+            text = self.env._("In use before approval, and not confirmed in time: %s.", count)
+            found.append({"level": "danger", "text": text, "action": self._open_requests(list(overdue))})
+        if count := requests.search_count(waiting & Domain("my_turn", "=", True)):
+            text = self.env._("Requests that wait for your approval: %s.", count)
+            mine = [*waiting, ("my_turn", "=", True)]
+            found.append({"level": "info", "text": text, "action": self._open_requests(mine)})
+        return found
+
+    @api.model
+    def _open_requests(self, domain):
+        return self._open(self.env._("Approvals"), "integration.approval", domain, views=("list", "form"))
 
     @api.model
     def _approval_warnings(self):
         warnings = []
-        # sudo: counting who could approve must not depend on what the asking user may read
-        approvers = self.env.ref(ROLES["admin"]).sudo().all_user_ids
-        if len(approvers.filtered(lambda user: user.active and user.id != api.SUPERUSER_ID)) < 2:
-            text = self.env._(
-                "Only one person can approve, so authors approve their own work. Add a second administrator."
-            )
-            warnings.append({"level": "warning", "text": text})
+        roles = self.env["integration.approving.role"]
+        if len(roles._people(ROLES["admin"])) < 2:
+            until = roles._held_until(ROLES["admin"])
+            if until:
+                text = self.env._(
+                    "Only one person is left who can approve. Until %s UTC nobody approves their own work: add a "
+                    "second administrator or a governance approver.",
+                    f"{until:%Y-%m-%d %H:%M}",
+                )
+            else:
+                text = self.env._(
+                    "Only one person can approve, so authors approve their own work. Add a second administrator or a "
+                    "governance approver."
+                )
+            warnings.append({"level": "danger" if until else "warning", "text": text})
         for name in self.env["integration.approval"]._approved_models():
             domain = [("self_approved", "=", True), ("approval_state", "=", "approved")]
             model = self.env[name]

@@ -3,7 +3,7 @@ from odoo.tests import new_test_user, tagged
 
 from .common import MonitorCase
 
-ROLES = ("finance_viewer", "finance_reviewer", "operator", "steward", "admin")
+ROLES = ("finance_viewer", "finance_reviewer", "operator", "steward", "admin", "governance_approver")
 HIDDEN = {
     "finance_viewer": {
         "integration_core.menu_events",
@@ -31,6 +31,13 @@ HIDDEN = {
         "integration_core.menu_audit",
     },
     "admin": set(),
+    "governance_approver": {
+        "integration_core.menu_events",
+        "integration_core.menu_deliveries",
+        "integration_core.menu_mappings",
+        "integration_core.menu_configuration",
+        "integration_monitor.menu_reconciliation",
+    },
 }
 SHOWN = {
     "finance_viewer": {"integration_monitor.menu_overview", "integration_monitor.menu_reconciliation"},
@@ -56,6 +63,14 @@ SHOWN = {
         "integration_core.menu_mappings",
         "integration_core.menu_systems",
         "integration_core.menu_audit",
+        "integration_core.menu_approvals_waiting",
+    },
+    "governance_approver": {
+        "integration_monitor.menu_overview",
+        "integration_core.menu_approvals_waiting",
+        "integration_core.menu_approvals_decided",
+        "integration_core.menu_approvals_self",
+        "integration_core.menu_delegations",
     },
 }
 

@@ -175,7 +175,24 @@ class TestOverview(MonitorCase):
     def test_requests_are_announced_to_who_may_approve(self):
         self.system._approving().write({"approval_state": "requested", "requested_by_id": self.env.uid})
         texts = " ".join(warning["text"] for warning in self.data()["warnings"])
-        self.assertIn("wait for approval: 1.", texts)
+        self.assertIn("wait for your approval: 1.", texts)
+
+    def test_whoever_only_approves_sees_what_waits_and_nothing_else(self):
+        judge = new_test_user(self.env, "judge", groups="integration_core.group_governance_approver")
+        self.system._approving().write({"approval_state": "requested", "requested_by_id": self.env.uid})
+        data = self.env["integration.overview"].with_user(judge).get_data()
+        self.assertIn("wait for your approval: 1.", " ".join(warning["text"] for warning in data["warnings"]))
+        for part in ("equation", "parked", "to_map", "pipeline", "deliveries", "hours"):
+            self.assertFalse(data[part], part)
+
+    def test_what_is_in_use_unconfirmed_is_told_in_red(self):
+        past = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
+        asked = {"approval_state": "requested", "requested_by_id": self.env.uid, "urgent": True, "confirm_by": past}
+        self.system._approving().write(asked)
+        [warning] = [one for one in self.data()["warnings"] if "not confirmed in time: 1." in one["text"]]
+        self.assertEqual(warning["level"], "danger")
+        found = self.env[warning["action"]["res_model"]].search(warning["action"]["domain"])
+        self.assertEqual(found.res_id, self.system.id)
 
     def test_the_chart_counts_todays_receipts(self):
         self.finalize("E-1", self.line(1), self.line(2))

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 class IntegrationCredential(models.Model):
     _inherit = "integration.credential"
 
+    _approval_shown = ("system_id", "endpoint_id", "use", "version", "made_by", "replaced_ids")
+
     endpoint_id = fields.Many2one(
         "integration.endpoint", index="btree_not_null", readonly=True, ondelete="cascade", check_company=True
     )

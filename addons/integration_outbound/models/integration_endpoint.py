@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import backoff, keyring
+from odoo.addons.integration_core.domain.approval import public_url
 from odoo.addons.integration_core.domain.changes import Told
 from odoo.exceptions import AccessError, UserError, ValidationError
 
@@ -59,6 +60,7 @@ class IntegrationEndpoint(models.Model):
     _key_use = "outbound"
     _audit_name = "endpoint"
     _approval_guarded = ("url", "system_id", "company_id")
+    _approval_shown = ("name",)
     _approval_protected = (
         "state",
         "approved_mode",
@@ -282,6 +284,15 @@ class IntegrationEndpoint(models.Model):
     def _awaits_live(self):
         """Tell whether the endpoint was approved for test events while its system has gone live since."""
         return self.approval_state == "approved" and self.approved_mode == "test" and self._system_mode() == "live"
+
+    def _approval_effects(self):
+        modes = dict(self._fields["approved_mode"]._description_selection(self.env))
+        label = self._fields["approved_mode"]._description_string(self.env)
+        return [(label, modes.get(self.approved_mode, ""), modes[self._system_mode()])]
+
+    def _approval_text(self, name):
+        text = super()._approval_text(name)
+        return public_url(text) if name == "url" else text
 
     def _on_approved(self):
         for endpoint in self:

@@ -4,6 +4,7 @@ from . import test_breaker
 from . import test_delivery
 from . import test_egress_allow
 from . import test_endpoint
+from . import test_four_eyes
 from . import test_explained
 from . import test_keys
 from . import test_outcomes

@@ -2,6 +2,7 @@ from unittest.mock import patch
 
 from odoo.addons.integration_core.domain import catalogue
 from odoo.addons.integration_core.tests.common import IntegrationCase
+from odoo.tests import new_test_user
 
 from .receiver import Receiver
 
@@ -36,6 +37,14 @@ class OutboundCase(IntegrationCase):
         if subscribe:
             cls._subscribe(endpoint, *types)
         return endpoint
+
+    def replayed(self, delivery, reason):
+        """Deliver it again, which a second person approves where it is critical; return the replay."""
+        replay = delivery._replay(reason)
+        if replay.approval_state == "requested":
+            boss = new_test_user(self.env, "approves_replays", groups="integration_core.group_admin")
+            replay.with_user(boss).action_approve()
+        return replay
 
     @classmethod
     def _make_key(cls, endpoint):

@@ -285,12 +285,12 @@ class TestDelivery(OutboundCase):
     def test_a_replay_is_a_new_delivery_with_the_same_id(self):
         delivery = self.send()
         operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
-        replay = delivery.with_user(operator)._replay("they restored a backup")
+        replay = self.replayed(delivery.with_user(operator), "they restored a backup")
         self.drain()
         self.assertEqual(self.sent(), [delivery.event_id.uuid] * 2)
         self.assertEqual((replay.delivery_ids.state, delivery.attempts), ("done", 1))
         trail = self.env["integration.audit"].search([("action", "=", "delivery.replay")])
-        self.assertEqual((trail.user_id, trail.reason), (operator.id, "they restored a backup"))
+        self.assertEqual((replay.user_id, trail.reason), (operator, "they restored a backup"))
 
     def test_a_dead_letter_is_retried_by_a_person(self):
         self.receiver.answers = [Answer(422), Answer(200)]

@@ -20,6 +20,7 @@ class TestReplay(OutboundCase):
     def setUp(self):
         super().setUp()
         self.operator = new_test_user(self.env, "op", groups="integration_core.group_operator")
+        self.boss = new_test_user(self.env, "boss", groups="integration_core.group_admin")
         self.subscription = self.endpoint.subscription_ids
 
     def sent(self):
@@ -31,6 +32,12 @@ class TestReplay(OutboundCase):
         replay = self.env["integration.replay"].with_user(self.operator).create(values)
         replay.action_preview()
         return replay
+
+    def start(self, replay):
+        """Let the operator start it, and an administrator approve it: posted invoices belong to the critical lane."""
+        replay.action_start()
+        if replay.approval_state == "requested":
+            replay.with_user(self.boss).action_approve()
 
     def missed(self, since=BEFORE, **values):
         return self.replay(
@@ -84,11 +91,11 @@ class TestReplay(OutboundCase):
         replay.action_preview()
         self.assertEqual(replay.total, 0)
         with self.assertRaises(UserError):
-            replay.action_start()
+            self.start(replay)
 
     def test_nobody_removes_an_event_while_deliveries_of_it_are_made(self):
         [event] = self.delivered(1)
-        self.replay().action_start()
+        self.start(self.replay())
         self.chore()
         # A locked row names who locks it.
         self.env.cr.execute("SELECT xmax <> '0' FROM integration_event WHERE id = %s", (event.id,))
@@ -109,7 +116,7 @@ class TestReplay(OutboundCase):
         self.env.invalidate_all()
         replay = self.replay()
         self.assertEqual(self.figures(replay), (1, 0, 0, 1, 0))
-        replay.action_start()
+        self.start(replay)
         self.assertEqual(replay.delivery_ids.subscription_id, self.subscription)
 
     def test_the_form_of_a_filter(self):
@@ -130,26 +137,28 @@ class TestReplay(OutboundCase):
     def test_a_replay_is_delivered_with_the_same_ids_and_told_in_the_audit_trail(self):
         events = self.delivered(3)
         replay = self.replay()
-        replay.action_start()
+        self.start(replay)
         self.drain()
         self.assertEqual(sorted(self.sent()), sorted(event.uuid for event in events))
         self.assertEqual((replay.state, replay.total, replay.made, replay.done_count), ("done", 3, 3, 3))
         self.assertEqual((replay.dead_count, replay.progress), (0, 100))
         trail = self.env["integration.audit"].search([("action", "=", "delivery.replay"), ("res_id", "=", replay.id)])
-        self.assertEqual((trail.user_id, trail.reason), (self.operator.id, "they restored a backup"))
+        self.assertEqual((trail.user_id, trail.reason), (self.boss.id, "they restored a backup"))
         self.assertIn("events: 3", trail.detail)
+        self.assertIn(f"asked by: {self.operator.id}", trail.detail)
+        self.assertEqual(replay.user_id, self.operator)
 
     def test_replayed_deliveries_are_outside_the_order_and_in_the_bulk_lane(self):
         self.subscription.ordered = True
         self.delivered(1)
         replay = self.replay()
-        replay.action_start()
+        self.start(replay)
         due = self.env["integration.due"].search([("delivery_id", "in", replay.delivery_ids.ids)])
         self.assertEqual((due.lane, due.order_key, due.tier), (2, False, str(claims.FRESH)))
 
     def test_fresh_work_passes_a_replay(self):
         self.delivered(2)
-        self.replay().action_start()
+        self.start(self.replay())
         fresh = self.emit()
         self.assertEqual([one.event_id for one in self.claim(limit=1)], [fresh.id])
 
@@ -157,7 +166,7 @@ class TestReplay(OutboundCase):
         events = self.delivered(7)
         with patch.object(integration_replay, "WINDOW", 2):
             replay = self.replay()
-            replay.action_start()
+            self.start(replay)
             self.assertEqual(replay.made, 2)
             # A process dies in the middle of a window: its transaction is gone, and the cursor with it.
             for _death in range(2):
@@ -178,7 +187,7 @@ class TestReplay(OutboundCase):
         self.endpoint.action_pause()
         with patch.object(integration_replay, "WINDOW", 2), patch.object(integration_replay, "OPEN_LIMIT", 3):
             replay = self.replay()
-            replay.action_start()
+            self.start(replay)
             for _turn in range(5):
                 self.chore()
             self.env.invalidate_all()
@@ -191,7 +200,7 @@ class TestReplay(OutboundCase):
         self.delivered(1)
         self.receiver.answers = [Answer(422)]
         replay = self.replay()
-        replay.action_start()
+        self.start(replay)
         self.drain()
         self.assertEqual((replay.state, replay.done_count, replay.dead_count), ("done", 0, 1))
 
@@ -199,7 +208,7 @@ class TestReplay(OutboundCase):
         self.delivered(2)
         with patch.object(integration_replay, "WINDOW", 1):
             replay = self.replay()
-            replay.action_start()
+            self.start(replay)
             later = self.emit()
             self.drain()
         self.assertEqual(self.sent().count(later.uuid), 1)
@@ -210,7 +219,7 @@ class TestReplay(OutboundCase):
         self.endpoint.action_pause()
         with patch.object(integration_replay, "WINDOW", 2):
             replay = self.replay()
-            replay.action_start()
+            self.start(replay)
             replay.action_cancel()
             self.drain()
         self.assertEqual(replay.delivery_ids.mapped("state"), ["skipped"] * 2)
@@ -224,7 +233,7 @@ class TestReplay(OutboundCase):
         self.delivered(1)
         hold = self.env["integration.hold"]._hold("lane", "repairs", lane="bulk")
         replay = self.replay()
-        replay.action_start()
+        self.start(replay)
         self.drain()
         self.assertEqual((replay.held_by, replay.state, self.sent()), ("Lane: Bulk", "running", []))
         hold._release("repaired")
@@ -235,9 +244,9 @@ class TestReplay(OutboundCase):
     def test_a_second_start_is_refused(self):
         self.delivered(1)
         replay = self.replay()
-        replay.action_start()
+        self.start(replay)
         with self.assertRaises(UserError):
-            replay.action_start()
+            self.start(replay)
         with self.assertRaises(UserError):
             replay.write({"reason": "another"})
         self.assertEqual(len(replay.delivery_ids), 1)
@@ -284,7 +293,7 @@ class TestReplay(OutboundCase):
         self.receiver.requests.clear()
         replay = self.missed()
         self.assertEqual(self.figures(replay), (2, 0, 0, 0, 0))
-        replay.action_start()
+        self.start(replay)
         self.drain()
         self.assertEqual(sorted(self.sent()), sorted(event.uuid for event in events))
         self.assertNotIn(received.uuid, self.sent())
@@ -297,7 +306,7 @@ class TestReplay(OutboundCase):
         def subscriber_ids(events, _system):
             return {event_id: {"payer": "INS-1"} for event_id in events.ids}
 
-        self.missed().action_start()
+        self.start(self.missed())
         with patch.object(self.registry["integration.event"], "_subscriber_ids", subscriber_ids):
             self.drain()
         self.assertIn(b'"INS-1"', self.receiver.requests[0].body)
@@ -376,10 +385,122 @@ class TestReplay(OutboundCase):
                 replay.write(values)
         replay.reason = False
         with self.assertRaises(UserError):
-            replay.action_start()
+            self.start(replay)
 
     def test_an_open_delivery_is_not_replayed_beside_itself(self):
         self.endpoint.action_pause()
         event = self.emit()
         with self.assertRaises(UserError):
             event.delivery_ids.with_user(self.operator)._replay("impatient")
+
+    # -- the critical lane needs a second person ---------------------------------------------------------------------
+
+    def not_critical(self):
+        self.env["integration.event.type"]._named(POSTED).lane = "normal"
+
+    def test_critical_messages_wait_for_a_second_person(self):
+        events = self.delivered(2)
+        replay = self.replay()
+        self.call(self.operator, replay, "action_start")
+        self.drain()
+        self.assertEqual((replay.state, replay.approval_state, self.sent()), ("draft", "requested", []))
+        with self.assertRaises(AccessError):
+            self.call(self.operator, replay, "action_approve")
+        for way in ("action_start", "action_request_approval"):
+            with self.assertRaises(UserError):
+                self.call(self.operator, replay, way)
+        request = self.env["integration.approval"].search([("res_model", "=", replay._name)])
+        self.assertIn({"label": "To deliver", "old": "", "new": "2"}, request.changes)
+        self.call(self.boss, request, "action_approve")
+        self.drain()
+        self.assertEqual((replay.state, sorted(self.sent())), ("done", sorted(event.uuid for event in events)))
+
+    def test_whoever_asks_is_not_its_only_approver(self):
+        self.delivered(1)
+        self._only_approvers(self.boss, new_test_user(self.env, "other_boss"))
+        replay = self.replay().with_user(self.boss)
+        replay.action_start()
+        self.assertEqual(replay.approval_state, "requested")
+        with self.assertRaises(UserError):
+            self.call(self.boss, replay, "action_approve")
+
+    def test_nor_through_a_delegate(self):
+        self.delivered(1)
+        other = new_test_user(self.env, "other_boss")
+        self._only_approvers(self.boss, other)
+        delegate = new_test_user(self.env, "delegate", groups="integration_core.group_finance_viewer")
+        span = {"date_until": fields.Datetime.add(fields.Datetime.now(), days=3), "reason": "leave"}
+        delegations = self.env["integration.delegation"]
+        delegations.with_user(self.boss).create({"delegate_id": delegate.id, **span})
+        replay = self.replay().with_user(self.boss)
+        replay.action_start()
+        request = self.env["integration.approval"].search([("res_model", "=", replay._name)])
+        with self.assertRaises(UserError):
+            self.call(delegate, request, "action_approve")
+        delegations.with_user(other).create({"delegate_id": delegate.id, **span})
+        self.call(delegate, request, "action_approve")
+        self.assertEqual((replay.state, request.on_behalf_of_id), ("running", other))
+
+    def test_whoever_changes_it_after_it_was_asked_for_asks_anew(self):
+        self.delivered(1)
+        replay = self.replay()
+        replay.action_start()
+        replay.with_user(self.boss).write({"with_skipped": False})
+        self.assertEqual((replay.approval_state, replay.author_id), ("draft", self.boss))
+        self._only_approvers(self.boss, new_test_user(self.env, "other_boss"))
+        replay.action_start()
+        with self.assertRaises(UserError):
+            self.call(self.boss, replay, "action_approve")
+
+    def test_the_only_administrator_starts_it_and_it_is_marked(self):
+        self.delivered(1)
+        self._only_approvers(self.boss)
+        replay = self.replay().with_user(self.boss)
+        replay.action_start()
+        self.assertEqual((replay.state, replay.self_approved), ("running", True))
+
+    def test_what_is_not_critical_starts_at_once(self):
+        self.delivered(1)
+        self.not_critical()
+        replay = self.replay()
+        replay.action_start()
+        self.assertEqual((replay.state, replay.approval_state), ("running", "draft"))
+
+    def test_the_critical_lane_needs_it_whatever_goes_in_it(self):
+        self.delivered(1)
+        self.not_critical()
+        replay = self.replay(lane="critical")
+        replay.action_start()
+        self.assertEqual((replay.state, replay.approval_state), ("draft", "requested"))
+
+    def test_asking_without_a_look_does_not_start_it(self):
+        self.delivered(1)
+        replay = self.replay()
+        replay.with_skipped = False  # the preview is gone
+        self.assertFalse(replay.line_ids)
+        self.call(self.operator, replay, "action_request_approval")
+        self.assertEqual((replay.state, replay.approval_state), ("draft", "requested"))
+
+    def test_a_rejected_one_does_not_start(self):
+        self.delivered(1)
+        replay = self.replay()
+        replay.action_start()
+        self.call(self.boss, replay, "action_reject", "not during the night")
+        self.drain()
+        self.assertEqual((replay.state, replay.approval_state, self.sent()), ("draft", "rejected", []))
+
+    def test_a_cancelled_one_waits_no_longer(self):
+        self.delivered(1)
+        replay = self.replay()
+        replay.action_start()
+        replay.action_cancel()
+        self.assertFalse(self.env["integration.approval"].search([("state", "=", "waiting")]))
+        with self.assertRaises(UserError):
+            self.call(self.boss, replay, "action_approve")
+
+    def test_the_dialog_says_that_it_waits(self):
+        [event] = self.delivered(1)
+        context = {"active_model": "integration.delivery", "active_ids": event.delivery_ids.ids}
+        wizard = self.env["integration.reason.wizard"].with_user(self.operator).with_context(**context)
+        wizard = wizard.create({"operation": "replay", "reason": "asked for"})
+        self.assertIn("second person", wizard.action_confirm()["params"]["message"])

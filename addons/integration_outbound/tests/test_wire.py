@@ -78,7 +78,7 @@ class TestWire(OutboundCase):
         with patch.object(Job, "_signed_headers", lambda job, _timestamp: sign(job, next(moments))):
             delivery = self.send(times=3)
             self.assertEqual(delivery.state, "done")
-            delivery._replay("the receiver lost its disk")
+            self.replayed(delivery, "the receiver lost its disk")
             self.drain()
         requests = self.receiver.requests
         self.assertEqual(len(requests), 4)
@@ -98,7 +98,7 @@ class TestWire(OutboundCase):
 
         with patch.object(self.registry["integration.event"], "_subscriber_ids", subscriber_ids):
             delivery = self.send(times=2)
-            delivery._replay("once more")
+            self.replayed(delivery, "once more")
             self.drain()
         self.assertEqual(asked, [self.partner])
         bodies = [request.body for request in self.receiver.requests]

@@ -91,6 +91,7 @@ CASES = {
     "no demo": (rules.demo_data(demo=[], environment="production"), OK, "no demo"),
     "no approver": (rules.approvers(names=[]), DANGER, "Nobody"),
     "one approver": (rules.approvers(names=["Ada"]), WARNING, "Only Ada"),
+    "one approver left": (rules.approvers(names=["Ada"], held_until="2026-12-04 10:00"), DANGER, "not their own work"),
     "two approvers": (rules.approvers(names=["Ada", "Ben"]), OK, "2 people"),
     "no mail": (rules.mail_server(servers=0, configured=None), WARNING, "no outgoing"),
     "mail": (rules.mail_server(servers=1, configured=None), OK, "outgoing"),

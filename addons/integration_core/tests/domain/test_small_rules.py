@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration_core.domain import approval, chain, hashing, problems
-from integration_core.domain.approval import Decision
+from integration_core.domain import chain, hashing, problems
 from integration_core.domain.schema import Violation
 
 
@@ -30,25 +29,6 @@ class TestHashing:
         assert "k" * 8 not in repr(self.HASHER)
         with pytest.raises(ValueError, match="32"):
             hashing.KeyedHasher(b"short")
-
-
-@pytest.mark.parametrize(
-    ("author", "approver", "approvers", "decision"),
-    [
-        (1, 2, [1, 2], Decision.APPROVED),
-        (1, 2, [2], Decision.APPROVED),
-        (1, 1, [1], Decision.SELF_APPROVED),
-        (1, 1, [1, 1], Decision.SELF_APPROVED),
-        (1, 1, [1, 2], Decision.REFUSED_AUTHOR),
-        (1, 2, [1], Decision.REFUSED_NOT_APPROVER),
-        (1, 1, [], Decision.REFUSED_NOT_APPROVER),
-        (1, 1, [2, 3], Decision.REFUSED_NOT_APPROVER),
-    ],
-)
-def test_approval(author, approver, approvers, decision):
-    found = approval.decide(author=author, approver=approver, approvers=approvers)
-    assert found is decision
-    assert found.allowed == (decision in (Decision.APPROVED, Decision.SELF_APPROVED))
 
 
 class TestChain:
