@@ -122,6 +122,7 @@ class Server:
         listen_port: int | None = None,
         environ: Mapping[str, str] | None = None,
         workers: int = 0,
+        conf: Mapping[str, str] | None = None,
     ) -> None:
         self.prefork = workers > 0
         self._options = (f"--workers={workers}", f"--gevent-port={free_port()}") if workers else ()
@@ -142,7 +143,9 @@ class Server:
         self.log = self._files.odoo_log
         self._databases.copy(context.template, self.db)
         masterkey.copy(context.master_key, self._files.master_key, self._databases.uuid(self.db))
-        self._odoo.configure(integration_master_key_file=str(self._files.master_key), log_level="info")
+        self._odoo.configure(
+            integration_master_key_file=str(self._files.master_key), log_level="info", **(conf or {})
+        )
         self.systems = {
             code: {**system, "url": f"{self.base_url}/integration/v1/inbound/{code}"}
             for code, system in context.built.systems.items()

@@ -1,21 +1,17 @@
 """The gate from outside, where its transactions are real: copies that arrive together, and a database that is gone."""
 
 import contextlib
-import http.client
 import json
 import threading
-import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
+from partner import Partner
 
-from simulator import wire
-from simulator.messages import ADMITTED, Message
 from simulator.transport import FORGED_SECRET
 
 COPIES = 50
@@ -26,55 +22,10 @@ def server(odoo_server):
     return odoo_server()
 
 
-class Partner:
-    """Posts to one address with one secret, exactly once per call."""
-
-    def __init__(self, url: str, secret: str) -> None:
-        self.url = url
-        self.secret = secret
-
-    def event(self) -> Message:
-        number = uuid.uuid4().hex
-        now = datetime.now(timezone.utc)
-        data = {
-            "encounter": f"E-{number}",
-            "patient": {"id": "MRN-1"},
-            "admitted_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "department": "ED",
-        }
-        return Message("ehr", number, ADMITTED, f"encounter/E-{number}", now, data)
-
-    def post(self, message_id: str, body: bytes) -> tuple[int, dict, dict]:
-        """Return status, JSON body and headers."""
-        headers = wire.headers(self.secret, message_id, int(time.time()), body)
-        headers["content-type"] = "application/cloudevents+json"
-        parts = urlsplit(self.url)
-        with contextlib.closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
-            connection.request("POST", parts.path, body=body, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read()), dict(answer.headers)
-
-    def at_once(self, posts: list[tuple[str, bytes]]) -> list[tuple[int, dict, dict]]:
-        """Post all of them in the same instant."""
-        gun = threading.Barrier(len(posts))
-
-        def fire(post: tuple[str, bytes]) -> tuple[int, dict, dict]:
-            gun.wait()
-            return self.post(*post)
-
-        with ThreadPoolExecutor(max_workers=len(posts)) as pool:
-            return list(pool.map(fire, posts))
-
-
 @pytest.fixture(scope="module")
 def partner(server) -> Partner:
     system = server.systems["ehr"]
     return Partner(system["url"], system["secret"])
-
-
-def message_of(partner: Partner) -> tuple[str, bytes]:
-    message = partner.event()
-    return message.message_id, message.body
 
 
 def events(server, source_event_id: str) -> int:
@@ -82,7 +33,7 @@ def events(server, source_event_id: str) -> int:
 
 
 def test_copies_that_arrive_together(server, partner):
-    message = partner.event()
+    message = partner.message()
     answers = partner.at_once([(message.message_id, message.body)] * COPIES)
     assert Counter(status for status, _body, _headers in answers) == {202: 1, 200: COPIES - 1}
     assert len({body["event"] for _status, body, _headers in answers}) == 1
@@ -93,14 +44,14 @@ def test_copies_that_arrive_together(server, partner):
 
 
 def test_one_event_under_many_message_ids_together(server, partner):
-    message = partner.event()
+    message = partner.message()
     answers = partner.at_once([(uuid.uuid4().hex, message.body) for _number in range(COPIES)])
     assert Counter(status for status, _body, _headers in answers) == {202: 1, 200: COPIES - 1}
     assert events(server, json.loads(message.body)["id"]) == 1
 
 
 def test_two_messages_that_claim_one_id_together(server, partner):
-    one, other = partner.event(), partner.event()
+    one, other = partner.message(), partner.message()
     answers = partner.at_once([(one.message_id, one.body), (one.message_id, other.body)] * (COPIES // 2))
     counts = Counter(status for status, _body, _headers in answers)
     assert counts == {202: 1, 200: COPIES // 2 - 1, 409: COPIES // 2}
@@ -133,15 +84,15 @@ def cut(server) -> int:
 
 
 def test_a_lost_connection_loses_no_message(server, partner):
-    assert partner.post(*message_of(partner))[0] == 202
+    assert partner.send(partner.message())[0] == 202
     before = standing_backends(server)
     assert cut(server) == len(before) > 0
     for _lost in before:  # each message finds out about one of them
-        message_id, body = message_of(partner)
-        assert partner.post(message_id, body)[0] == 202
-        assert events(server, json.loads(body)["id"]) == 1
-        assert partner.post(message_id, body)[0] == 200
-    assert partner.post(*message_of(partner))[0] == 202
+        message = partner.message()
+        assert partner.send(message)[0] == 202
+        assert events(server, json.loads(message.body)["id"]) == 1
+        assert partner.send(message)[0] == 200
+    assert partner.send(partner.message())[0] == 202
     after = standing_backends(server)
     assert after
     assert not after & before
@@ -149,7 +100,8 @@ def test_a_lost_connection_loses_no_message(server, partner):
 
 def test_connections_that_are_lost_all_the_time_lose_no_message(server, partner):
     half = COPIES // 2
-    posts = [message_of(partner) for _number in range(half)] * 2
+    messages = [partner.message() for _number in range(half)]
+    posts = [(message.message_id, message.body) for message in messages] * 2
     done = threading.Event()
 
     def keep_cutting() -> int:
@@ -175,9 +127,9 @@ def test_the_first_message_of_all_makes_the_first_key(server, partner):
     server.sql("UPDATE integration_data_key SET state = 'retired' RETURNING id")
     server.kill()
     server.start()
-    assert partner.post(*message_of(partner))[0] == 202
+    assert partner.send(partner.message())[0] == 202
     assert server.sql("SELECT count(*) FROM integration_data_key WHERE state = 'active'")[0][0] == 1
-    assert partner.post(*message_of(partner))[0] == 202
+    assert partner.send(partner.message())[0] == 202
 
 
 @contextlib.contextmanager
@@ -195,15 +147,15 @@ def database_gone(server):
 
 
 def test_without_its_database_it_asks_to_come_back(server, partner, wait_until):
-    message = partner.event()
+    message = partner.message()
     with database_gone(server):
-        status, body, headers = partner.post(message.message_id, message.body)
+        status, body, headers = partner.send(message)
         assert (status, body["type"]) == (503, "/integration/v1/problems/not-ready")
-        assert int(headers["Retry-After"]) > 0
+        assert int(headers["retry-after"]) > 0
         assert server.get("/integration/health/live")[0] == 200
         assert server.get("/integration/health/ready")[0] == 503
     wait_until(lambda: server.get("/integration/health/ready")[0] == 200, what="it is ready again")
-    assert partner.post(message.message_id, message.body)[0] == 202
+    assert partner.send(message)[0] == 202
 
 
 def test_what_is_revoked_in_one_process_is_refused_by_the_other_at_once(server, partner):
@@ -211,8 +163,7 @@ def test_what_is_revoked_in_one_process_is_refused_by_the_other_at_once(server, 
     other = Partner(f"{server.start_another()}{urlsplit(partner.url).path}", partner.secret)
 
     def status(process: Partner) -> int:
-        message = process.event()
-        return process.post(message.message_id, message.body)[0]
+        return process.send(process.message())[0]
 
     def change(method: str, model: str, *domain: tuple) -> None:
         server.inside(f"env[arguments['model']].search(arguments['domain']).{method}()", model=model, domain=domain)

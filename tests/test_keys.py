@@ -24,6 +24,7 @@ from suite.demo import ADMIN
 CLIENTS = 3
 MARK = "MRN-8C41F7D2-patient"
 """A patient's number that is nowhere but in payloads."""
+FINANCE, OPERATOR = "finance.viewer", "integration.operator"
 POINTS = ("added", "activated", "before_commit", "after_commit", "forgotten")
 
 
@@ -182,6 +183,52 @@ def test_what_cannot_be_done_is_said_without_a_traceback(server, tmp_path):
     assert "c2hvcnQ" not in run.stderr
     assert server.sql(keys) == before
     assert there.read_text() == "mine"
+
+
+def acts_of(server: Server, action: str) -> list[str]:
+    """Whom the audit trail names for the acts of this kind, newest first."""
+    rows = server.sql("SELECT user_name FROM integration_audit WHERE action = %s ORDER BY id DESC", action)
+    return [name for (name,) in rows]
+
+
+def test_who_answers_for_a_key_is_named(server):
+    ((name,),) = server.sql(
+        "SELECT p.name FROM res_users u JOIN res_partner p ON p.id = u.partner_id WHERE login = %s", ADMIN
+    )
+    run = server.run("integration_key", "--as", ADMIN, "create", "--system=ehr")
+    assert succeed(run).startswith("whsec_")
+    assert "OdooBot" not in run.stderr
+    assert acts_of(server, "credential.create")[0] == name
+    key = re.search(r"key_[0-9a-f]{12}", run.stderr)[0]
+    ((author, asked),) = server.sql(
+        "SELECT a.login, r.login FROM integration_credential c JOIN res_users a ON a.id = c.author_id"
+        " JOIN res_users r ON r.id = c.requested_by_id WHERE c.name = %s",
+        key,
+    )
+    assert (author, asked) == (ADMIN, ADMIN)
+    run = server.run("integration_key", "revoke", key)
+    assert "names OdooBot" in succeed_said(run)
+    assert acts_of(server, "credential.revoke")[0] == "OdooBot"
+    assert "OdooBot" not in server.run("integration_key", "list", "--system=ehr").stderr
+
+
+def test_only_those_answer_for_it_whose_act_it_is(server):
+    before = server.sql("SELECT count(*) FROM integration_credential")
+    server.sql("UPDATE res_users SET active = false WHERE login = %s", FINANCE)
+    try:
+        for login, words, reason in (
+            ("nobody@example.org", ("create", "--system=ehr"), "no active user"),
+            (FINANCE, ("create", "--system=ehr"), "no active user"),
+            (OPERATOR, ("create", "--system=ehr"), "may not do this"),
+            (OPERATOR, ("revoke", "key_000000000000"), "may not do this"),
+            (OPERATOR, ("master", "rotate"), "may not do this"),
+        ):
+            run = server.run("integration_key", "--as", login, *words)
+            assert (run.returncode, run.stdout) == (1, ""), (login, words)
+            assert reason in run.stderr.splitlines()[-1]
+    finally:
+        server.sql("UPDATE res_users SET active = true WHERE login = %s", FINANCE)
+    assert server.sql("SELECT count(*) FROM integration_credential") == before
 
 
 def file_keys(server: Server) -> list[str]:

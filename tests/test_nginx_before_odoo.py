@@ -1,20 +1,18 @@
 """The nginx of the installation guide before a real Odoo with a single worker, which is quickly kept busy."""
 
 import contextlib
+import http.client
 import threading
-import time
-import uuid
-from datetime import datetime, timezone
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 import servers
-from front import INBOUND, OTHER_ENGINE, SENDER, STRANGER, Certificates, door, send
+from front import ENGINE, INBOUND, OTHER_ENGINE, SENDER, STRANGER, Certificates, door, send
+from partner import JSON_TYPE, Partner
 
-from simulator import wire
-from simulator.messages import ADMITTED, Message
+from simulator.messages import ADMITTED
 from simulator.transport import FORGED_SECRET
-from suite.nginx import GATE
+from suite.nginx import GATE, TEMPLATE
 
 PATIENCE = 30
 """Seconds a client waits for an answer."""
@@ -29,7 +27,9 @@ def certificates(tmp_path_factory) -> Certificates:
 def odoo(context, tmp_path_factory):
     """An Odoo that has yet to be started."""
     environ = {"ODOO_PROXY_MODE": "True", "ODOO_WORKERS": "1", "ODOO_GEVENT_PORT": str(servers.free_port())}
-    made = servers.Server(context, tmp_path_factory.mktemp("state"), environ=environ)
+    # As docs/install/existing-server.md says: nginx, on this machine, is believed about client certificates.
+    conf = {"integration_trusted_proxies": ENGINE}
+    made = servers.Server(context, tmp_path_factory.mktemp("state"), environ=environ, conf=conf)
     yield made
     made.close()
 
@@ -56,23 +56,11 @@ def server(odoo, half_open):
     return odoo
 
 
-def message() -> Message:
-    number = uuid.uuid4().hex
-    now = datetime.now(timezone.utc)
-    data = {
-        "encounter": f"E-{number}",
-        "patient": {"id": "MRN-1"},
-        "admitted_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "department": "ED",
-    }
-    return Message("ehr", number, ADMITTED, f"encounter/E-{number}", now, data)
-
-
 def signed(secret: str) -> dict:
     """Return what to ask with for a message of the clinical record."""
-    made = message()
-    headers = wire.headers(secret, made.message_id, int(time.time()), made.body)
-    return {"body": made.body, "headers": {**headers, "content-type": "application/cloudevents+json"}}
+    partner = Partner(INBOUND, secret)
+    made = partner.message()
+    return {"body": made.body, "headers": partner.fields(made.body, made.message_id)}
 
 
 def test_a_signed_message_is_accepted(front, server):
@@ -97,6 +85,89 @@ def test_nginx_and_the_gate_give_the_same_401(front, server, certificates):
     assert by_odoo.status == by_nginx.status == 401
     assert set(by_odoo.headers) == set(by_nginx.headers)
     assert by_odoo.headers["www-authenticate"] == by_nginx.headers["www-authenticate"]
+
+
+CERTIFIED = "theatre"
+"""A system that proves its messages by the client certificate of its connection."""
+REGISTER = """
+system = env["integration.system"].create({
+    "name": "Theatre", "code": arguments["system"], "company_id": company.id, "timezone": "UTC", "state": "active",
+    "mode": "live", "live_from": "2020-01-01 00:00:00", "signature_profile": "mtls",
+    "event_type_ids": env["integration.event.type"].search([("name", "=", arguments["type"])]).ids,
+})
+env["integration.certificate.wizard"].create({"system_id": system.id, "pem": arguments["pem"]}).action_register()
+system.credential_ids._approval_grant(self_approved=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def certified(server, certificates) -> str:
+    """The address of a system whose certificate is the client's, as an administrator has registered it."""
+    server.inside(REGISTER, system=CERTIFIED, type=ADMITTED, pem=certificates.client.certificate.read_text())
+    return f"/integration/v1/inbound/{CERTIFIED}"
+
+
+def unsigned() -> dict:
+    """Return what to ask with for a message that nothing but its connection proves."""
+    made = Partner(INBOUND).message(CERTIFIED)
+    return {"body": made.body, "headers": {"content-type": JSON_TYPE, "webhook-id": made.message_id}}
+
+
+def straight(odoo, path: str, certificate: str, source: str) -> int:
+    """Post to Odoo itself from an address of this machine, with a header as nginx would set it; return the status."""
+    sent = unsigned()
+    headers = {**sent["headers"], "x-ssl-client-cert": quote(certificate, safe=""), "x-forwarded-for": ENGINE}
+    place = urlsplit(odoo.base_url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=PATIENCE, source_address=(source, 0))
+    with contextlib.closing(connection):
+        connection.request("POST", path, body=sent["body"], headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+def test_what_nginx_runs_with_is_the_file_of_the_guide(front):
+    running = (front.nginx.folder / "integration.conf").read_text()
+    for line in TEMPLATE.read_text().splitlines():
+        if "${" not in line:
+            assert line in running.splitlines()
+    assert f"ssl_client_certificate {front.certificates.authority.file};" in running
+
+
+def test_a_client_certificate_proves_a_message(front, server, certificates, certified):
+    sent = unsigned()
+    answer = front.ask(path=certified, **sent, context=front.context(certificates.client))
+    assert answer.status == 202, answer
+    rows = server.sql("SELECT mode FROM integration_event WHERE source_event_id = %s", sent["headers"]["webhook-id"])
+    assert rows == [("live",)]
+    again = front.ask(path=certified, **sent, context=front.context(certificates.client))
+    assert again.status == 200
+
+
+def test_no_other_certificate_does(front, server, certificates, certified):
+    another = certificates.authority.issue("another")  # as good as the client's for nginx
+    for context in (front.context(another), front.context(certificates.foreign), front.context()):
+        assert front.ask(path=certified, **unsigned(), context=context).segment == (401, "signature-rejected")
+
+
+def test_no_header_from_outside_stands_for_a_certificate(front, server, certificates, certified):
+    pem = certificates.client.certificate.read_text()
+    sent = unsigned()
+    for name in ("X-SSL-Client-Cert", "X_SSL_CLIENT_CERT", "x-ssl-client-cert"):
+        headers = {**sent["headers"], name: quote(pem, safe="")}
+        assert front.ask(path=certified, body=sent["body"], headers=headers).status == 401
+    another = front.context(certificates.authority.issue("another-2"))
+    headers = {**sent["headers"], "X-SSL-Client-Cert": quote(pem, safe="")}
+    assert front.ask(path=certified, body=sent["body"], headers=headers, context=another).status == 401
+
+
+def test_past_nginx_a_forged_header_is_not_believed(server, certificates, certified, wait_until):
+    pem = certificates.client.certificate.read_text()
+    assert straight(server, certified, pem, STRANGER) == 401
+    noted = "SELECT 1 FROM integration_refusal WHERE claimed = %s AND cause = 'untrusted_proxy'"
+    wait_until(lambda: server.sql(noted, CERTIFIED), what="why is noted")
+    # The counter-test: from where nginx is, the same bytes are believed, which is why nobody else may be there.
+    assert straight(server, certified, pem, ENGINE) == 202
 
 
 def test_health_is_reached_and_the_rest_of_odoo_is_not(front, server):

@@ -6,7 +6,7 @@ import time
 
 import psycopg2
 import pytest
-from test_inbound_concurrency import Partner, message_of
+from partner import Partner
 
 from simulator.transport import FORGED_SECRET
 
@@ -36,9 +36,9 @@ def told(server) -> str:
 def statements(server, wait_until, partner: Partner, copies: int = 1) -> list[tuple[int, int]]:
     """Post one message so often; return (status, statements) of each."""
     before = len(_SERVED.findall(told(server)))
-    message = message_of(partner)
+    message = partner.message()
     for _copy in range(copies):
-        partner.post(*message)
+        partner.send(message)
     wait_until(lambda: len(_SERVED.findall(told(server))) == before + copies, what="the requests are in the log")
     return [(int(status), int(count)) for status, count in _SERVED.findall(told(server))[before:]]
 

@@ -13,6 +13,7 @@
         "security/ir.model.access.csv",
         "security/integration_rules.xml",
         "wizards/integration_certificate_wizard_views.xml",
+        "wizards/integration_key_wizard_views.xml",
         "wizards/integration_refused_decision_views.xml",
         "views/integration_refused_message_views.xml",
         "views/integration_refusal_views.xml",

@@ -264,9 +264,8 @@ class CursorDoor(Door):
         return super().ask_bucket(party, question)
 
     def base_url(self) -> str:
-        """Return the public address as it is set."""
-        # sudo: the public address of this Odoo is not a secret
-        url: str = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
+        """Return the public address of the gate as it is set."""
+        url: str = self.env["integration.system"]._gate_url()
         return url
 
     def seen_message(self, party: Party, message_id: str) -> admission.Seen | None:

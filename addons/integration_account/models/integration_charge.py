@@ -18,6 +18,12 @@ MONEY = {
 }
 """What is billed, and to whom."""
 
+MAY_TRY_AGAIN = (
+    "integration_core.group_finance_reviewer",
+    "integration_core.group_operator",
+    "integration_core.group_steward",
+)
+"""Whose work it is to mend what parks charges."""
 REASONS = [
     ("facility_unmapped", "Facility not mapped"),
     ("service_unmapped", "Code not mapped"),
@@ -453,12 +459,17 @@ class IntegrationCharge(models.Model):
         return run.action_open()
 
     def action_try_again(self):
-        """Look again at parked charges, now."""
+        """Look again at parked charges, now.
+
+        :raises AccessError: for those who may only look at charges
+        """
         self.check_access("read")
+        if not self.env.su and not any(self.env.user.has_group(group) for group in MAY_TRY_AGAIN):
+            raise AccessError(self.env._("Finance reviewers, operators and mapping stewards try charges again."))
         parked = self.filtered(lambda charge: charge.state == "parked" and charge.park_reason != "conflict")
         if not parked:
             raise UserError(self.env._("Nothing to try again: choose parked charges."))
-        # sudo: working out again decides nothing; anybody who sees a parked charge may ask for it
+        # sudo: working out again decides nothing; nobody may write charges, and who may ask was seen to above
         parked.sudo()._evaluate_safely()
         return True
 

@@ -4,7 +4,8 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import Form, tagged
+from odoo.service.model import call_kw
+from odoo.tests import Form, new_test_user, tagged
 
 from .common import BillingCase
 
@@ -117,6 +118,22 @@ class TestParking(BillingCase):
         self.env["decimal.precision"].search([("name", "=", "Product Price")]).digits = 4
         self.resumed(charge)
         self.assertEqual((charge.price_unit, charge.amount), (0.0345, 34.5))
+
+    def test_those_who_may_only_look_do_not_try_again(self):
+        charge = self.parked("K-31", "service_unmapped", self.line(1, service="NEW"))
+        self._map("service", "NEW", self.scan)
+        charge.park_reason = "unit_unknown"  # what the mapping itself would not have looked at again
+        viewer = new_test_user(self.env, "looks", groups="integration_core.group_finance_viewer")
+        with self.assertRaises(AccessError):
+            call_kw(charge.with_user(viewer).browse(), "action_try_again", [charge.ids], {})
+        self.assertEqual(charge.state, "parked")
+        for number, role in enumerate(("finance_reviewer", "steward", "operator")):
+            with self.subTest(role=role):
+                groups = f"integration_core.group_{role},integration_core.group_finance_viewer"
+                user = new_test_user(self.env, f"tries{number}", groups=groups)
+                call_kw(charge.with_user(user).browse(), "action_try_again", [charge.ids], {})
+                self.assertEqual(charge.state, "held")
+                charge.write({"state": "parked", "park_reason": "unit_unknown"})
 
     def test_a_quantity_of_four_decimals(self):
         charge = self.parked("K-12", "quantity_precision", self.line(1, quantity="0.0345", price="100.00"))

@@ -16,6 +16,11 @@ from odoo.exceptions import AccessError, UserError
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
+_ROLES = {
+    **dict.fromkeys(("create", "rotate", "revoke"), "integration_core.group_admin"),
+    **dict.fromkeys(("master", "original", "test-copy"), "base.group_system"),
+}
+"""Whose act it is, as on the screens: keys are an integration administrator's, the rest whoever runs Odoo's."""
 _ODOOS_OWN = {"-c": "config", "-d": "database"}
 
 
@@ -50,7 +55,7 @@ class IntegrationKey(Command):
         with registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             try:
-                _Work(env, options).do()
+                _Work(_in_the_name_of(env, options), options).do()
             except keyring.KeyringError as error:
                 cr.rollback()
                 sys.exit(error.remedy)
@@ -61,6 +66,35 @@ class IntegrationKey(Command):
 
 class Refusal(Exception):
     """The command cannot be carried out; the text says why."""
+
+
+def _in_the_name_of(env, options):
+    """Return ``env`` as the person who is accountable; OdooBot's where nobody is named.
+
+    :raises Refusal: when there is no such person, or the act is not theirs
+    """
+    act = options.command if options.command != "master" or options.step != "status" else None
+    group = _ROLES.get(act)
+    if not options.accountable:
+        if group:
+            _say(
+                "The audit trail names OdooBot, and so does the author of a key: --as LOGIN names the person who"
+                " answers for it."
+            )
+        return env
+    person = env["res.users"].search([("login", "=", options.accountable), ("share", "=", False)])
+    if not person:
+        raise Refusal(f"There is no active user '{options.accountable}' who works in Odoo.")
+    if group and not person.has_group(group):
+        role = env.ref(group).full_name
+        raise Refusal(f"{person.name} may not do this: it takes the role {role}.")
+    context = {"allowed_company_ids": person.company_ids.ids, "lang": "en_US"}
+    # su: what belongs to the server itself is nobody's record; the role was asked for just above
+    return api.Environment(env.cr, person.id, context, su=group == "base.group_system")
+
+
+def _say(text):
+    sys.stderr.write(text + "\n")
 
 
 class _Work:
@@ -248,13 +282,19 @@ class _Work:
 
     @staticmethod
     def _say(text):
-        sys.stderr.write(text + "\n")
+        _say(text)
 
 
 def _parser():
     parser = argparse.ArgumentParser(
         prog="odoo integration_key",
         description="Keys of systems and endpoints. Odoo's own options (-c, -d, --addons-path, …) work as well.",
+    )
+    parser.add_argument(
+        "--as",
+        dest="accountable",
+        metavar="LOGIN",
+        help="who answers for it: the audit trail and the approval name this person",
     )
     # Else the word after one of these, where it goes before the command, would be taken for the command.
     for short, name in _ODOOS_OWN.items():

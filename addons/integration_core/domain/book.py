@@ -107,6 +107,9 @@ NOBODY: Final = Party(
 """A system that is not there."""
 
 
+_RARE: Final = (signing.PublicKey, signing.TextSecret)
+
+
 def alike(parties: Iterable[Party]) -> list[Party]:
     """Return the parties with as many keys of each kind as the one that has most, filled up with decoys.
 
@@ -115,8 +118,9 @@ def alike(parties: Iterable[Party]) -> list[Party]:
     """
     found = [replace(party, keys=_fitting(party)) for party in parties]
     decoys = {kind: Key(decoy, datetime.min, datetime.min) for kind, decoy in signing.decoys().items()}
-    # At least one, but for public keys: where nobody has a key, it is not the lack of one that answers sooner.
-    most = {kind: max([kind is not signing.PublicKey, *(_count(party, kind) for party in found)]) for kind in decoys}
+    # At least one of what each profile is made for: where nobody has a key, it is not the lack of one that answers
+    # sooner.
+    most = {kind: max([kind not in _RARE, *(_count(party, kind) for party in found)]) for kind in decoys}
     return [
         replace(
             party,

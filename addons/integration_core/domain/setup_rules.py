@@ -282,23 +282,23 @@ def demo_data(*, demo: Collection[str], environment: str | None) -> Verdict:
     """Judge whether made-up data could be taken for real.
 
     Args:
-        demo: Names of what is there: Odoo's demo data, the demo hospital.
+        demo: Names of what is there: Odoo's own, the demo hospital.
         environment: What the master key file says; None without one.
     """
     if demo and is_production(environment):
         return bad(
-            _("There is demo data: %(demo)s."),
+            _("There is demo data in this database: %(demo)s."),
             meaning=_("Made-up charges and real ones stand in the same totals."),
-            steps=[_("Begin with a database without demo data. Removing it afterwards leaves traces.")],
+            steps=[_("Begin with a database without it. Removing it afterwards leaves traces.")],
             demo=", ".join(sorted(demo)),
         )
     if demo:
         return doubtful(
-            _("There is demo data: %(demo)s."),
+            _("There is demo data in this database: %(demo)s."),
             meaning=_("Fine for trying. Never let a real system send to this database."),
             demo=", ".join(sorted(demo)),
         )
-    return good(_("There is no demo data."))
+    return good(_("There is no demo data in this database."))
 
 
 def approvers(*, names: Collection[str], held_until: str | None = None) -> Verdict:

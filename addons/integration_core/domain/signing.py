@@ -46,6 +46,8 @@ MAX_ENTRIES: Final = 16
 
 _MIN_SECRET_BYTES: Final = 24
 _MAX_SECRET_BYTES: Final = 64
+_MIN_TEXT_BYTES: Final = 16
+_MAX_TEXT_BYTES: Final = 256
 _ED25519_KEY_BYTES: Final = 32
 _FINGERPRINT_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = {"v1": 32, "v1a": 64}
@@ -235,7 +237,33 @@ class Certificate:
         return f"{self.PREFIX}{self.fingerprint.hex()}_{self.not_before}_{self.not_after}"
 
 
-Material: TypeAlias = Secret | PublicKey | Certificate
+@dataclass(frozen=True)
+class TextSecret:
+    """A secret that is a text, of ``stripe`` and ``github`` style senders: its UTF-8 bytes are the HMAC key.
+
+    Whatever its characters are, they are taken as they stand, ``whsec_`` included. Its length is bounded below by what
+    NIST SP 800-131A allows an HMAC key (112 bits and more; 16 bytes are 128), above by what is a text for a person.
+    """
+
+    raw: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a text that is too short to be safe, or longer than any sender's."""
+        _require_length(self.raw, _MIN_TEXT_BYTES, _MAX_TEXT_BYTES, "A secret that is taken as text")
+
+    @classmethod
+    def parse(cls, text: str) -> TextSecret:
+        """Read a text; raise :class:`KeyFormatError` where it cannot be what a sender's form shows."""
+        if text != text.strip() or not text.isprintable():
+            raise KeyFormatError("A secret that is taken as text has visible characters alone, no space at its ends")
+        return cls(text.encode())
+
+    def text(self) -> str:
+        """Return the text itself; it belongs under encryption."""
+        return self.raw.decode()
+
+
+Material: TypeAlias = Secret | TextSecret | PublicKey | Certificate
 
 
 @dataclass(frozen=True)
@@ -406,6 +434,7 @@ def decoys() -> Mapping[type[Material], VerifyKey]:
     """
     return {
         Secret: VerifyKey("decoy", Secret.generate()),
+        TextSecret: VerifyKey("decoy", TextSecret(secrets.token_hex(_MIN_TEXT_BYTES).encode())),
         PublicKey: VerifyKey("decoy", PrivateKey.generate().public_key()),
         Certificate: VerifyKey("decoy", Certificate(secrets.token_bytes(_FINGERPRINT_BYTES), 0, 1)),
     }
@@ -434,8 +463,8 @@ def _fits(key: VerifyKey, entries: list[tuple[str, bytes]], signed: bytes) -> bo
         expected = _hmac(material.raw, signed)
         # No generator: to leave one before its end costs what could be measured.
         return any([hmac.compare_digest(expected, raw) for version, raw in entries if version == "v1"])  # noqa: C419
-    if isinstance(material, Certificate):
-        return False  # it signs nothing
+    if not isinstance(material, PublicKey):
+        return False  # a certificate signs nothing, a text nothing here
     return any(ed25519_verifies(material, raw, signed) for version, raw in entries if version == "v1a")
 
 

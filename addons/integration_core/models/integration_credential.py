@@ -80,8 +80,8 @@ class IntegrationCredential(models.Model):
         copy=False,
     )
     stage = fields.Selection(STAGES, compute="_compute_stage", search="_search_stage")
-    valid_from = fields.Datetime(required=True, default=fields.Datetime.now)
-    valid_to = fields.Datetime(help="Empty: until revoked.")
+    valid_from = fields.Datetime("Valid from", required=True, default=fields.Datetime.now)
+    valid_to = fields.Datetime("Valid until", help="Empty: until revoked.")
     successor_id = fields.Many2one(
         "integration.credential", "Replaced by", copy=False, readonly=True, index="btree_not_null", ondelete="set null"
     )
@@ -104,6 +104,12 @@ class IntegrationCredential(models.Model):
 
     def init(self):
         self.env["integration.configuration"]._follow(self._table, FOLLOWED)
+
+    @api.depends("name", "system_id")
+    def _compute_display_name(self):
+        for key in self:
+            holder = key._holder()
+            key.display_name = f"{key.name} ({holder.display_name})" if holder else key.name
 
     # -- who owns the key: a system here, an endpoint in integration_outbound
     # ---------------------------------------------
@@ -196,17 +202,22 @@ class IntegrationCredential(models.Model):
     def _take_over(self, holder_values, *, company, use, version, text):
         """Keep a key that the partner made; return the record.
 
-        :param str text: ``whsec_…`` for ``v1``; ``whpk_…`` for ``v1a``, of what arrives alone
+        :param str text: ``whsec_…`` for ``v1``; ``whpk_…`` for ``v1a``, of what arrives alone; anything for ``text``
         :raises KeyringError: without a usable master key
         :raises ValidationError: naming the rule, never the key
         """
         values = {**holder_values, "made_by": "partner"}
-        text = (text or "").strip()
+        text = self._as_entered(text, version)
         self._check_partner_key(text, use=use, version=version)
         if version == "v1a":
             values["public_key"] = text
         record, _text = self._keep(values, company=company, use=use, version=version, text=text)
         return record
+
+    @api.model
+    def _as_entered(self, text, version):
+        """Return a key as it is kept that somebody entered: without the spaces and line ends that pasting adds."""
+        return (text or "").strip()
 
     @api.model
     def _check_partner_key(self, text, *, use, version):
@@ -276,7 +287,7 @@ class IntegrationCredential(models.Model):
         )
 
     def _show_once(self, text):
-        """Return the action that shows the key's ``text`` in the browser, this once; it is kept nowhere."""
+        """Return the action that shows the key's ``text`` in the browser, this once; a secret is kept nowhere."""
         self.ensure_one()
         return {
             "type": "ir.actions.client",
@@ -408,6 +419,7 @@ class IntegrationCredential(models.Model):
         old = (self._of(holder, use) if keys is None else keys)._replaceable()
         version = version or old[:1].version or "v1"
         named = {self._holder_field(holder): holder.id, "valid_to": valid_to}
+        version = holder._key_version(version, entered=text is not None)
         asked = {"company": holder.company_id, "use": use, "version": version}
         if text is None:
             key, text = self._generate(named, **asked)

@@ -6,9 +6,16 @@ from odoo.tools import SQL
 
 from ..domain import catalogue, schema
 from ..domain.book import EventType
-from ..domain.clearance import classify
+from ..domain.clearance import Clearance, classify
 from ..fields import refuse_if_used
 
+CLASSES = [
+    (Clearance.PUBLIC.value, "Public data"),
+    (Clearance.INTERNAL.value, "Internal data"),
+    (Clearance.FINANCE.value, "Finance data"),
+    (Clearance.PATIENT.value, "Patient data"),
+]
+"""What an event type carries and a system is cleared for, in the same words."""
 LANES = [("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")]
 LANE_RANK = {"critical": 0, "normal": 1, "bulk": 2}
 
@@ -50,7 +57,7 @@ class IntegrationEventType(models.Model):
     patient_data = fields.Boolean(help="Its data may name a patient.")
     finance_data = fields.Boolean(help="Its data carries amounts.")
     classification = fields.Selection(
-        [("public", "Public"), ("internal", "Internal"), ("finance", "Finance"), ("patient", "Patient")],
+        CLASSES,
         compute="_compute_classification",
         help="How confidential its data are; a system must be cleared for it.",
     )

@@ -41,10 +41,12 @@ class IntegrationKeyHolderMixin(models.AbstractModel):
         self.ensure_one()
         return self.env["integration.key.wizard"]._open_for(self, replace=True)
 
-    def action_enter_key(self):
-        """Open the wizard for a key that the partner made."""
-        self.ensure_one()
-        return self.env["integration.key.wizard"]._open_for(self, origin="partner")
+    def _key_version(self, version, *, entered):
+        """Return of which version a new key has to be where ``version`` was chosen. Hook for addons.
+
+        :param bool entered: it is one that the other side made
+        """
+        return version
 
     def _key_owner(self):
         """Return who is told: the owner, or an administrator where the owner cannot see the record."""

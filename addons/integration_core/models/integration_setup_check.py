@@ -227,7 +227,7 @@ class IntegrationSetupCheck(models.AbstractModel):
         self.env.cr.execute("SELECT 1 FROM ir_module_module WHERE demo LIMIT 1")
         found = [self.env._("Odoo's own")] if self.env.cr.rowcount else []
         hospital = self.env["ir.model.data"].search_count(
-            [("module", "=", "integration_demo"), ("model", "=", "integration.system")], limit=1
+            [("module", "=", "demo_hospital"), ("model", "=", "integration.system")], limit=1
         )
         return [*found, self.env._("the demo hospital")] if hospital else found
 

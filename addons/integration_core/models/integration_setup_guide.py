@@ -30,6 +30,7 @@ class IntegrationSetupGuide(models.AbstractModel):
         self.env["integration.setup.check"]._check_reader()
         systems = self.env["integration.system"].search([("company_id", "in", self.env.companies.ids)], order="id desc")
         system = self._chosen(systems, system_id)
+        offered = (self._senders(systems) | system).sorted("id", reverse=True)
         here = self.with_company(system.company_id or self.env.company)
         steps = [here._step(key, title, system) for _sequence, key, title in sorted(here._steps())]
         found = progress([step["done"] for step in steps])
@@ -37,7 +38,7 @@ class IntegrationSetupGuide(models.AbstractModel):
             step["state"] = state.value
         return {
             "system_id": system.id,
-            "systems": [{"id": one.id, "name": one.display_name, "mode": one.mode} for one in systems],
+            "systems": [{"id": one.id, "name": one.display_name, "mode": one.mode} for one in offered],
             "steps": steps,
             "done": found.done,
             "next": steps[found.current]["title"] if found.current is not None else "",
@@ -50,7 +51,13 @@ class IntegrationSetupGuide(models.AbstractModel):
         if system_id == 0:
             return systems.browse()
         asked = systems.filtered(lambda one: one.id == system_id)
-        return asked or systems.filtered(lambda one: one.mode != "live")[:1] or systems[:1]
+        senders = self._senders(systems)
+        return asked or senders.filtered(lambda one: one.mode != "live")[:1] or senders[:1]
+
+    @api.model
+    def _senders(self, systems):
+        """Return those of the systems that send, or will. Hook: addons leave out those that are there to listen."""
+        return systems
 
     @api.model
     def _step(self, key, title, system):

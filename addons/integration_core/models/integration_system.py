@@ -12,14 +12,10 @@ from ..domain.book import Key, Party
 from ..domain.clearance import Clearance
 from ..domain.sender import Sender, mode_at
 from ..fields import refuse_if_used
+from .integration_event_type import CLASSES
 
-CLEARANCES = [
-    (Clearance.PUBLIC.value, "Public data"),
-    (Clearance.INTERNAL.value, "Internal data"),
-    (Clearance.FINANCE.value, "Finance data"),
-    (Clearance.PATIENT.value, "Patient data"),
-]
-
+GATE_URL = "integration_core.gate_url"
+"""System parameter: the public address at which messages come in, where it is another than ``web.base.url``."""
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 EXPIRED_KEYS_TOLD = timedelta(days=90)
 """For how long a refusal can still say that a message was signed with a key that has expired."""
@@ -77,12 +73,16 @@ class IntegrationSystem(models.Model):
         tracking=True,
         help="What a test system sends is checked and mapped and shows what it would do; it makes no documents.",
     )
-    live_from = fields.Datetime(copy=False, tracking=True, help="What arrives before this moment is still test.")
+    live_from = fields.Datetime(
+        "Live from", copy=False, tracking=True, help="What arrives before this moment is still test."
+    )
     timezone = fields.Selection(
         _tz_get,
+        "Time zone",
         required=True,
-        default=lambda self: self.env.user.tz or "UTC",
-        help="Decides which day a service belongs to.",
+        default=lambda self: self._home_timezone(self.env.company),
+        help="Decides which day a service belongs to: the day where the care is given, not where whoever registers the "
+        "system sits. So at first it is the time zone of the company's contact, and yours where that has none.",
     )
     owner_id = fields.Many2one("res.users", default=lambda self: self.env.user, tracking=True)
     partner_id = fields.Many2one("res.partner", "Contact", help="Whom to call at the other side.")
@@ -96,7 +96,7 @@ class IntegrationSystem(models.Model):
         domain=[("direction", "=", "inbound")],
     )
     clearance = fields.Selection(
-        CLEARANCES,
+        CLASSES,
         required=True,
         default="internal",
         tracking=True,
@@ -128,10 +128,16 @@ class IntegrationSystem(models.Model):
         configuration._follow(self._table)
         configuration._follow(self._fields["event_type_ids"].relation)
 
+    @api.model
+    def _gate_url(self):
+        """Return the public address at which messages come in: one of its own where there is one, else Odoo's."""
+        # sudo: the public address of this Odoo is not a secret
+        parameters = self.env["ir.config_parameter"].sudo()
+        return (parameters.get_param(GATE_URL) or parameters.get_param("web.base.url") or "").rstrip("/")
+
     @api.depends("code")
     def _compute_inbound_url(self):
-        # sudo: the public address of this Odoo is not a secret
-        base = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
+        base = self._gate_url()
         for system in self:
             system.inbound_url = f"{base}/integration/v1/inbound/{system.code}" if system.code else False
 
@@ -175,6 +181,18 @@ class IntegrationSystem(models.Model):
                     )
                 )
 
+    @api.model
+    def _home_timezone(self, company):
+        """Return the time zone that a new system of a company is probably in."""
+        # sudo: a company's time zone is no secret
+        return company.sudo().partner_id.tz or self.env.user.tz or "UTC"
+
+    @api.onchange("company_id")
+    def _onchange_company(self):
+        """Follow the company where it says its time zone, as long as the system is new."""
+        if not self._origin:
+            self.timezone = self.company_id.sudo().partner_id.tz or self.timezone  # sudo: as above
+
     @api.onchange("event_type_ids")
     def _onchange_event_types(self):
         """Raise the clearance to what the types need, for whoever saves to see; a live system's is raised by hand."""
@@ -198,6 +216,9 @@ class IntegrationSystem(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             vals.setdefault("clearance", self._needed_clearance(vals))
+            if vals.get("company_id"):
+                company = self.env["res.company"].browse(vals["company_id"])
+                vals.setdefault("timezone", self._home_timezone(company))
         systems = super().create(vals_list)
         systems.company_id._let_engine_in()
         return systems

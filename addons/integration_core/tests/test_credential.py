@@ -164,6 +164,10 @@ class TestCredential(IntegrationCase):
         self.assertEqual(action["res_model"], "integration.key.wizard")
         return self.env["integration.key.wizard"].with_user(self.boss).with_context(**action["context"]).create(values)
 
+    def opened(self):
+        """Return the action that opens the wizard for the trial's system."""
+        return self.env["integration.key.wizard"]._open_for(self.trial)
+
     def test_a_key_is_rotated_in_two_clicks(self):
         old = self.make_key()
         wizard = self.wizard(self.trial.with_user(self.boss).action_rotate_keys())
@@ -172,6 +176,10 @@ class TestCredential(IntegrationCase):
         new = old.successor_id
         self.assertEqual((action["params"]["name"], new.stage, old.stage), (new.name, "active", "retiring"))
         self.assertTrue(self.verifies(self.trial, action["params"]["secret"]))
+
+    def test_a_key_says_whose_it_is(self):
+        key = self.make_key()
+        self.assertEqual(key.display_name, f"{key.name} ({self.trial.display_name})")
 
     def test_a_key_of_something_else_is_not_replaced(self):
         mine = self.make_key()
@@ -190,9 +198,7 @@ class TestCredential(IntegrationCase):
     # -- keys of the partner's making ---------------------------------------------------------------------------------
 
     def enter(self, text, version="v1"):
-        wizard = self.wizard(
-            self.trial.with_user(self.boss).action_enter_key(), version=version, partner_key=f" {text} "
-        )
+        wizard = self.wizard(self.opened(), origin="partner", version=version, partner_key=f" {text} ")
         self.assertFalse(wizard.partner_key)
         self.env.flush_all()
         self.env.cr.execute("SELECT w::text FROM integration_key_wizard w WHERE id = %s", (wizard.id,))
@@ -226,12 +232,12 @@ class TestCredential(IntegrationCase):
             ("v1a", "whpk_" + base64.b64encode(b"x" * 31).decode()),
         ):
             with self.assertRaises(ValidationError) as caught, self.env.cr.savepoint():
-                self.wizard(self.trial.with_user(self.boss).action_enter_key(), version=version, partner_key=text)
+                self.wizard(self.opened(), origin="partner", version=version, partner_key=text)
             self.assertNotIn(text[6:], str(caught.exception))
 
     def test_nothing_entered_is_nothing(self):
         with self.assertRaises(UserError):
-            self.wizard(self.trial.with_user(self.boss).action_enter_key()).action_create()
+            self.wizard(self.opened(), origin="partner").action_create()
 
     # -- key pairs ----------------------------------------------------------------------------------------------------
 

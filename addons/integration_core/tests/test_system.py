@@ -17,6 +17,28 @@ class TestSystem(IntegrationCase):
         with self.assertRaises(UserError):
             self.system.code = "other"
 
+    def test_a_new_system_is_where_its_company_is(self):
+        boss = new_test_user(self.env, "zone_boss", groups="integration_core.group_admin", tz="Asia/Tokyo")
+        there = self.env["res.company"].create({"name": "Clinic"})
+        there.partner_id.tz = "America/Lima"
+        boss.company_ids |= there
+        systems = self.env["integration.system"].with_user(boss)
+        self.company.partner_id.tz = False
+        self.assertEqual(systems.create({"name": "A", "code": "zone-a"}).timezone, "Asia/Tokyo")
+        self.company.partner_id.tz = "Europe/Lisbon"
+        self.assertEqual(systems.create({"name": "B", "code": "zone-b"}).timezone, "Europe/Lisbon")
+        both = systems.with_context(allowed_company_ids=(self.company | there).ids)
+        system = both.create({"name": "C", "code": "zone-c", "company_id": there.id})
+        self.assertEqual(system.timezone, "America/Lima")
+        given = both.create({"name": "D", "code": "zone-d", "company_id": there.id, "timezone": "UTC"})
+        self.assertEqual(given.timezone, "UTC")
+        form = both.new({"company_id": there.id, "timezone": "UTC"})
+        form._onchange_company()
+        self.assertEqual(form.timezone, "America/Lima")
+        known = both.new({"company_id": there.id, "timezone": "UTC"}, origin=given)
+        known._onchange_company()
+        self.assertEqual(known.timezone, "UTC")
+
     def test_the_engine_is_let_into_the_company(self):
         company = self.env["res.company"].create({"name": "Clinic"})
         self._make_system("clinic", company=company)

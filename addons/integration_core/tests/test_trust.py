@@ -1,6 +1,7 @@
 """What a caller over RPC can put into a context, or into defaults of their own, changes nothing that is protected."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import AccessError, ValidationError
@@ -27,19 +28,140 @@ class TestTrust(IntegrationCase):
 
     # -- approvals ----------------------------------------------------------------------------------------------------
 
-    def test_every_protected_field_of_every_model_is_given_when_a_record_is_made(self):
-        models = [
-            self.env[name]
-            for name, model in self.env.registry.items()
-            if hasattr(model, "_approval_initial") and not model._abstract
-        ]
+    def approved_models(self):
+        """Return the models whose records are approved, whichever addon they are of."""
+        names = self.env.registry.descendants(["integration.approval.mixin"], "_inherit")
+        return [self.env[name].with_user(self.boss) for name in sorted(names) if not self.env[name]._abstract]
+
+    def enough(self, model):
+        """Return values that suffice to make a record: of required fields alone, and of what only the model knows."""
+        self.number = getattr(self, "number", 0) + 1
+        hints = {
+            "integration.event.type": {"name": f"lab.sample{self.number}.taken.v1"},
+            "integration.endpoint": {"url": "https://receiver.example.org/hook"},
+            "integration.identifier": {
+                "kind": "supplier",
+                "partner_id": self.env.user.partner_id.id,
+                "code_system": "forged",
+            },
+        }
+        values = {}
+        for name, field in model._fields.items():
+            wanted = field.required and field.store and not (field.default or field.compute)
+            if wanted and name not in model._approval_own_fields():
+                values[name] = self.some(field)
+        values.update(hints.get(model._name, {}))
+        return values
+
+    def some(self, field, *, but=None):
+        """Return a value of a field, another one than ``but``."""
+        match field.type:
+            case "selection":
+                return next(value for value in reversed(field.get_values(self.env)) if value != but)
+            case "many2one":
+                others = [("id", "!=", but or 0)]
+                if "company_id" in self.env[field.comodel_name]._fields and not but:
+                    others.append(("company_id", "in", (False, self.company.id)))
+                return self.env[field.comodel_name].sudo().search(others, order="id desc", limit=1).id
+            case "boolean":
+                return True
+            case "integer" | "float":
+                return 7
+            case "datetime":
+                return "1999-01-01 00:00:00"
+            case "date":
+                return "1999-01-01"
+        return f"forged{self.number}"
+
+    def make(self, model):
+        """Make a record as an administrator can: over RPC, or by the code that is the only way to one."""
+        if model._name == "integration.credential":
+            holder = {"system_id": self.system.id}
+            return model._generate(holder, company=self.company, use="inbound")[0]
+        return model.create(self.enough(model))
+
+    def forgeries(self, model):
+        """Return {protected field: a value that it does not have by itself}."""
+        plain = self.make(model).sudo()
+        own = {name: model._fields[name] for name in model._approval_own_fields()}
+        found = {name: self.some(field, but=field.convert_to_write(plain[name], plain)) for name, field in own.items()}
+        self.assertNotIn(False, found.values(), "a forgery needs something to name")
+        return found
+
+    def assert_none_of(self, record, forged):
+        record.invalidate_recordset()
+        row = record.sudo()
+        kept = {name for name, value in forged.items() if row[name] and self.written(row, name) == value}
+        self.assertFalse(kept, record._name)
+
+    def written(self, row, name):
+        value = row._fields[name].convert_to_write(row[name], row)
+        return fields.Datetime.to_string(value) if row._fields[name].type == "datetime" else value
+
+    def import_of(self, model, values):
+        """Return (header, row) of a file that is imported."""
+        relations = {name for name, field in model._fields.items() if field.type == "many2one"}
+        header = [f"{name}/.id" if name in relations else name for name in values]
+        return header, [str(value) for value in values.values()]
+
+    def make_something_to_name(self):
+        """Make one of everything that a protected field can name."""
+        self.env["res.company"].create({"name": "Another"})
+        self._make_system("decoy")
+        for _twice in range(2):
+            for model in self.approved_models():
+                self.make(model)
+            # The next key is sealed with another one.
+            self.env["integration.data.key"].search([]).state = "retired"
+
+    def test_no_context_and_no_default_forges_what_is_protected(self):
+        self.make_something_to_name()
+        for model in self.approved_models():
+            forged = self.forgeries(model)
+            told = {f"default_{name}": value for name, value in forged.items()}
+            with self.subTest(model=model._name, by="context"):
+                made = self.make(model.with_context(**told, integration_approving=True))
+                self.assert_none_of(made, forged)
+            if not model.has_access("create"):
+                continue
+            with self.subTest(model=model._name, by="context of an import"):
+                header, row = self.import_of(model, self.enough(model))
+                found = model.with_context(**told, integration_approving=True).load(header, [row])
+                self.assertTrue(found["ids"], found["messages"])
+                self.assert_none_of(model.browse(found["ids"]), forged)
+
+    def test_no_default_of_ones_own_forges_what_is_protected(self):
+        self.make_something_to_name()
+        for model in self.approved_models():
+            forged = self.forgeries(model)
+            for name, value in forged.items():
+                self.default(model._name, name, value)
+            with self.subTest(model=model._name):
+                self.assert_none_of(self.make(model), forged)
+
+    def test_no_value_that_is_given_forges_what_is_protected(self):
+        self.make_something_to_name()
+        models = self.approved_models()
         self.assertIn("integration.system", [model._name for model in models])
         for model in models:
-            with self.subTest(model=model._name):
-                forged = {f"default_{name}": "forged" for name in model._approval_own_fields()}
-                initial = model.with_context(**forged)._approval_initial()
-                self.assertEqual(set(initial), model._approval_own_fields())
-                self.assertNotIn("forged", initial.values())
+            record = self.make(model)
+            may_create = model.has_access("create")
+            claiming = model.with_context(integration_approving=True)
+            for name, value in self.forgeries(model).items():
+                with self.subTest(model=model._name, field=name):
+                    with self.assertRaises(AccessError):
+                        claiming.create({**self.enough(model), name: value})
+                    with self.assertRaises(AccessError):
+                        claiming.browse(record.id).write({name: value})
+                    for values in ({**self.enough(model), name: value}, {".id": record.id, name: value}):
+                        header, row = self.import_of(model, values)
+                        found = claiming.load(header, [row])
+                        self.assertFalse(found["ids"])
+                        if may_create and not model._fields[name].groups:
+                            self.assertIn("Use the buttons", str(found["messages"]))
+            with self.subTest(model=model._name, field="none"):
+                # The counter-test: it is the field that is refused.
+                self.assertEqual(bool(may_create and model.create(self.enough(model))), may_create)
 
     def test_a_system_begins_as_a_draft_in_test(self):
         forged = {"default_state": "active", "default_mode": "live", "default_approval_state": "approved"}
@@ -103,9 +225,21 @@ class TestTrust(IntegrationCase):
 
     def test_nobody_moves_a_system_to_a_company_of_others(self):
         other = self.env["res.company"].create({"name": "Other"})
-        system = self.register()
-        with self.assertRaises(AccessError):
+        # Nothing but the rule itself may stand in the way: to track the change the company would have to be read.
+        system = self.register().with_context(tracking_disable=True)
+        own = system.sudo().run_as_id
+        with (
+            patch.object(self.env.registry["res.company"], "_let_in") as let_in,
+            self.assertRaisesRegex(AccessError, "'write' access"),
+            self.env.cr.savepoint(),
+        ):
             system.write({"company_id": other.id})
+        let_in.assert_not_called()  # it is refused before anybody is let into the other company
+        system.invalidate_recordset()
+        self.assertEqual((system.company_id, own.company_ids), (self.company, self.company))
+        self.boss.company_ids |= other
+        system.with_context(allowed_company_ids=(self.company | other).ids).write({"company_id": other.id})
+        self.assertEqual((system.sudo().company_id, own.company_ids), (other, self.company | other))
 
     # -- what is told -------------------------------------------------------------------------------------------------
 

@@ -37,8 +37,11 @@ class IntegrationKeyWizard(models.TransientModel):
         "Key",
         compute="_compute_partner_key",
         inverse="_inverse_partner_key",
-        help="A shared secret (whsec_…) or the partner's public key (whpk_…).",
+        trim=False,
+        help="A shared secret (whsec_…), the partner's public key (whpk_…), or what the sender of the system has.",
     )
+    entered_version = fields.Char(compute="_compute_entered_version")
+    key_form = fields.Char(compute="_compute_entered_version", help="What a key looks like that can be entered.")
     entered = fields.Char(groups=fields.NO_ACCESS)
     entered_key_id = fields.Integer(groups=fields.NO_ACCESS)
     replace = fields.Boolean("Replace old keys", help="Those keys end after the overlap, once the new one works.")
@@ -64,9 +67,10 @@ class IntegrationKeyWizard(models.TransientModel):
         return "system_id"
 
     @api.model
-    def _open_for(self, holder, *, replace=False, origin="odoo", use=None):
+    def _open_for(self, holder, *, replace=False, use=None):
         """Return the action that opens the wizard for a holder of keys."""
         newest = self.env["integration.credential"]._of(holder, use or holder._key_use)._replaceable()[:1]
+        kinds = dict(self._fields["version"].selection)
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Rotate keys") if replace else self.env._("Create key"),
@@ -76,9 +80,7 @@ class IntegrationKeyWizard(models.TransientModel):
             "context": {
                 f"default_{self._field_of(holder._name)}": holder.id,
                 "default_replace": replace and bool(newest),
-                "default_origin": origin,
-                # Partners make shared secrets; of a pair that signs for Odoo nobody else may know the private half.
-                "default_version": "v1" if origin == "partner" else newest.version or "v1",
+                "default_version": newest.version if newest.version in kinds else "v1",
             },
         }
 
@@ -112,14 +114,30 @@ class IntegrationKeyWizard(models.TransientModel):
 
     # -- a key that is entered ----------------------------------------------------------------------------------------
 
+    @api.onchange("origin")
+    def _onchange_origin(self):
+        """Of a pair that signs for Odoo nobody else may know the private half: what is entered is a shared secret."""
+        if self.origin == "partner" and self.use == "outbound":
+            self.version = "v1"
+
+    @api.depends("system_id", "version")
+    def _compute_entered_version(self):
+        for wizard in self:
+            holder = wizard._holder()
+            wizard.entered_version = holder._key_version(wizard.version, entered=True) if holder else wizard.version
+            forms = {"v1": "whsec_…", "v1a": "whpk_…"}
+            wizard.key_form = forms.get(wizard.entered_version) or self.env._("As the sender has it")
+
     def _compute_partner_key(self):
         self.partner_key = False
 
     def _inverse_partner_key(self):
         """Check and seal what was entered: the web client stores a wizard before it presses its button."""
         for wizard in self.filtered("partner_key"):
-            text = wizard.partner_key.strip()
-            self.env["integration.credential"]._check_partner_key(text, use=wizard.use, version=wizard.version)
+            version = wizard.entered_version
+            keys = self.env["integration.credential"]
+            text = keys._as_entered(wizard.partner_key, version)
+            keys._check_partner_key(text, use=wizard.use, version=version)
             with self._explained():
                 key_id, sealed = self.env["integration.keyring"]._seal(text.encode(), aad=wizard._aad())
             # sudo: nobody may read or write the sealed text

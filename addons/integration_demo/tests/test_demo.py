@@ -40,6 +40,9 @@ class TestDemo(TransactionCase):
         self.assertEqual(self.demo._build(BASE_URL, 8123), self.built)
         self.assertEqual(self.counts(), before)
 
+    def test_the_set_up_check_says_that_it_is_made_up(self):
+        self.assertIn("the demo hospital", self.env["integration.setup.check"]._demo())
+
     def test_every_system_may_send_what_it_is_said_to_and_is_live(self):
         self.assertEqual(set(self.built), set(self.hospital["systems"]))
         for code, entry in self.built.items():

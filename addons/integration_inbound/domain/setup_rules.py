@@ -63,13 +63,16 @@ def public_address(*, url: str, frozen: bool, production: bool) -> Verdict:
     """Judge the address that other systems are told.
 
     Args:
-        url: ``web.base.url``.
-        frozen: ``web.base.url.freeze``: Odoo leaves it alone when an administrator logs in.
+        url: ``integration_core.gate_url``, else ``web.base.url``.
+        frozen: Odoo leaves it alone when an administrator logs in: ``web.base.url.freeze``, or it is the gate's.
         production: Live systems send real data.
     """
     parts = urlsplit(url)
     steps = [
-        _("Set web.base.url under Settings → Technical → System Parameters to the address that other systems use."),
+        _(
+            "Set web.base.url under Settings → Technical → System Parameters to the address that other systems use;"
+            " where messages come in at another one, add integration_core.gate_url with that."
+        ),
         _("Add the parameter web.base.url.freeze with the value True."),
     ]
     if not parts.hostname:

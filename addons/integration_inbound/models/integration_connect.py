@@ -197,7 +197,7 @@ class IntegrationConnect(models.AbstractModel):
             found.append(self._trouble("danger", says, mend))
         if not (system.inbound_url or "").startswith("https://"):
             says = self.env._("The address is not encrypted, or of this machine only.")
-            mend = self.env._("Set the public address of Odoo (web.base.url) before you hand it out.")
+            mend = self.env._("Set Odoo's public address before you hand it out: the set-up check says how.")
             found.append(self._trouble("warning", says, mend))
         return found
 
@@ -339,6 +339,8 @@ class IntegrationConnect(models.AbstractModel):
         try:
             material = key._signing_key()
         except signing.KeyFormatError:
+            return None
+        if isinstance(material, signing.TextSecret):  # no Standard Webhooks sender can have it
             return None
         if isinstance(material, signing.PrivateKey):
             material = material.public_key()

@@ -3,6 +3,7 @@ from urllib.parse import urlsplit
 from odoo import api, http, models
 from odoo.addons.integration_core.checks import Fix, setup_check
 from odoo.addons.integration_core.domain.verdict import _
+from odoo.addons.integration_core.models.integration_system import GATE_URL
 from odoo.tools import config, str2bool
 
 from ..domain import setup_rules
@@ -15,7 +16,7 @@ class IntegrationSetupCheck(models.AbstractModel):
 
     @api.model
     def _public_address(self):
-        return self.env["ir.config_parameter"].get_param("web.base.url") or ""
+        return self.env["integration.system"]._gate_url()
 
     @setup_check("database_selection", title=_("Choice of database"), section="reach", sequence=10)
     def _check_database_selection(self):
@@ -36,9 +37,12 @@ class IntegrationSetupCheck(models.AbstractModel):
         fix=Fix(_("System parameters"), "base.ir_config_list_action"),
     )
     def _check_public_address(self):
+        parameters = self.env["ir.config_parameter"]
         return setup_rules.public_address(
             url=self._public_address(),
-            frozen=str2bool(self.env["ir.config_parameter"].get_param("web.base.url.freeze") or "", False),
+            # Odoo replaces its own address alone.
+            frozen=bool(parameters.get_param(GATE_URL))
+            or str2bool(parameters.get_param("web.base.url.freeze") or "", False),
             production=self._is_in_production(),
         )
 

@@ -11,8 +11,8 @@ from .. import door
 # The versions of keys that each profile can use.
 _VERSIONS = {
     "standard": ("v1", "v1a"),
-    "stripe": ("v1",),
-    "github": ("v1",),
+    "stripe": ("v1", "text"),
+    "github": ("v1", "text"),
     "rfc9421": ("v1", "v1a"),
     "mtls": ("x509",),
 }
@@ -93,6 +93,12 @@ class IntegrationSystem(models.Model):
         """Return the versions of keys that the system's profile can use."""
         self.ensure_one()
         return _VERSIONS[self.signature_profile or "standard"]
+
+    def _key_version(self, version, *, entered):
+        """Return what fits the profile: senders of some know their secret as a text, and nothing of key pairs."""
+        if "text" in self._fitting_versions():
+            return "text" if entered else "v1"
+        return super()._key_version(version, entered=entered)
 
     def _signature_settings(self):
         """Return the :class:`profiles.Settings` of the system."""

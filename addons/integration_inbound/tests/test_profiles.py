@@ -226,7 +226,7 @@ class TestProfiles(ProfileCase):
         gate = self.env["integration.gate"]
         self.assertEqual(len(configuration._current().nobodies), 1 + len(PROFILES))
         counts = {}
-        self.env["ir.config_parameter"].get_param("web.base.url")  # once per process
+        self.env["integration.system"]._gate_url()  # once per process
         for profile in PROFILES:
             body = self.body(profile)
             url, headers = self.proven(profile, body, holder=examples.Holder(self.secret, der=b"x"))
@@ -482,6 +482,61 @@ class TestSettings(ProfileCase):
         self.assertTrue(system.lacks_fitting_key)
         self.assertEqual(door.trusted_proxies()[0].with_prefixlen, "127.0.0.1/32")
         self.assertIn("127.0.0.1/32", system.trusted_proxies)
+
+    def test_a_signature_may_cover_the_address_of_the_gate(self):
+        """Where messages come in by a name of their own, that is what a sender signs, and no longer Odoo's."""
+        self.env["ir.config_parameter"].set_param("integration_core.gate_url", "https://gate.example.org")
+        body, holder = self.body("rfc9421"), self.holders["rfc9421"]
+        url, headers = self.proven("rfc9421", body)
+        request = admission.Request("rfc9421", headers, body, target=url)
+        covered = ["@method", "@target-uri", "content-digest", "webhook-id"]
+        for base, status in (("https://elsewhere.example", 401), ("https://gate.example.org", 202)):
+            signed = message_signatures.sign(
+                request, holder.key, key_id=holder.key_id, created=int(time.time()), covered=covered, base_url=base
+            )
+            self.assertEqual(self.request("POST", url, body, {**headers, **signed}).status_code, status)
+
+    def enter(self, system, text):
+        """Enter a sender's secret as an administrator does; return the key, in force."""
+        action = self.env["integration.key.wizard"]._open_for(system)
+        wizard = self.env["integration.key.wizard"].with_context(**action["context"])
+        made = wizard.create({"origin": "partner", "partner_key": text})
+        self.assertEqual(made.entered_version, "text")
+        made.action_create()
+        key = system.credential_ids.sorted("id")[-1:]
+        key._approval_grant(self_approved=False)
+        return key
+
+    def test_a_text_that_the_sender_made(self):
+        for profile, text in (("stripe", signing.Secret.generate().text()), ("github", "a secret to everybody, ünder")):
+            with self.subTest(profile=profile):
+                system = self.env["integration.system"].search([("code", "=", profile)])
+                system.credential_ids.action_revoke()
+                key = self.enter(system, text)
+                self.assertEqual((key.version, key.made_by, key._text()), ("text", "partner", text))
+                self.assertFalse(system.lacks_fitting_key)
+                self.env.flush_all()
+                self.env.cr.execute("SELECT c::text FROM integration_credential c WHERE id = %s", (key.id,))
+                self.assertNotIn(text, self.env.cr.fetchone()[0])
+                holder = examples.Holder(signing.TextSecret.parse(text), key.name)
+                self.assertEqual(self.send(profile, self.body(profile), holder=holder).status_code, 202)
+                wrong = examples.Holder(signing.TextSecret.parse(text + "x"), key.name)
+                self.assertEqual(self.send(profile, self.body(profile), holder=wrong).status_code, 401)
+                operator = new_test_user(self.env, f"op_{profile}", groups="integration_core.group_operator")
+                trial = self.env["integration.connect"].with_user(operator).send_test(system.id, ADMITTED)
+                self.assertEqual(trial["status"], 202, trial)
+                made, shown = key._rotate(system, use="inbound")
+                self.assertEqual((made.version, shown[:6]), ("v1", "whsec_"))
+                system.signature_profile = "standard"
+                made.action_revoke()
+                self.assertTrue(system.lacks_fitting_key)
+
+    def test_a_text_that_is_too_short_or_pasted_with_a_space_is_refused_without_repeating_it(self):
+        system = self.env["integration.system"].search([("code", "=", "github")])
+        for text in ("fifteen letters", " a secret to everybody", "a secret to everybody "):
+            with self.assertRaises(ValidationError) as refusal, self.env.cr.savepoint():
+                self.enter(system, text)
+            self.assertNotIn(text.strip(), str(refusal.exception))
 
     def test_whoever_sees_the_system_sees_that_nothing_of_it_works(self):
         viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")

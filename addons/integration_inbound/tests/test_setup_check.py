@@ -24,6 +24,16 @@ class TestSetupCheck(SetupCase):
         parameters.set_param("web.base.url", url)
         parameters.set_param("web.base.url.freeze", "True" if frozen else False)
 
+    def test_the_gate_may_have_an_address_of_its_own(self):
+        self.address("https://odoo.example.org", frozen=False)
+        self.assertEqual(self.system.inbound_url, "https://odoo.example.org/integration/v1/inbound/ehr")
+        self.env["ir.config_parameter"].set_param("integration_core.gate_url", "https://gate.example.org/")
+        self.system.invalidate_recordset()
+        self.assertEqual(self.system.inbound_url, "https://gate.example.org/integration/v1/inbound/ehr")
+        self.assert_level("public_address", GREEN, "https://gate.example.org")
+        self.env["ir.config_parameter"].set_param("integration_core.gate_url", "http://gate.example.org")
+        self.assert_level("public_address", AMBER, "not encrypted")
+
     def selection(self, level, words="", *, visible=None, **options):
         names = visible if visible is not None else [self.env.cr.dbname]
         with self.options(**OPTIONS | options), patch.object(http, "db_list", return_value=names):

@@ -65,7 +65,7 @@ class IntegrationIdentifier(models.Model):
     )
     code = fields.Char(required=True, trim=False, help="Exactly as the system sends it: case and spaces count.")
     display = fields.Char("Called", help="What the other system calls it, for people.")
-    valid_from = fields.Date(help="First day of service it holds for. Empty: since ever.")
+    valid_from = fields.Date("Valid from", help="First day of service it holds for. Empty: since ever.")
     valid_to = fields.Date("Valid until", help="Last day of service it holds for. Empty: until further notice.")
     holds = fields.Char(compute="_compute_holds", help="The days of service it holds for.")
     state = fields.Selection(

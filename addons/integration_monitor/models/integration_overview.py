@@ -34,10 +34,9 @@ class IntegrationOverview(models.AbstractModel):
         if not any(roles.values()):
             return {"state": "no_rights"}
         period = period if period in PERIODS else "today"
-        day_from, day_to = self._days(PERIODS[period])
         last = self._last_receipt()
         engine = self._engine()
-        equation = self._equation(day_from, day_to, roles)
+        equation = self._equation(self._spans(PERIODS[period]), roles)
         deliveries = self._deliveries(roles)
         parked = self._parked(roles)
         to_map = self._to_map(roles)
@@ -60,16 +59,26 @@ class IntegrationOverview(models.AbstractModel):
         }
 
     @api.model
-    def _days(self, count):
-        """Return the first and the last day of receipt of so many days up to today, as it is where the systems are.
+    def _spans(self, count):
+        """Return the days of receipt that are the last ``count`` days up to today, as it is where each system is.
 
-        A day of receipt is local to its system: who looks from another time zone sees the same figures.
+        A day of receipt is local to its system: who looks from another time zone sees the same figures, and what one
+        system sent yesterday is not counted as today because it is still yesterday for another one.
+
+        :return: list of (first day, last day, systems or None for all)
         """
         # sudo: in which time zones the company's systems are is no secret
-        systems = self.env["integration.system"].sudo().search([("company_id", "in", self.env.companies.ids)])
-        zones = set(systems.mapped("timezone")) or {None}
-        today = [fields.Date.context_today(self.with_context(tz=zone) if zone else self) for zone in zones]
-        return fields.Date.subtract(min(today), days=count - 1), max(today)
+        systems = self.env["integration.system"].sudo().with_context(active_test=False)
+        own = systems.search([("company_id", "in", self.env.companies.ids)])
+        by_today = {}
+        for zone, there in own.grouped("timezone").items():
+            today = fields.Date.context_today(self.with_context(tz=zone))
+            by_today[today] = by_today.get(today, systems) | there
+        if len(by_today) < 2:  # one date everywhere, as nearly always
+            by_today = {next(iter(by_today), fields.Date.context_today(self)): None}
+        return [
+            (fields.Date.subtract(today, days=count - 1), today, there) for today, there in sorted(by_today.items())
+        ]
 
     # -- is it flowing -----------------------------------------------------------------------------
 

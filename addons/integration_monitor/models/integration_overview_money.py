@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from odoo import api, models
 from odoo.addons.integration_core.domain.equation import RIGHT_SIDE, Bucket, Tally
+from odoo.fields import Domain
 
 
 class IntegrationOverviewMoney(models.AbstractModel):
@@ -12,12 +13,20 @@ class IntegrationOverviewMoney(models.AbstractModel):
     _description = "Overview: money"
 
     @api.model
-    def _equation(self, day_from, day_to, roles):
-        """Return one cell per bucket of the equation: units and, for finance, amounts per currency."""
+    def _equation(self, spans, roles):
+        """Return one cell per bucket of the equation: units and, for finance, amounts per currency.
+
+        :param spans: list of (first day, last day, systems or None for all)
+        """
         if not (roles["finance"] or roles["operator"]):
             return None
-        rows = self.env["integration.ledger"]._equation(self.env.companies, day_from, day_to)
-        days = [("received_day", ">=", day_from), ("received_day", "<=", day_to), ("mode", "=", "live")]
+        rows = [
+            row
+            for day_from, day_to, systems in spans
+            for row in self.env["integration.ledger"]._equation(self.env.companies, day_from, day_to)
+            if systems is None or row.key.system in systems._ids
+        ]
+        days = [("mode", "=", "live"), *Domain.OR(self._received_within(*span) for span in spans)]
         names = self._bucket_names()
         cells = [
             self._cell(names[bucket], [(row.key.currency, row.tally(bucket)) for row in rows], roles, bucket, days)
@@ -30,6 +39,12 @@ class IntegrationOverviewMoney(models.AbstractModel):
             "balanced": all(row.balanced for row in rows),
             "systems": self._by_system(rows, roles, days) if len({row.key.system for row in rows}) > 1 else [],
         }
+
+    @api.model
+    def _received_within(self, day_from, day_to, systems):
+        """Return the domain of the receipts of a span of days."""
+        within = Domain("received_day", ">=", day_from) & Domain("received_day", "<=", day_to)
+        return within if systems is None else within & Domain("system_id", "in", systems.ids)
 
     @api.model
     def _bucket_names(self):

@@ -163,26 +163,30 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
 
     @api.model
     def _hours(self):
-        """Return today's receipts by hour of the user's day and by outcome, for the chart."""
-        zone = str(self.env.tz)
-        today = fields.Date.context_today(self)
+        """Return today's receipts by hour and by outcome, for the chart: day and hour where each system is."""
+        self.env["integration.system"].flush_model(["timezone"])
+        now = fields.Datetime.now()
         self.env.cr.execute(
             SQL(
                 """
-                SELECT extract(hour FROM r.received_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::int, r.outcome,
+                SELECT extract(hour FROM r.received_at AT TIME ZONE 'UTC' AT TIME ZONE s.timezone)::int, r.outcome,
                        count(*)
                   FROM integration_receipt r
+                  JOIN integration_system s ON s.id = r.system_id
                  WHERE r.company_id IN %(companies)s AND r.mode = 'live'
-                   AND r.received_day BETWEEN %(today)s::date - 1 AND %(today)s::date + 1
-                   AND (r.received_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date = %(today)s
+                   AND r.received_day BETWEEN %(now)s::date - 1 AND %(now)s::date + 1
+                   AND r.received_day = (%(now)s::timestamp AT TIME ZONE 'UTC' AT TIME ZONE s.timezone)::date
                  GROUP BY 1, 2
                 """,
-                zone=zone,
-                today=today,
+                now=now,
                 companies=tuple(self.env.companies.ids),
             )
         )
         hours = {outcome: [0] * 24 for outcome in ("accepted", "duplicate", "rejected")}
         for hour, outcome, count in self.env.cr.fetchall():
             hours[outcome][hour] = count
-        return {"labels": [f"{hour:02d}" for hour in range(24)], **hours}
+        # sudo: in which time zones the company's systems are is no secret
+        systems = self.env["integration.system"].sudo().search([("company_id", "in", self.env.companies.ids)])
+        zones = set(systems.mapped("timezone"))
+        clock = self.env._("each system's own time") if len(zones) > 1 else next(iter(zones), "")
+        return {"labels": [f"{hour:02d}" for hour in range(24)], "clock": clock, **hours}

@@ -41,6 +41,38 @@ class TestOverview(MonitorCase):
         self.finalize("E-1", self.line(1))
         self.assertEqual(self.cell(self.data(), "received")["units"], 1)
 
+    def test_yesterday_of_one_system_is_not_today_because_it_still_is_for_another(self):
+        """Of two systems a day apart each is counted from its own midnight."""
+        self.finalize("E-1", self.line(1))
+        receipt = self.env["integration.receipt"].search([], order="id desc", limit=1)
+        self.system.timezone = "Pacific/Kiritimati"
+        west = self._make_system("west")
+        west.timezone = "Pacific/Pago_Pago"  # 25 hours behind
+        here, there = (fields.Date.context_today(self.boss.with_context(tz=s.timezone)) for s in (self.system, west))
+        self.assertLess(there, here)
+        self.env.flush_all()
+        move = "UPDATE integration_receipt SET received_day = %s, system_id = %s WHERE id = %s"
+        for system, day, counted in ((self.system, here, 1), (self.system, there, 0), (west, there, 1)):
+            with self.subTest(system=system.code, day=day):
+                self.env.cr.execute(move, (day, system.id, receipt.id))
+                self.env.invalidate_all()
+                cell = self.cell(self.data(), "received")
+                self.assertEqual(cell["units"], counted)
+                found = self.env["integration.receipt"].search_count(cell["action"]["domain"])
+                self.assertEqual(found, counted)
+                self.assertEqual(self.cell(self.data(period="week"), "received")["units"], 1)
+
+    def test_the_chart_goes_by_the_systems_clock(self):
+        self.env["integration.system"].search([]).timezone = "Pacific/Kiritimati"
+        self.boss.tz = "Pacific/Pago_Pago"
+        self.finalize("E-1", self.line(1))
+        received_at = self.env["integration.receipt"].search([], order="id desc", limit=1).received_at
+        hours = self.data()["hours"]
+        there = fields.Datetime.context_timestamp(self.boss.with_context(tz="Pacific/Kiritimati"), received_at)
+        self.assertEqual((hours["clock"], hours["accepted"][there.hour]), ("Pacific/Kiritimati", 1))
+        self._make_system("west").timezone = "Pacific/Pago_Pago"
+        self.assertEqual(self.data()["hours"]["clock"], "each system's own time")
+
     def test_parked_money_by_reason_and_whose_turn(self):
         self.finalize("E-1", self.line(1, service="NEW", price="80.00"), self.line(2, service="NEW", price=None))
         data = self.data()

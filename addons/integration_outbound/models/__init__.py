@@ -8,4 +8,5 @@ from . import integration_delivery
 from . import integration_engine
 from . import integration_delivery_explained
 from . import integration_hold
+from . import integration_setup_guide
 from . import integration_consumer_endpoint

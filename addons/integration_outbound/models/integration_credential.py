@@ -14,6 +14,10 @@ class IntegrationCredential(models.Model):
         "CHECK (endpoint_id IS NULL OR use = 'outbound')", "A key of an endpoint only signs what leaves."
     )
 
+    @api.depends("endpoint_id")
+    def _compute_display_name(self):
+        return super()._compute_display_name()
+
     @api.model
     def _approval_own_fields(self):
         return super()._approval_own_fields() | {"endpoint_id"}

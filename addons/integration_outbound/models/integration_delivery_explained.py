@@ -31,5 +31,5 @@ class IntegrationDelivery(models.Model):
         return self.endpoint_id.action_allow_address()
 
     def action_create_key(self):
-        """Make a key for this delivery's endpoint and show its text, this once."""
+        """Open the wizard that makes a key for this delivery's endpoint."""
         return self.endpoint_id.action_create_key()

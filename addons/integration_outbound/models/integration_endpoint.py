@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.addons.integration_core.domain import backoff, keyring
+from odoo.addons.integration_core.domain import backoff
 from odoo.addons.integration_core.domain.approval import public_url
 from odoo.addons.integration_core.domain.changes import Told
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -14,7 +14,7 @@ DISABLED = "integration.endpoint.disabled.v1"
 RECOVERED = "integration.endpoint.recovered.v1"
 
 CONFIGURATION_LIMIT = 3
-"""Configuration failures in a row after which an endpoint is held (wire contract §2)."""
+"""Configuration failures in a row after which an endpoint is disabled (wire contract §2)."""
 
 ASK_AFTER = timedelta(days=14)
 """How long work may be held before the endpoint's owner is asked (wire contract §2)."""
@@ -517,17 +517,10 @@ class IntegrationEndpoint(models.Model):
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def action_create_key(self):
-        """Make a signing key, ask for its approval and show its text, this once."""
+        """Open the wizard that makes a signing key, or enters the receiver's, beside those in force."""
         self.ensure_one()
         self.check_access("write")
-        try:
-            key, text = self.env["integration.credential"]._generate(
-                {"endpoint_id": self.id}, company=self.company_id, use="outbound"
-            )
-        except keyring.KeyringError as error:
-            raise UserError(error.remedy) from error
-        key.action_request_approval()
-        return key._show_once(text)
+        return self.env["integration.key.wizard"]._open_for(self)
 
     def action_allow_address(self):
         """Open the form that allows exactly this host and port, for an administrator to say why."""

@@ -96,12 +96,33 @@ class TestEndpoint(OutboundCase):
         self.drain()
         self.assertEqual(self.receiver.requests[-1].headers["webhook-id"], real.uuid)
 
+    # -- the guide ---------------------------------------------------------------------------------------------------
+
+    def test_the_guide_leaves_out_what_was_registered_to_listen(self):
+        guide = self.env["integration.setup.guide"]
+        sender = self._make_system("guided", live=False)
+        listener = self.env["integration.system"].create({"name": "Listens", "code": "listens", "timezone": "UTC"})
+        self.assertEqual(guide.get_data()["system_id"], listener.id)  # nothing says yet what it is for
+        self._make_endpoint("listens", self.receiver.url, system=listener)
+        data = guide.get_data()
+        self.assertEqual(data["system_id"], sender.id)
+        self.assertNotIn(listener.id, [one["id"] for one in data["systems"]])
+        asked = guide.get_data(listener.id)
+        self.assertEqual(asked["system_id"], listener.id)
+        self.assertIn(listener.id, [one["id"] for one in asked["systems"]])
+        listener.write({"clearance": "patient", "event_type_ids": [(4, sender.event_type_ids[:1].id)]})
+        self.assertEqual(guide.get_data()["system_id"], listener.id)
+
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def test_a_key_is_shown_once_and_sealed(self):
         before = self.endpoint.credential_ids
-        action = self.endpoint.action_create_key()
-        secret = action["params"]["secret"]
+        opened = self.endpoint.action_create_key()
+        self.assertEqual((opened["res_model"], opened["target"]), ("integration.key.wizard", "new"))
+        self.assertEqual(self.endpoint.credential_ids, before)
+        wizard = self.env["integration.key.wizard"].with_context(**opened["context"]).create({})
+        self.assertEqual((wizard.endpoint_id, wizard.use, wizard.version), (self.endpoint, "outbound", "v1"))
+        secret = wizard.action_create()["params"]["secret"]
         self.assertTrue(secret.startswith("whsec_"))
         key = self.endpoint.credential_ids - before
         self.assertEqual((key.use, key.endpoint_id, key.approval_state), ("outbound", self.endpoint, "requested"))

@@ -76,6 +76,22 @@ class TestKeys(OutboundCase):
         entered.action_create()
         self.assertIn(secret, [key._text() for key in self.endpoint.credential_ids])
 
+    def test_a_key_that_waits_says_in_the_inbox_which_endpoint_it_is_of(self):
+        key, _text = self.keys._rotate(self.endpoint, use="outbound")
+        self.env.flush_all()
+        [row] = self.env["integration.approval"].search(
+            [("res_model", "=", key._name), ("res_id", "=", key.id)]
+        )
+        self.assertEqual(row.record_name, f"{key.name} ({self.endpoint.name})")
+
+    def test_a_public_key_is_said_to_be_published_when_it_is(self):
+        key, _text = self.keys._rotate(self.endpoint, use="outbound", version="v1a")
+        self.assertTrue(key._show_once(key.public_key)["params"]["waiting"])
+        self.assertNotIn(key.name, [one["kid"] for one in self.keys._published()])
+        key._approval_grant(self_approved=False)
+        self.assertFalse(key._show_once(key.public_key)["params"]["waiting"])
+        self.assertIn(key.name, [one["kid"] for one in self.keys._published()])
+
     def test_nobody_gives_us_a_private_key(self):
         with self.assertRaises(ValidationError):
             self.keys._take_over(

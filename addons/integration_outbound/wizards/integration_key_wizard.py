@@ -21,6 +21,10 @@ class IntegrationKeyWizard(models.TransientModel):
         return super()._compute_holder()
 
     @api.depends("endpoint_id")
+    def _compute_entered_version(self):
+        return super()._compute_entered_version()
+
+    @api.depends("endpoint_id")
     def _compute_replaced(self):
         return super()._compute_replaced()
 

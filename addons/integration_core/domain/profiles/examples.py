@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .. import signing
-from ..signing import Certificate, PrivateKey, Secret, VerifyKey
+from ..signing import Certificate, PrivateKey, Secret, TextSecret, VerifyKey
 from . import body_hmac, client_certificate, content_digest, message_signatures, timestamped
 from .settings import Profile, Settings
 from .verifying import Surroundings
@@ -36,7 +36,7 @@ class Example:
 class Holder:
     """What a sender signs with; ``der`` is its client certificate."""
 
-    key: Secret | PrivateKey = field(default_factory=Secret.generate, repr=False)
+    key: Secret | TextSecret | PrivateKey = field(default_factory=Secret.generate, repr=False)
     key_id: str = "key_example"
     der: bytes = b"a client certificate"
 
@@ -44,7 +44,7 @@ class Holder:
         """Return the key as the receiver holds it."""
         if profile is Profile.MTLS:
             return VerifyKey(self.key_id, Certificate(hashlib.sha256(self.der).digest(), 0, 2**40))
-        return VerifyKey(self.key_id, self.key if isinstance(self.key, Secret) else self.key.public_key())
+        return VerifyKey(self.key_id, self.key.public_key() if isinstance(self.key, PrivateKey) else self.key)
 
 
 def sign_example(
@@ -74,20 +74,28 @@ def _proof(request: Example, holder: Holder, now: int, message_id: str) -> dict[
     name = settings.proof_header
     match settings.profile:
         case Profile.STANDARD:
-            return {"webhook-timestamp": str(now), name: signing.sign([key], message_id, now, body)}
+            return {"webhook-timestamp": str(now), name: signing.sign([_signer(key)], message_id, now, body)}
         case Profile.RFC9421:
             return _rfc9421(request, holder, now)
         case Profile.MTLS:
             return {name: client_certificate.escaped_pem(holder.der)}
-    if not isinstance(key, Secret):
+    if isinstance(key, PrivateKey):
         raise ValueError("this profile is keyed with a secret")
     if settings.profile is Profile.STRIPE:
         return {name: timestamped.sign(key.text(), now, body)}
     return {name: body_hmac.sign(key.text(), body)}
 
 
+def _signer(key: Secret | TextSecret | PrivateKey) -> Secret | PrivateKey:
+    if isinstance(key, TextSecret):
+        raise ValueError("a text is no key of this profile")
+    return key
+
+
 def _rfc9421(request: Example, holder: Holder, now: int) -> dict[str, str]:
     digest = {"content-digest": content_digest.of(request.body)}
     whole = replace(request, headers={**request.headers, **digest})
     covered = ["@method", "@path", "content-digest", "content-type", request.settings.id_header]
-    return digest | message_signatures.sign(whole, holder.key, key_id=holder.key_id, created=now, covered=covered)
+    return digest | message_signatures.sign(
+        whole, _signer(holder.key), key_id=holder.key_id, created=now, covered=covered
+    )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 
-from ..signing import Refused, Secret, VerifyKey, no_key_fits
+from ..signing import Refused, Secret, TextSecret, VerifyKey, no_key_fits
 
 
-def text_key(secret: Secret) -> bytes:
+def text_key(secret: Secret | TextSecret) -> bytes:
     """Return the bytes that ``stripe`` and ``github`` style senders key their HMAC with: the secret's text as shown.
 
     Such senders know the secret as a text in a form field and take its characters as the key, ``whsec_`` included.
     """
-    return secret.text().encode("ascii")
+    return secret.text().encode()
 
 
 def matching(
@@ -30,5 +30,5 @@ def matching(
 
 def hex_hmac(key: VerifyKey, content: bytes) -> bytes:
     """Return the HMAC-SHA256 of ``content`` in hexadecimal digits, keyed with the secret's text."""
-    assert isinstance(key.material, Secret)
+    assert isinstance(key.material, (Secret, TextSecret))
     return hmac.digest(text_key(key.material), content, "sha256").hex().encode("ascii")

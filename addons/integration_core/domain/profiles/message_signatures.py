@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 from ..signing import (
     Accepted,
     Cause,
-    Certificate,
     PrivateKey,
+    PublicKey,
     Refused,
     Secret,
     VerifyKey,
@@ -231,11 +231,11 @@ def _verifies(key: VerifyKey, signed: Signed) -> bool:
     if isinstance(key.material, Secret):
         algorithm = HMAC
         fits = hmac.compare_digest(hmac.digest(key.material.raw, signed.base, "sha256"), signed.signature)
-    elif isinstance(key.material, Certificate):
-        return False
-    else:
+    elif isinstance(key.material, PublicKey):
         algorithm = ED25519
         fits = ed25519_verifies(key.material, signed.signature, signed.base)
+    else:
+        return False
     return fits and signed.algorithm in (None, algorithm)
 
 

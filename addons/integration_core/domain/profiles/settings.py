@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from ..signing import Certificate, Material, PublicKey, Secret
+from ..signing import Certificate, Material, PublicKey, Secret, TextSecret
 
 _HEADER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SPOKEN_FOR: Final = frozenset(
@@ -64,8 +64,8 @@ RENAMEABLE: Final = frozenset({Profile.STRIPE, Profile.GITHUB, Profile.MTLS})
 
 KINDS: Final[Mapping[Profile, tuple[type[Material], ...]]] = {
     Profile.STANDARD: (Secret, PublicKey),
-    Profile.STRIPE: (Secret,),
-    Profile.GITHUB: (Secret,),
+    Profile.STRIPE: (Secret, TextSecret),
+    Profile.GITHUB: (Secret, TextSecret),
     Profile.RFC9421: (Secret, PublicKey),
     Profile.MTLS: (Certificate,),
 }

@@ -16,18 +16,31 @@ from integration_core.domain.book import NOBODY, Key, alike
 from integration_core.domain.profiles import body_hmac, client_certificate, examples, timestamped
 from integration_core.domain.profiles.examples import Holder, sign_example
 from integration_core.domain.profiles.settings import Profile, Settings, is_header_name
-from integration_core.domain.signing import Accepted, Cause, Certificate, PrivateKey, Refused, Secret, VerifyKey
+from integration_core.domain.signing import (
+    Accepted,
+    Cause,
+    Certificate,
+    KeyFormatError,
+    PrivateKey,
+    Refused,
+    Secret,
+    TextSecret,
+    VerifyKey,
+)
 
 NOW = 1_800_000_000
 EVER = datetime(2020, 1, 1)
 BODY = b'{"specversion":"1.0","id":"1","source":"/systems/ehr"}'
 SECRET = Holder()
 PRIVATE = Holder(PrivateKey.generate())
+TEXT = Holder(TextSecret.parse("It's a Secret to Everybody"))
 ALL = [
     (Profile.STANDARD, SECRET),
     (Profile.STANDARD, PRIVATE),
     (Profile.STRIPE, SECRET),
+    (Profile.STRIPE, TEXT),
     (Profile.GITHUB, SECRET),
+    (Profile.GITHUB, TEXT),
     (Profile.RFC9421, SECRET),
     (Profile.RFC9421, PRIVATE),
     (Profile.MTLS, SECRET),
@@ -82,7 +95,8 @@ class TestEveryProfile:
 
     @pytest.mark.parametrize(("profile", "holder"), ALL)
     def test_another_key(self, profile, holder):
-        request = example(profile, Holder(type(holder.key).generate(), der=b"another"))
+        another = TextSecret.parse("x" * 16) if holder is TEXT else type(holder.key).generate()
+        request = example(profile, Holder(another, der=b"another"))
         expected = example(profile, holder)
         assert refused(replace(request, keys=expected.keys)) is Cause.NO_MATCH
 
@@ -152,7 +166,17 @@ class TestEveryProfile:
             Profile.RFC9421: {Secret, signing.PublicKey},
             Profile.MTLS: {Certificate},
         }
-        assert {type(key.verify.material) for key in found.keys} == expected.get(profile, {Secret})
+        assert {type(key.verify.material) for key in found.keys} == expected.get(profile, {Secret, TextSecret})
+
+    @pytest.mark.parametrize("profile", [Profile.STANDARD, Profile.RFC9421])
+    def test_a_text_signs_nothing_where_secrets_are_bytes(self, profile):
+        same_bytes = Holder(Secret(TEXT.key.raw))
+        request = example(profile, same_bytes)
+        text = VerifyKey("key_example", TEXT.key)
+        assert isinstance(verify(request), Accepted)
+        assert refused(replace(request, keys=(text,))) in (Cause.NO_MATCH, Cause.UNKNOWN_KEY)
+        with pytest.raises(ValueError, match="text"):
+            example(profile, TEXT)
 
     @pytest.mark.parametrize("profile", Profile)
     def test_whoever_has_no_key_has_as_many_decoys_of_the_same_kinds(self, profile):
@@ -267,6 +291,64 @@ class TestGithub:
         assert body_hmac.sign("It's a Secret to Everybody", b"Hello, World!") == (
             "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
         )
+
+    def test_the_known_value_is_accepted(self):
+        headers = {"x-hub-signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}
+        headers["x-github-delivery"] = "1"
+        known = replace(example(Profile.GITHUB, TEXT), body=b"Hello, World!", headers=headers)
+        assert isinstance(verify(known), Accepted)
+
+
+class TestTextSecrets:
+    """What a sender keeps as a text is keyed with the UTF-8 bytes of that text, whatever it looks like."""
+
+    # Of (text, body) signed at 1800000000; made with `openssl dgst -sha256 -hmac "$TEXT"`.
+    STRIPE = [
+        (
+            "whsec_5Wj0GqTzbXnYvK2rLd8mPcQeHs4uAf1i",
+            "2c58689d4449d8276864f59f54c03a4cea2453f7244403e5acac74cdedabc199",
+        ),
+        ("Zwölf Boxkämpfer jagen", "5fb463532a83335b540e1193a5a5234102c8acf70c01494c153e88e9e7b81578"),
+        ("0123456789abcdef" * 16, "7b41bfea10565c3e80d0748a42f7ef2ba7f6f015be2419be23fdd4a97c30d472"),
+    ]
+
+    @pytest.mark.parametrize(("text", "digest"), STRIPE)
+    def test_known_values(self, text, digest):
+        request = example(Profile.STRIPE, Holder(TextSecret.parse(text)))
+        signed = with_header(request, stripe_signature=f"t={NOW},v1={digest}")
+        assert isinstance(verify(signed), Accepted)
+
+    def test_a_text_that_begins_like_a_secret_is_not_decoded(self):
+        shown = Secret.generate().text()
+        assert TextSecret.parse(shown).raw == shown.encode() != Secret.parse(shown).raw
+        assert isinstance(verify(example(Profile.STRIPE, Holder(TextSecret.parse(shown)))), Accepted)
+
+    @pytest.mark.parametrize("text", ["x" * 16, "ö" * 8, "x" * 256, "a b c d e f g h i"])
+    def test_lengths_that_do(self, text):
+        assert TextSecret.parse(text).text() == text
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "x" * 15,
+            "ö" * 7,
+            "x" * 257,
+            " " + "x" * 20,
+            "x" * 20 + " ",
+            "x" * 20 + "\n",
+            "x" * 10 + "\t" + "x" * 10,
+            "x" * 10 + "\0" + "x" * 10,
+            "\ud800" * 20,
+        ],
+    )
+    def test_what_is_no_text_of_a_sender_is_refused_without_repeating_it(self, text):
+        with pytest.raises(KeyFormatError) as refusal:
+            TextSecret.parse(text)
+        assert "xxx" not in str(refusal.value)
+
+    def test_it_is_in_no_traceback(self):
+        assert "Everybody" not in repr(TEXT.key)
 
 
 class TestClientCertificate:

@@ -10,7 +10,7 @@ import pytest
 from integration_core.domain import profiles
 from integration_core.domain.profiles.examples import Example, Holder
 from integration_core.domain.profiles.settings import Profile, Settings
-from integration_core.domain.signing import Accepted
+from integration_core.domain.signing import Accepted, TextSecret
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "connect" / "profiles.md"
 BODY = b'{"specversion": "1.0", "id": "1"}\n'
@@ -22,9 +22,9 @@ def recipe(title):
     return found[1]
 
 
+@pytest.mark.parametrize("holder", [Holder(), Holder(TextSecret.parse("$o me 'text' of \"theirs\""))])
 @pytest.mark.parametrize(("title", "profile"), [("Stripe style", Profile.STRIPE), ("GitHub style", Profile.GITHUB)])
-def test_a_recipe(title, profile, tmp_path):
-    holder = Holder()
+def test_a_recipe(title, profile, holder, tmp_path):
     (tmp_path / "body.json").write_bytes(BODY)
     shown = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"curl() {{ printf '%s\\n' \"$@\"; }}\n{recipe(title)}"],

@@ -88,7 +88,7 @@ CASES = {
     "original": (rules.neutralized(is_copy=False, live=["EHR"]), OK, "no copy"),
     "demo in production": (rules.demo_data(demo=["Odoo's own"], environment="production"), DANGER, "Odoo's own"),
     "demo": (rules.demo_data(demo=["the demo hospital"], environment="demo"), WARNING, "the demo hospital"),
-    "no demo": (rules.demo_data(demo=[], environment="production"), OK, "no demo"),
+    "no demo": (rules.demo_data(demo=[], environment="production"), OK, "no demo data"),
     "no approver": (rules.approvers(names=[]), DANGER, "Nobody"),
     "one approver": (rules.approvers(names=["Ada"]), WARNING, "Only Ada"),
     "one approver left": (rules.approvers(names=["Ada"], held_until="2026-12-04 10:00"), DANGER, "not their own work"),

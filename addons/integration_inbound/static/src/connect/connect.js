@@ -51,7 +51,7 @@ export class Connect extends Component {
             { key: "connect", label: _t("Connect"), icon: "fa-plug" },
             { key: "requests", label: _t("Last requests"), icon: "fa-list" },
             { key: "check", label: _t("Check a signature"), icon: "fa-stethoscope" },
-            { key: "test", label: _t("Send a test event"), icon: "fa-paper-plane-o" },
+            { key: "test", label: _t("Send test event"), icon: "fa-paper-plane-o" },
             { key: "find", label: _t("Find a message"), icon: "fa-search" },
             { key: "channel", label: _t("Mirth / Open Integration Engine"), icon: "fa-download" },
         ];

@@ -14,6 +14,8 @@ registry.category("web_tour.tours").add("integration_outbound_endpoint", {
         { trigger: ".modal div[name='reason'] input", run: "edit The warehouse in our own network" },
         { trigger: ".modal .o_form_button_save", run: "click" },
         { trigger: "body:not(:has(.modal)) button[name='action_create_key']", run: "click" },
+        { trigger: ".modal div[name='holder_name']:contains('Tour warehouse')" },
+        { trigger: ".modal footer button[name='action_create']:visible", run: "click" },
         { trigger: ".o_integration_key_text:contains('whsec_')" },
         { trigger: ".o_integration_key_close", run: "click" },
         { trigger: "body:not(:has(.modal)) button[name='action_request_approval']", run: "click" },
