@@ -4,6 +4,7 @@ The tests share one server, whose own cron is switched off, and go in their orde
 """
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from outward import leave_engine_to_workers
 from servers import Server, wait_until
 
+from suite.database import Databases
 from suite.demo import ADMIN
 from suite.layout import CHECKOUT
 
@@ -172,3 +174,22 @@ def test_the_command_names_what_is_wrong_and_anchors_tell_of_a_trail_made_anew(s
     found = verify(server, f"--anchor={anchors}")
     assert found.returncode == 1
     assert "anchor" in found.stdout
+
+
+def test_uninstalling_takes_the_trail_along(context):
+    databases, name = Databases(context.odoo), f"t{os.getpid()}_uninstalled"
+    tables = "SELECT count(*) FROM pg_class WHERE relname LIKE 'integration_audit%%' AND relkind = 'r'"
+    databases.copy(context.empty, name)
+    try:
+        assert databases.rows("SELECT 1 FROM integration_audit", database=name), "there is a trail"
+        assert databases.rows(tables, database=name)[0][0] > 3
+        words = ("module", "uninstall", f"--config={context.odoo.conf}", f"--database={name}", "integration_core")
+        env = {**os.environ, **context.odoo.environment()}
+        ended = subprocess.run(
+            context.odoo.command(*words), capture_output=True, text=True, env=env, timeout=300, check=False
+        )
+        assert ended.returncode == 0, ended.stderr[-3000:]
+        assert databases.rows(tables, database=name) == [(0,)]
+        assert databases.rows("SELECT 1 FROM res_users WHERE active", database=name)
+    finally:
+        databases.drop(name)

@@ -250,12 +250,15 @@ class TestGovernance(MappingCase):
         self.assertEqual(
             [(row.action, row.user_name) for row in rows],
             [
+                ("identifier.create", self.author.name),
                 ("approval.request", self.author.name),
                 ("approval.approve", self.approver.name),
+                ("identifier.change", self.author.name),
                 ("identifier.retire", self.author.name),
                 ("identifier.revoke", self.author.name),
             ],
         )
+        self.assertEqual(rows[3].detail, "valid_to: - → 2026-06-30")
         self.assertEqual(rows[-1].reason, "it was wrong all along")
 
     def test_ending_asks_why(self):
