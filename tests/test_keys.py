@@ -231,6 +231,25 @@ def test_only_those_answer_for_it_whose_act_it_is(server):
     assert server.sql("SELECT count(*) FROM integration_credential") == before
 
 
+def test_a_text_of_the_senders_is_read_as_it_stands(server):
+    server.inside(
+        """
+env["integration.system"].create({
+    "name": "Payments", "code": "payments", "company_id": company.id, "timezone": "UTC", "signature_profile": "stripe",
+})
+"""
+    )
+    words = ("--as", ADMIN, "create", "--system=payments", "--made-by-partner")
+    short = server.run("integration_key", *words, given="fifteen letters\n")
+    assert (short.returncode, short.stdout) == (1, "")
+    assert "16 to 256 bytes" in short.stderr
+    assert "fifteen" not in short.stderr
+    assert succeed(server.run("integration_key", *words, given="whsec_is no base64 of ours\n")) == ""
+    kept = "result = env['integration.credential'].search([('system_id.code', '=', 'payments')])._text()"
+    assert server.inside(kept) == "whsec_is no base64 of ours"
+    assert server.sql("SELECT version FROM integration_credential ORDER BY id DESC LIMIT 1") == [("text",)]
+
+
 def file_keys(server: Server) -> list[str]:
     return [key["id"] for key in json.loads(server.master_key.read_text())["keys"]]
 
