@@ -214,6 +214,8 @@ class AccountMove(models.Model):
 
     def action_integration_charges(self):
         """Open the charges on this document."""
+        self.env["integration.charge"].check_access("read")
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("integration_account.action_charge")
         return {**action, "domain": [("id", "in", self._integration_charges().ids)], "context": {}}

@@ -396,11 +396,14 @@ class IntegrationCharge(models.Model):
 
     def action_try_again(self):
         """Look again at parked charges, now."""
+        user = self.env.user
+        if not any(user.has_group(f"integration_core.group_{role}") for role in ("finance_reviewer", "admin")):
+            raise AccessError(self.env._("Only finance reviewers and administrators have charges worked out again."))
         self.check_access("read")
         parked = self.filtered(lambda charge: charge.state == "parked" and charge.park_reason != "conflict")
         if not parked:
             raise UserError(self.env._("Nothing to try again: choose parked charges."))
-        # sudo: working out again decides nothing; anybody who sees a parked charge may ask for it
+        # sudo: nobody may write charges directly; the roles and the record rules were checked just above
         parked.sudo()._evaluate_safely()
         return True
 
@@ -412,6 +415,7 @@ class IntegrationCharge(models.Model):
 
     def action_reject(self):
         """Ask why, then reject parked charges for good."""
+        self._as_reviewer()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Reject charges"),
@@ -448,10 +452,12 @@ class IntegrationCharge(models.Model):
 
     def action_open_invoice(self):
         """Open the invoice this charge is on."""
+        self.check_access("read")
         self.ensure_one()
         return self.invoice_id._integration_open()
 
     def action_open_credit_note(self):
         """Open the credit note that reverses this charge."""
+        self.check_access("read")
         self.ensure_one()
         return self.credit_line_id.move_id._integration_open()

@@ -71,6 +71,7 @@ class IntegrationApproval(models.Model):
 
     def action_open(self):
         """Open the record itself, to look before deciding."""
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -81,6 +82,7 @@ class IntegrationApproval(models.Model):
 
     def action_approve(self):
         """Approve each; refused where somebody else must."""
+        self.check_access("read")
         for row in self:
             if not row._record().exists():
                 raise UserError(self.env._("Some of these were decided meanwhile. Reload the list."))
@@ -89,6 +91,7 @@ class IntegrationApproval(models.Model):
 
     def action_reject(self, reason=None):
         """Send each back to its author."""
+        self.check_access("read")
         for row in self:
             row._record().action_reject(reason)
         return True

@@ -292,6 +292,7 @@ class IntegrationDelivery(models.Model):
 
     def action_prepare_replay(self):
         """Open a draft of a replay of these, with the preview of what it will do."""
+        self.env["integration.replay"]._check_operator()
         self.check_access("read")
         replay = self._prepare_replay()
         replay.action_preview()

@@ -38,11 +38,13 @@ class IntegrationKeyHolderMixin(models.AbstractModel):
 
     def action_rotate_keys(self):
         """Open the wizard that makes a key, or enters one, in the place of those in force."""
+        self.check_access("write")
         self.ensure_one()
         return self.env["integration.key.wizard"]._open_for(self, replace=True)
 
     def action_enter_key(self):
         """Open the wizard for a key that the partner made."""
+        self.check_access("write")
         self.ensure_one()
         return self.env["integration.key.wizard"]._open_for(self, origin="partner")
 

@@ -51,6 +51,7 @@ class IntegrationReplay(models.Model):
     """
 
     _name = "integration.replay"
+    _inherit = ["integration.company.mixin"]
     _description = "Replay"
     _order = "id desc"
 
@@ -332,8 +333,8 @@ class IntegrationReplay(models.Model):
 
     def action_preview(self):
         """Count what the replay would do now; it changes nothing."""
-        self.ensure_one()
         self._check_operator()
+        self.ensure_one()
         self.check_access("write")
         if self.state != "draft":
             raise UserError(self.env._("This replay has begun."))
@@ -382,8 +383,9 @@ class IntegrationReplay(models.Model):
 
     def action_show_gone(self):
         """Open the events that cannot be delivered again, because their content is no longer kept (1,000 at most)."""
-        self.ensure_one()
+        self._check_operator()
         self.check_access("read")
+        self.ensure_one()
         self.env.cr.execute(
             SQL(
                 "SELECT DISTINCT event_id FROM (%s) AS v WHERE verdict = 'gone' ORDER BY event_id LIMIT 1000",
@@ -403,8 +405,9 @@ class IntegrationReplay(models.Model):
 
     def action_start(self):
         """Begin: the first deliveries are made at once, the rest by the engine."""
-        self.ensure_one()
+        self._check_operator()
         self.check_access("write")
+        self.ensure_one()
         self._start()
         return True
 
@@ -429,9 +432,9 @@ class IntegrationReplay(models.Model):
 
     def action_cancel(self):
         """Make no more deliveries; those that have not left yet are skipped."""
-        self.ensure_one()
-        self.check_access("read")
         self._check_operator()
+        self.check_access("read")
+        self.ensure_one()
         if self.state not in ("draft", "running"):
             raise UserError(self.env._("This replay has ended."))
         # sudo: as in _look
@@ -449,6 +452,8 @@ class IntegrationReplay(models.Model):
 
     def action_deliveries(self):
         """Open the deliveries that the replay has made."""
+        self.env["integration.delivery"].check_access("read")
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",

@@ -14,7 +14,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
     @api.model
     def _equation(self, day_from, day_to, roles):
         """Return one cell per bucket of the equation: units and, for finance, amounts per currency."""
-        if not (roles["finance"] or roles["operator"]):
+        if not (roles["finance"] or roles["operator"] or roles["auditor"]):
             return None
         rows = self.env["integration.ledger"]._equation(self.env.companies, day_from, day_to)
         days = [("received_day", ">=", day_from), ("received_day", "<=", day_to), ("mode", "=", "live")]

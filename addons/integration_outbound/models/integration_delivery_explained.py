@@ -17,6 +17,7 @@ class IntegrationDelivery(models.Model):
 
     def action_open_endpoint(self):
         """Open the endpoint that this delivery goes to."""
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -28,8 +29,10 @@ class IntegrationDelivery(models.Model):
 
     def action_allow_address(self):
         """Open the form that allows the exact host and port of this delivery's endpoint."""
+        self.check_access("read")
         return self.endpoint_id.action_allow_address()
 
     def action_create_key(self):
         """Make a key for this delivery's endpoint and show its text, this once."""
+        self.check_access("read")
         return self.endpoint_id.action_create_key()

@@ -49,6 +49,7 @@ class IntegrationEndpoint(models.Model):
         "integration.approval.mixin",
         "integration.emitter.mixin",
         "integration.key.holder.mixin",
+        "integration.company.mixin",
     ]
     _description = "Endpoint"
     _order = "name, id"
@@ -269,6 +270,7 @@ class IntegrationEndpoint(models.Model):
 
     def action_request_approval(self):
         """Ask for approval of this address; in test mode it is granted at once, for test events only."""
+        self.check_access("write")
         for endpoint in self:
             if endpoint.egress_problem:
                 raise UserError(endpoint.egress_problem)
@@ -332,8 +334,9 @@ class IntegrationEndpoint(models.Model):
 
     def action_replay_missed(self):
         """Open a new replay of what this endpoint has missed; the operator says since when."""
-        self.ensure_one()
+        self.env["integration.replay"].check_access("create")
         self.check_access("read")
+        self.ensure_one()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Replay what %s missed", self.name),
@@ -499,8 +502,8 @@ class IntegrationEndpoint(models.Model):
 
     def action_create_key(self):
         """Make a signing key, ask for its approval and show its text, this once."""
-        self.ensure_one()
         self.check_access("write")
+        self.ensure_one()
         try:
             key, text = self.env["integration.credential"]._generate(
                 {"endpoint_id": self.id}, company=self.company_id, use="outbound"
@@ -512,6 +515,8 @@ class IntegrationEndpoint(models.Model):
 
     def action_allow_address(self):
         """Open the form that allows exactly this host and port, for an administrator to say why."""
+        self.env["integration.egress.allow"].check_access("create")
+        self.check_access("read")
         self.ensure_one()
         host, port = self._place()
         return {
@@ -527,8 +532,8 @@ class IntegrationEndpoint(models.Model):
 
     def action_send_test(self):
         """Send one event that only says that it is a test; its result shows on the form."""
-        self.ensure_one()
         self.check_access("write")
+        self.ensure_one()
         problem = self._test_problem()
         if problem:
             raise UserError(problem)

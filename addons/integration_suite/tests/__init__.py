@@ -1,0 +1,2 @@
+from . import test_companies
+from . import test_roles
