@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.addons.integration_core.tools import transaction_data
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 POSTED = "finance.invoice.posted.v1"
@@ -203,6 +203,8 @@ class AccountMove(models.Model):
 
     def _integration_open(self):
         """Return the action that opens this document."""
+        if not self:
+            raise UserError(self.env._("There is no such document yet."))
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",

@@ -108,7 +108,12 @@ class IntegrationSystem(models.Model):
         help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again. A change takes a live system "
         "back to test until a second person has approved it.",
     )
-    credential_ids = fields.One2many("integration.credential", "system_id")
+    credential_ids = fields.One2many(
+        "integration.credential",
+        "system_id",
+        groups="integration_core.group_operator,integration_core.group_governance_approver,"
+        "integration_core.group_auditor",
+    )
     inbound_url = fields.Char(compute="_compute_inbound_url")
     hold_id = fields.Many2one("integration.hold", compute="_compute_hold", groups="integration_core.group_operator")
     hold_summary = fields.Char(compute="_compute_hold", groups="integration_core.group_operator")

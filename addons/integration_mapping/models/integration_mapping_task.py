@@ -7,6 +7,10 @@ from odoo.tools.misc import formatLang
 from ..domain.waiting import Waiting
 from .integration_entity import KINDS
 
+_READ_MAPPINGS = ",".join(
+    f"integration_core.group_{role}" for role in ("steward", "finance_viewer", "governance_approver", "auditor", "engine")
+)
+
 
 class IntegrationMappingTask(models.Model):
     """A code that something waits for: one task per code, however many messages use it.
@@ -41,11 +45,13 @@ class IntegrationMappingTask(models.Model):
         "integration.identifier",
         "Proposed",
         compute="_compute_proposal",
-        compute_sudo=True,
+        compute_sudo=True,  # whose turn it is concerns people who do not read mappings, too
+        groups=_READ_MAPPINGS,
     )
     turn = fields.Selection(
         [("steward", "Steward maps it"), ("approver", "Another steward approves"), ("nobody", "Nobody")],
         compute="_compute_proposal",
+        compute_sudo=True,
         string="Whose turn",
     )
 

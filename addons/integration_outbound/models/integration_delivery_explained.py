@@ -1,5 +1,6 @@
 from odoo import models
 from odoo.addons.integration_core.domain.errors import Turn
+from odoo.exceptions import UserError
 
 
 class IntegrationDelivery(models.Model):
@@ -29,10 +30,18 @@ class IntegrationDelivery(models.Model):
 
     def action_allow_address(self):
         """Open the form that allows the exact host and port of this delivery's endpoint."""
-        self.check_access("read")
-        return self.endpoint_id.action_allow_address()
+        return self._endpoint_outside().action_allow_address()
 
     def action_create_key(self):
         """Make a key for this delivery's endpoint and show its text, this once."""
+        return self._endpoint_outside().action_create_key()
+
+    def _endpoint_outside(self):
+        """Return the endpoint that these go to.
+
+        :raises UserError: where a handler inside Odoo takes them
+        """
         self.check_access("read")
-        return self.endpoint_id.action_create_key()
+        if not self.endpoint_id:
+            raise UserError(self.env._("This goes to no endpoint: it is handled inside Odoo."))
+        return self.endpoint_id

@@ -1,16 +1,15 @@
 """One record of each of the suite's models, in one company: what is required is filled, and nothing else."""
 
 import base64
-from datetime import datetime
+from datetime import datetime, timezone
 
 from odoo import Command
 from odoo.tools import SQL
 
 from .common import suite_models
 
-NOW = datetime(2026, 5, 4, 3, 2, 1)
-SERVER_WIDE = ("integration.configuration", "integration.data.key")
-"""Exist once, whatever the company."""
+NOW = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
+_MAGIC = ("id", "create_uid", "create_date", "write_uid", "write_date")
 
 
 class Records:
@@ -41,9 +40,24 @@ class Records:
         if name not in self.made:
             special = getattr(self, "_make_" + name.replace(".", "_"), None)
             self.made[name] = special() if special else self.create(name)
+            if "approval_state" in self.env[name]._fields:
+                self._ask_for_approval(self.made[name])
         return self.made[name]
 
-    def create(self, name, **given):
+    def _ask_for_approval(self, record):
+        """Let it wait for approval, whoever may decide about it."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET approval_state = 'requested', requested_at = %s WHERE id = %s",
+                SQL.identifier(record._table),
+                NOW,
+                record.id,
+            )
+        )
+        self.env.invalidate_all()
+
+    def create(self, name, /, **given):
         """Create a record whose required fields are filled; the record itself is told what it is about by ``given``."""
         model = self.env[name]
         values = model.default_get(list(model._fields))
@@ -53,7 +67,7 @@ class Records:
         return model.create({**values, **given})
 
     def _is_wanted(self, field):
-        if not field.store or field.automatic or field.related or (field.compute and field.readonly):
+        if not field.store or field.name in _MAGIC or field.related or (field.compute and field.readonly):
             return False
         return field.required or (field.name == "company_id")
 
@@ -63,7 +77,8 @@ class Records:
         if field.type in ("many2many", "one2many"):
             return [Command.set(self._referred(field.comodel_name).ids)]
         if field.type == "selection":
-            return field.get_values(self.env)[0]
+            values = field.get_values(self.env)
+            return "live" if "live" in values else values[0]
         if field.type == "binary":
             return base64.b64encode(b"sealed")
         simple = {"integer": 1, "float": 1.0, "datetime": NOW, "date": NOW.date()}
@@ -136,9 +151,7 @@ class Records:
         return self.create("integration.entity", kind="payer", partner_id=self.company.partner_id.id)
 
     def _make_integration_identifier(self):
-        proposal = self.create("integration.identifier", kind="payer", code_system="house")
-        proposal._approving().write({"approval_state": "requested", "requested_at": NOW})
-        return proposal
+        return self.create("integration.identifier", kind="payer", code_system="house")
 
     def _make_integration_retention(self):
         return self.env["integration.retention"].search([], limit=1)
@@ -154,7 +167,8 @@ class Records:
         return self.create("integration.payload", event_id=event.id, data_key_id=key.id)
 
     def _make_integration_data_key(self):
-        return self.env["integration.data.key"].search([], limit=1) or self.create("integration.data.key")
+        record, _key = self.env["integration.data.key"]._active()
+        return record
 
     def _make_integration_due(self):
         delivery = self.of("integration.delivery")
@@ -186,4 +200,6 @@ class Records:
         """Return the rows of a query over the records of this company."""
         self.of(source)
         self.env.flush_all()
-        return self.env[name].search([("company_id", "=", self.company.id)])
+        rows = self.env[name].search([("company_id", "=", self.company.id)], limit=1)
+        rows.ensure_one()
+        return rows

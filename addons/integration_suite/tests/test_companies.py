@@ -1,44 +1,217 @@
 import logging
 
+from odoo import Command
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 
-from ..domain import matrix
-from .common import MATRIX, RolesCase, group_of, suite_models
+from .common import MATRIX, PASSWORD, RolesCase, group_of, suite_models
 from .records import Records
 
 _logger = logging.getLogger(__name__)
-_EVERY_ROLE = [role for role in MATRIX.roles if role not in ("engine", "settings", "employee")]
+_ROLES = [role for role in MATRIX.roles if role not in ("engine", "settings", "employee")]
+_KEPT = {name: row.name for name, row in MATRIX.models().items()}
 
 
-@tagged("post_install", "-at_install")
-class TestCompanies(RolesCase):
-    """People of one company see and change nothing of another's; proven from each side, for every model."""
+class CompaniesCase(RolesCase):
+    """The same records in two companies, and people with every role in one, in both, and in every company."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.a, cls.b, cls.c = cls.env["res.company"].create(
-            [{"name": "House A"}, {"name": "House B"}, {"name": "House C"}]
-        )
-        cls.mine = {company: Records(cls.env, company).make_all() for company in (cls.a, cls.b)}
+        cls.a, cls.b = cls.env["res.company"].create([{"name": "House A"}, {"name": "House B"}])
+        cls.made = {company: Records(cls.env, company).make_all() for company in (cls.a, cls.b)}
         cls.of_a = cls._everything("of.a", cls.a)
         cls.of_b = cls._everything("of.b", cls.b)
         cls.of_both = cls._everything("of.both", cls.a | cls.b)
-        cls.of_all = cls._everything("of.all", cls.env["res.company"].search([]))
+        cls.of_all = cls._everything("of.all", cls.a | cls.env["res.company"].search([]))
 
     @classmethod
     def _everything(cls, login, companies):
         """Return somebody with every role, in these companies."""
-        groups = ",".join(group_of(role) for role in _EVERY_ROLE)
         return new_test_user(
-            cls.env, login, groups=groups, company_id=companies[0].id, company_ids=[(6, 0, companies.ids)]
+            cls.env,
+            login,
+            groups=",".join(group_of(role) for role in _ROLES),
+            password=PASSWORD,
+            company_id=companies[0].id,
+            company_ids=[Command.set(companies.ids)],
         )
 
-    def seen(self, user, record):
-        """Return a record as a person sees it, with all companies that are theirs at work."""
-        return record.with_env(self.env(user=user, su=False, context={"allowed_company_ids": user.company_ids.ids}))
+    def seen(self, user, records, companies=None):
+        """Return records as a person sees them, with these companies at work, or with all that are theirs."""
+        context = {"allowed_company_ids": (companies or user.company_ids).ids}
+        return records.with_env(self.env(user=user, su=False, context=context))
 
-    def test_make(self):
-        for name in suite_models(self.env):
-            pass
+    def stored(self, *kept):
+        """Yield (name, record of A, record of B) of each stored model whose companies are kept apart so."""
+        for name, of_a in self.made[self.a].items():
+            if name in _KEPT and _KEPT[name] in kept:
+                yield name, of_a, self.made[self.b][name]
+
+
+@tagged("post_install", "-at_install")
+class TestCompanies(CompaniesCase):
+    """People of one company see and change nothing of another's; proven from each side, for every model."""
+
+    def test_every_stored_model_takes_part(self):
+        stored = {name for name in suite_models(self.env) if not self.env[name]._abstract}
+        transient = {name for name in stored if self.env[name]._transient}
+        self.assertEqual(set(self.made[self.a]) - {"account.move"}, stored - transient)
+        self.assertEqual({name for name in stored if _KEPT[name] == "own deeds"}, transient)
+        _logger.info("companies: %s models, of which %s keep companies apart", len(stored), len([*self.stored("own")]))
+
+    def test_each_side_finds_and_reads_its_own_alone(self):
+        for name, of_a, of_b in self.stored("own", "shared"):
+            with self.subTest(name):
+                for user, own, others in ((self.of_a, of_a, of_b), (self.of_b, of_b, of_a)):
+                    self._sees(user, own, others)
+                both = self.seen(self.of_both, of_a | of_b)
+                self.assertEqual(both.search([("id", "in", both.ids)]), both)
+                self._sees(self.of_both, of_a, of_b, companies=self.a)
+
+    def _sees(self, user, own, others, companies=None):
+        """Prove that a person finds, reads, counts and exports ``own`` and nothing of ``others``."""
+        mine, theirs = self.seen(user, own, companies), self.seen(user, others, companies)
+        together = [("id", "in", (own | others).ids)]
+        self.env.invalidate_all()
+        self.assertEqual(mine.search(together), mine)
+        self.assertEqual(mine.search_count(together), len(own))
+        self.assertEqual(sum(count for (count,) in mine._read_group(together, [], ["__count"])), len(own))
+        [group] = mine.formatted_read_group(together, aggregates=["__count"])
+        self.assertEqual(group["__count"], len(own))
+        self.assertEqual({row["id"] for row in mine.search_read(together, ["id"])}, set(own.ids))
+        mine.read(["id"])
+        for refused in (lambda: theirs.read(["id"]), lambda: theirs.export_data(["id"])):
+            with self.assertRaises(AccessError):
+                refused()
+
+    def test_nobody_changes_what_is_anothers(self):
+        for name, of_a, of_b in self.stored("own", "shared"):
+            with self.subTest(name):
+                for user, others in ((self.of_a, of_b), (self.of_b, of_a)):
+                    theirs = self.seen(user, others)
+                    for operation in ("write", "unlink"):
+                        self.assertFalse(theirs.has_access(operation))
+                    with self.assertRaises(AccessError):
+                        theirs.write({})
+                        theirs.check_access("write")
+                    with self.assertRaises(AccessError):
+                        theirs.unlink()
+
+    def test_nobody_moves_a_record_to_a_company_that_is_not_theirs(self):
+        """Nor makes one there."""
+        tried = 0
+        for name, of_a, _of_b in self.stored("own", "shared"):
+            mine = self.seen(self.of_a, of_a)
+            if "company_id" not in mine._fields or not mine.has_access("write"):
+                continue
+            tried += 1
+            with self.subTest(name), self.assertRaises(AccessError):
+                mine.write({"company_id": self.b.id})
+                self.env.flush_all()
+        self.assertGreaterEqual(tried, 6)
+
+    def test_what_serves_every_company_is_changed_by_those_in_all_of_them(self):
+        for name, record, _same in self.stored("shared"):
+            if name not in ("integration.subscription", "integration.billing.rule"):
+                continue
+            with self.subTest(name):
+                shared = record.copy({"company_id": False, **({"encounter_class": "x"} if "rule" in name else {})})
+                self._changed_by_those_in_all(shared)
+        for name, record, _same in self.stored("everyone"):
+            with self.subTest(name):
+                self._changed_by_those_in_all(record)
+
+    def _changed_by_those_in_all(self, record):
+        for user in (self.of_a, self.of_b, self.of_both):
+            self.assertTrue(self.seen(user, record).has_access("read"))
+            self.assertFalse(self.seen(user, record).has_access("write"))
+            self.assertFalse(self.seen(user, record).has_access("unlink"))
+        self.assertTrue(self.seen(self.of_all, record).has_access("write"))
+
+    def test_a_new_company_is_one_more_to_be_allowed_in(self):
+        record = self.made[self.a]["integration.event.type"]
+        self.assertTrue(self.seen(self.of_all, record).has_access("write"))
+        self.env["res.company"].create({"name": "House D"})
+        self.assertFalse(self.seen(self.of_all, record).has_access("write"))
+
+    def test_facts_about_the_server_are_edited_by_nobody(self):
+        for name, record, _same in self.stored("server"):
+            with self.subTest(name):
+                self.assertTrue(self.seen(self.of_a, record).has_access("read"))
+                for operation in ("write", "create", "unlink"):
+                    self.assertFalse(self.seen(self.of_all, record).has_access(operation))
+
+    def test_what_is_nobodys_is_read_by_nobody(self):
+        for name, record, _same in self.stored("nobody"):
+            with self.subTest(name):
+                for operation in ("read", "write", "create", "unlink"):
+                    self.assertFalse(self.seen(self.of_all, record).has_access(operation))
+
+    def test_dialogs_are_seen_by_those_who_opened_them(self):
+        for name in (name for name, kept in _KEPT.items() if kept == "own deeds"):
+            with self.subTest(name):
+                self.env.cr.execute("SELECT 1")
+                mine = self._dialog(name)
+                self.assertFalse(self.seen(self.of_both, mine).has_access("read"))
+                self.assertTrue(self.seen(self.of_a, mine).has_access("read"))
+
+    def _dialog(self, name):
+        """Return a dialog that somebody in company A has opened, whatever is in it."""
+        dialog = Records(self.env, self.a)
+        dialog.made = dict(self.made[self.a])
+        record = dialog.create(name)
+        self.env.flush_all()
+        record.create_uid = self.of_a
+        self.env.flush_all()
+        return record.with_env(self.env)
+
+    def test_dialogs_do_nothing_to_what_is_anothers(self):
+        """A dialog takes any id that it is told: the deed itself asks whose it is."""
+        others = self.made[self.b]
+        delivery, hold = others["integration.delivery"], others["integration.hold"]
+        system, identifier = others["integration.system"], others["integration.identifier"]
+        charge, refused = others["integration.charge"], others["integration.refused.message"]
+        deeds = (
+            ("integration.reason.wizard", {"operation": "retry", "reason": "r"}, delivery, "action_confirm"),
+            ("integration.reason.wizard", {"operation": "skip", "reason": "r"}, delivery, "action_confirm"),
+            ("integration.reason.wizard", {"operation": "release", "reason": "r"}, hold, "action_confirm"),
+            ("integration.assign.wizard", {"user_id": self.of_a.id, "reason": "r"}, delivery, "action_confirm"),
+            ("integration.hold.wizard", {"scope": "system", "system_id": system.id, "reason": "r"}, None, "action_hold"),
+            ("integration.key.wizard", {"system_id": system.id}, None, "action_create"),
+            ("integration.charge.reject", {"charge_ids": charge.ids, "reason": "r"}, None, "action_reject"),
+            ("integration.refused.decision", {"message_ids": refused.ids, "reason": "r", "decision": "close"}, None, "action_confirm"),
+            ("integration.identifier.end", {"identifier_ids": identifier.ids, "how": "revoke", "reason": "r"}, None, "action_confirm"),
+            ("integration.payload.wizard", {"event_id": others["integration.event"].id, "reason": "r"}, None, "action_open"),
+        )
+        for name, values, active, deed in deeds:
+            with self.subTest(name, **{"deed": values.get("operation", deed)}), self.assertRaises(AccessError):
+                context = {"allowed_company_ids": self.a.ids}
+                if active is not None:
+                    context |= {"active_model": active._name, "active_ids": active.ids}
+                dialog = self.env(user=self.of_a, su=False, context=context)[name].create(values)
+                getattr(dialog, deed)()
+
+
+@tagged("post_install", "-at_install")
+class TestCompaniesOverTheNetwork(CompaniesCase, HttpCase):
+    """The same over JSON-RPC, with the companies that the caller itself says it works in."""
+
+    def test_asking_for_another_company_gives_nothing_of_it(self):
+        self.authenticate(self.of_a.login, PASSWORD)
+        for name, of_a, of_b in self.stored("own", "shared"):
+            with self.subTest(name):
+                ids = (of_a | of_b).ids
+                for context in ({}, {"allowed_company_ids": self.b.ids}, {"allowed_company_ids": (self.a | self.b).ids}):
+                    found = self._ask(name, "search_read", [[["id", "in", ids]], ["id"]], context)
+                    allowed = {row["id"] for row in found.get("result", [])}
+                    self.assertFalse(allowed & set(of_b.ids))
+                    self.assertIn("error", self._ask(name, "read", [of_b.ids, ["id"]], context))
+                    self.assertIn("error", self._ask(name, "web_read", [of_b.ids], {**context}, specification={}))
+
+    def _ask(self, model, method, args, context, **kwargs):
+        answer = self.url_open(
+            f"/web/dataset/call_kw/{model}/{method}",
+            json={"params": {"model": model, "method": method, "args": args, "kwargs": {"context": context, **kwargs}}},
+        )
+        return answer.json()
