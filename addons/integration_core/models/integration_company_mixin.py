@@ -10,8 +10,11 @@ class IntegrationCompanyMixin(models.AbstractModel):
     _name = "integration.company.mixin"
     _description = "Stays within the user's companies"
 
+    # Fields that say whose a record is.
+    _company_decided_by = ("company_id",)
+
     def write(self, vals):
         result = super().write(vals)
-        if "company_id" in vals:
+        if any(name in vals for name in self._company_decided_by):
             self.check_access("write")
         return result

@@ -37,6 +37,7 @@ class IntegrationIdentifier(models.Model):
     _order = "kind, code_system, code, valid_from, id"
     _rec_name = "code"
 
+    _company_decided_by = ("entity_id",)
     _approval_guarded = MEANING
     _approval_protected = ("state",)
 

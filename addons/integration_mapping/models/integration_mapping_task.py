@@ -7,9 +7,8 @@ from odoo.tools.misc import formatLang
 from ..domain.waiting import Waiting
 from .integration_entity import KINDS
 
-_READ_MAPPINGS = ",".join(
-    f"integration_core.group_{role}" for role in ("steward", "finance_viewer", "governance_approver", "auditor", "engine")
-)
+_MAPPING_READERS = ("steward", "finance_viewer", "governance_approver", "auditor", "engine")
+_READ_MAPPINGS = ",".join(f"integration_core.group_{role}" for role in _MAPPING_READERS)
 
 
 class IntegrationMappingTask(models.Model):

@@ -30,10 +30,12 @@ class IntegrationDelivery(models.Model):
 
     def action_allow_address(self):
         """Open the form that allows the exact host and port of this delivery's endpoint."""
+        self.env["integration.egress.allow"].check_access("create")
         return self._endpoint_outside().action_allow_address()
 
     def action_create_key(self):
         """Make a key for this delivery's endpoint and show its text, this once."""
+        self.env["integration.endpoint"].check_access("write")
         return self._endpoint_outside().action_create_key()
 
     def _endpoint_outside(self):

@@ -179,7 +179,7 @@ screens. A model, a field, a method or a menu without a row fails them, and the 
 
 A person may hold several roles and then has the rights of all of them. *Employee* is anybody who logs in without a role
 of this app; *settings* is who administers Odoo itself. *Engine* is the users as whom the suite acts; nobody logs in as
-one. *Payload reader* is a clearance beside a role: it opens contents, with a reason, and nothing else.
+one. *Payload reader* is a clearance and opens nothing by itself; its column shows it beside *operator*.
 
 | role | what for |
 |---|---|
@@ -192,7 +192,7 @@ one. *Payload reader* is a clearance beside a role: it opens contents, with a re
 | governance approver | reads what is to be approved, and the replays; prepares and edits nothing |
 | privacy officer | who looked at contents and why, how long what is kept |
 | auditor | reads the configuration, the journal without contents, the audit trail; changes nothing, sees no money |
-| payload reader | may open the content of a message it otherwise sees; each look is in the audit trail |
+| payload reader | a clearance: may open the content of a message it otherwise sees; each look is in the audit trail |
 
 ## Companies
 

@@ -1,10 +1,12 @@
 """What the tests of roles and companies share: the table, a person per role, and what the running system does."""
 
 import inspect
+from contextlib import contextmanager
 from pathlib import Path
 
 from odoo import Command, models
 from odoo.addons.integration_core.tests.common import IntegrationCase
+from odoo.exceptions import UserError
 from odoo.tests import new_test_user
 
 from ..domain import matrix
@@ -12,13 +14,18 @@ from ..domain import matrix
 ROOT = Path(__file__).parents[3]
 MATRIX = matrix.load(ROOT)
 PASSWORD = "Correct-horse-battery-1"
-_GROUPS = {"settings": "base.group_system", "employee": "base.group_user"}
+_GROUPS = {
+    "settings": "base.group_system",
+    "employee": "base.group_user",
+    # A clearance beside a role: by itself it opens nothing.
+    "payload_reader": "integration_core.group_operator,integration_core.group_payload_reader",
+}
 _SUITE = "integration_"
 _MODULE = "odoo.addons.integration_"
 
 
 def group_of(role):
-    """Return the XML id of a role's group."""
+    """Return the XML ids of the groups of who has that role alone."""
     return _GROUPS.get(role, f"integration_core.group_{role}")
 
 
@@ -79,6 +86,19 @@ def methods(model):
     )
 
 
+class Faults(list):
+    """What is wrong, collected: one look at a failed test shows all of it."""
+
+    @contextmanager
+    def of(self, *what):
+        """Note an exception instead of letting it end the test; ``what`` says where it was."""
+        try:
+            yield
+        except (AssertionError, UserError, ValueError) as error:
+            first_lines = " ".join(str(error).split("\n")[:3])
+            self.append(f"{' '.join(what)}: {type(error).__name__}: {first_lines}")
+
+
 class RolesCase(IntegrationCase):
     """A person per role, with that role alone."""
 
@@ -98,6 +118,13 @@ class RolesCase(IntegrationCase):
     def as_role(self, role, name):
         """Return a model as somebody with that role sees it."""
         return self.env[name].with_user(self.users[role])
+
+    @contextmanager
+    def faults(self):
+        """Collect what is wrong and fail with all of it at the end."""
+        found = Faults()
+        yield found
+        self.assertFalse(found, "\n".join([f"{len(found)} faults:", *found]))
 
     def may(self, role, name):
         """Return the operations that the system allows, as the table writes them."""

@@ -66,6 +66,22 @@ class Records:
                 values[field.name] = self._value(field)
         return model.create({**values, **given})
 
+    def dialog(self, name, opener):
+        """Return a new dialog of a model, about the records of this company, as if somebody had opened it."""
+        about = {
+            "integration.key.wizard": {"system_id": self.of("integration.system").id},
+            "integration.refused.decision": {
+                "decision": "close",
+                "message_ids": [Command.set(self.of("integration.refused.message").ids)],
+            },
+        }
+        dialog = self.create(name, **about.get(name, {}))
+        self.env.flush_all()
+        table = SQL.identifier(dialog._table)
+        self.env.cr.execute(SQL("UPDATE %s SET create_uid = %s WHERE id = %s", table, opener.id, dialog.id))
+        self.env.invalidate_all()
+        return dialog
+
     def _is_wanted(self, field):
         if not field.store or field.name in _MAGIC or field.related or (field.compute and field.readonly):
             return False
@@ -122,6 +138,9 @@ class Records:
     def _make_integration_event(self):
         system = self.of("integration.system")
         return self.create("integration.event", system_id=system.id, webhook_id=f"message-{self.company.id}")
+
+    def _make_integration_audit(self):
+        return self.create("integration.audit", action="payload.read")
 
     def _make_integration_hold(self):
         return self.create("integration.hold", scope="system", system_id=self.of("integration.system").id)

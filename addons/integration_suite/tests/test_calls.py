@@ -45,10 +45,7 @@ class CallsCase(RolesCase):
             return []
         if not self.env[model]._transient:
             return [self.records.of(model).ids[:1]]
-        dialog = self.records.create(model)
-        dialog.create_uid = self.users[role]
-        self.env.flush_all()
-        return [dialog.ids]
+        return [self.records.dialog(model, self.users[role]).ids]
 
 
 @tagged("post_install", "-at_install")
@@ -59,6 +56,8 @@ class TestCalls(CallsCase):
     def test_every_method_answers_those_who_may_and_refuses_everybody_else(self):
         wrong, count = [], 0
         for role, user in self.users.items():
+            if role == "engine":
+                continue  # no account: integration_core's test_run_as
             for model, method, roles in self.asked():
                 answered = self._is_answered(role, user, model, method)
                 count += 1

@@ -31,7 +31,7 @@ class CompaniesCase(RolesCase):
         return new_test_user(
             cls.env,
             login,
-            groups=",".join(group_of(role) for role in _ROLES),
+            groups=",".join(["base.group_allow_export", *(group_of(role) for role in _ROLES)]),
             password=PASSWORD,
             company_id=companies[0].id,
             company_ids=[Command.set(companies.ids)],
@@ -61,13 +61,14 @@ class TestCompanies(CompaniesCase):
         _logger.info("companies: %s models, of which %s keep companies apart", len(stored), len([*self.stored("own")]))
 
     def test_each_side_finds_and_reads_its_own_alone(self):
-        for name, of_a, of_b in self.stored("own", "shared"):
-            with self.subTest(name):
-                for user, own, others in ((self.of_a, of_a, of_b), (self.of_b, of_b, of_a)):
-                    self._sees(user, own, others)
-                both = self.seen(self.of_both, of_a | of_b)
-                self.assertEqual(both.search([("id", "in", both.ids)]), both)
-                self._sees(self.of_both, of_a, of_b, companies=self.a)
+        with self.faults() as faults:
+            for name, of_a, of_b in self.stored("own", "shared"):
+                with faults.of(name):
+                    for user, own, others in ((self.of_a, of_a, of_b), (self.of_b, of_b, of_a)):
+                        self._sees(user, own, others)
+                    both = self.seen(self.of_both, of_a | of_b)
+                    self.assertEqual(both.search([("id", "in", both.ids)]), both)
+                    self._sees(self.of_both, of_a, of_b, companies=self.a)
 
     def _sees(self, user, own, others, companies=None):
         """Prove that a person finds, reads, counts and exports ``own`` and nothing of ``others``."""
@@ -80,47 +81,63 @@ class TestCompanies(CompaniesCase):
         [group] = mine.formatted_read_group(together, aggregates=["__count"])
         self.assertEqual(group["__count"], len(own))
         self.assertEqual({row["id"] for row in mine.search_read(together, ["id"])}, set(own.ids))
-        mine.read(["id"])
-        for refused in (lambda: theirs.read(["id"]), lambda: theirs.export_data(["id"])):
-            with self.assertRaises(AccessError):
-                refused()
+        mine.read(["display_name"])
+        for look in (lambda: theirs.read(["display_name"]), lambda: theirs.export_data(["display_name"])["datas"]):
+            try:
+                self.assertFalse(look(), "a query leaves others' rows out instead of refusing them")
+            except AccessError:
+                continue
 
     def test_nobody_changes_what_is_anothers(self):
-        for name, of_a, of_b in self.stored("own", "shared"):
-            with self.subTest(name):
-                for user, others in ((self.of_a, of_b), (self.of_b, of_a)):
-                    theirs = self.seen(user, others)
-                    for operation in ("write", "unlink"):
-                        self.assertFalse(theirs.has_access(operation))
-                    with self.assertRaises(AccessError):
-                        theirs.write({})
-                        theirs.check_access("write")
-                    with self.assertRaises(AccessError):
-                        theirs.unlink()
+        with self.faults() as faults:
+            for name, of_a, of_b in self.stored("own", "shared"):
+                with faults.of(name):
+                    for user, others in ((self.of_a, of_b), (self.of_b, of_a)):
+                        theirs = self.seen(user, others)
+                        for operation in ("write", "unlink"):
+                            self.assertFalse(theirs.has_access(operation))
+                        with self.assertRaises(AccessError):
+                            theirs.write({})
+                            theirs.check_access("write")
+                        with self.assertRaises(AccessError):
+                            theirs.unlink()
 
     def test_nobody_moves_a_record_to_a_company_that_is_not_theirs(self):
         """Nor makes one there."""
         tried = 0
-        for name, of_a, _of_b in self.stored("own", "shared"):
-            mine = self.seen(self.of_a, of_a)
-            if "company_id" not in mine._fields or not mine.has_access("write"):
-                continue
-            tried += 1
-            with self.subTest(name), self.assertRaises(AccessError):
-                mine.write({"company_id": self.b.id})
-                self.env.flush_all()
+        with self.faults() as faults:
+            for name, of_a, _of_b in self.stored("own", "shared"):
+                mine = self.seen(self.of_a, of_a)
+                if "company_id" not in mine._fields or not mine.has_access("write"):
+                    continue
+                tried += 1
+                with faults.of(name):
+                    self._stays(mine, {"company_id": self.b.id})
         self.assertGreaterEqual(tried, 6)
+        others_entity = self.made[self.b]["integration.entity"]
+        self._stays(self.seen(self.of_a, self.made[self.a]["integration.identifier"]), {"entity_id": others_entity.id})
+
+    def _stays(self, record, values):
+        """Prove that a write leaves a record in its company: it is refused, or nothing comes of it."""
+        try:
+            with self.env.cr.savepoint():
+                record.write(values)
+                record.env.flush_all()
+        except AccessError:
+            record.env.invalidate_all()
+        self.assertEqual(record.sudo().company_id, self.a)
 
     def test_what_serves_every_company_is_changed_by_those_in_all_of_them(self):
-        for name, record, _same in self.stored("shared"):
-            if name not in ("integration.subscription", "integration.billing.rule"):
-                continue
-            with self.subTest(name):
-                shared = record.copy({"company_id": False, **({"encounter_class": "x"} if "rule" in name else {})})
-                self._changed_by_those_in_all(shared)
-        for name, record, _same in self.stored("everyone"):
-            with self.subTest(name):
-                self._changed_by_those_in_all(record)
+        with self.faults() as faults:
+            for name, record, _same in self.stored("shared"):
+                if name not in ("integration.subscription", "integration.billing.rule"):
+                    continue
+                with faults.of(name):
+                    shared = record.copy({"company_id": False, **({"encounter_class": "x"} if "rule" in name else {})})
+                    self._changed_by_those_in_all(shared)
+            for name, record, _same in self.stored("everyone"):
+                with faults.of(name):
+                    self._changed_by_those_in_all(record)
 
     def _changed_by_those_in_all(self, record):
         for user in (self.of_a, self.of_b, self.of_both):
@@ -129,6 +146,42 @@ class TestCompanies(CompaniesCase):
             self.assertFalse(self.seen(user, record).has_access("unlink"))
         self.assertTrue(self.seen(self.of_all, record).has_access("write"))
 
+    def test_a_hold_of_everything_is_for_those_in_every_company(self):
+        holds, reason = self.env["integration.hold"], "The receiver moves house"
+        for scope, more in (("all", {}), ("lane", {"lane": "bulk"})):
+            for user in (self.of_a, self.of_both):
+                with self.subTest(scope=scope, user=user.login), self.assertRaises(AccessError):
+                    self.seen(user, holds)._hold(scope, reason, **more)
+            hold = self.seen(self.of_all, holds)._hold(scope, reason, **more)
+            with self.assertRaises(AccessError):
+                self.seen(self.of_a, hold)._release(reason)
+            hold._release(reason)
+        own = self.seen(self.of_b, self.made[self.b]["integration.hold"])
+        own._release(reason)
+        self.assertFalse(own.sudo().exists())
+
+    def test_the_overview_offers_what_one_may(self):
+        for user, may in ((self.of_a, False), (self.of_all, True)):
+            overview = self.seen(user, self.env["integration.overview"])
+            self.assertEqual(bool(overview.get_data()["holds"]["pause"]), may)
+
+    def test_what_serves_every_company_is_paused_and_approved_by_those_in_all_of_them(self):
+        shared = self.made[self.a]["integration.subscription"].copy({"company_id": False})
+        event_type = self.made[self.a]["integration.event.type"]
+        for user in (self.of_a, self.of_both):
+            for refused in (
+                self.seen(user, shared).action_pause,
+                self.seen(user, shared).action_resume,
+                self.seen(user, event_type).action_approve,
+                self.seen(user, event_type).action_reject,
+            ):
+                with self.assertRaises(AccessError):
+                    refused()
+        self.seen(self.of_all, shared).action_pause()
+        self.assertEqual(shared.state, "paused")
+        self.seen(self.of_all, event_type).action_reject("Not yet")
+        self.assertEqual(event_type.approval_state, "rejected")
+
     def test_a_new_company_is_one_more_to_be_allowed_in(self):
         record = self.made[self.a]["integration.event.type"]
         self.assertTrue(self.seen(self.of_all, record).has_access("write"))
@@ -136,61 +189,61 @@ class TestCompanies(CompaniesCase):
         self.assertFalse(self.seen(self.of_all, record).has_access("write"))
 
     def test_facts_about_the_server_are_edited_by_nobody(self):
-        for name, record, _same in self.stored("server"):
-            with self.subTest(name):
-                self.assertTrue(self.seen(self.of_a, record).has_access("read"))
-                for operation in ("write", "create", "unlink"):
-                    self.assertFalse(self.seen(self.of_all, record).has_access(operation))
+        with self.faults() as faults:
+            for name, record, _same in self.stored("server"):
+                with faults.of(name):
+                    self.assertTrue(self.seen(self.of_a, record).has_access("read"))
+                    for operation in ("write", "create", "unlink"):
+                        self.assertFalse(self.seen(self.of_all, record).has_access(operation))
 
     def test_what_is_nobodys_is_read_by_nobody(self):
-        for name, record, _same in self.stored("nobody"):
-            with self.subTest(name):
-                for operation in ("read", "write", "create", "unlink"):
-                    self.assertFalse(self.seen(self.of_all, record).has_access(operation))
+        with self.faults() as faults:
+            for name, record, _same in self.stored("nobody"):
+                with faults.of(name):
+                    for operation in ("read", "write", "create", "unlink"):
+                        self.assertFalse(self.seen(self.of_all, record).has_access(operation))
 
     def test_dialogs_are_seen_by_those_who_opened_them(self):
-        for name in (name for name, kept in _KEPT.items() if kept == "own deeds"):
-            with self.subTest(name):
-                self.env.cr.execute("SELECT 1")
-                mine = self._dialog(name)
-                self.assertFalse(self.seen(self.of_both, mine).has_access("read"))
-                self.assertTrue(self.seen(self.of_a, mine).has_access("read"))
-
-    def _dialog(self, name):
-        """Return a dialog that somebody in company A has opened, whatever is in it."""
-        dialog = Records(self.env, self.a)
-        dialog.made = dict(self.made[self.a])
-        record = dialog.create(name)
-        self.env.flush_all()
-        record.create_uid = self.of_a
-        self.env.flush_all()
-        return record.with_env(self.env)
+        records = Records(self.env, self.a)
+        records.made = dict(self.made[self.a])
+        with self.faults() as faults:
+            for name in (name for name, kept in _KEPT.items() if kept == "own deeds"):
+                with faults.of(name):
+                    ours = self.seen(self.of_a, self.env[name]).has_access("read")
+                    opener = self.of_a if ours else self.users["settings"]
+                    mine = records.dialog(name, opener)
+                    self.assertFalse(self.seen(self.of_both, mine).has_access("read"))
+                    self.assertTrue(self.seen(opener, mine).has_access("read"))
 
     def test_dialogs_do_nothing_to_what_is_anothers(self):
         """A dialog takes any id that it is told: the deed itself asks whose it is."""
         others = self.made[self.b]
-        delivery, hold = others["integration.delivery"], others["integration.hold"]
         system, identifier = others["integration.system"], others["integration.identifier"]
         charge, refused = others["integration.charge"], others["integration.refused.message"]
-        deeds = (
-            ("integration.reason.wizard", {"operation": "retry", "reason": "r"}, delivery, "action_confirm"),
-            ("integration.reason.wizard", {"operation": "skip", "reason": "r"}, delivery, "action_confirm"),
-            ("integration.reason.wizard", {"operation": "release", "reason": "r"}, hold, "action_confirm"),
-            ("integration.assign.wizard", {"user_id": self.of_a.id, "reason": "r"}, delivery, "action_confirm"),
-            ("integration.hold.wizard", {"scope": "system", "system_id": system.id, "reason": "r"}, None, "action_hold"),
-            ("integration.key.wizard", {"system_id": system.id}, None, "action_create"),
-            ("integration.charge.reject", {"charge_ids": charge.ids, "reason": "r"}, None, "action_reject"),
-            ("integration.refused.decision", {"message_ids": refused.ids, "reason": "r", "decision": "close"}, None, "action_confirm"),
-            ("integration.identifier.end", {"identifier_ids": identifier.ids, "how": "revoke", "reason": "r"}, None, "action_confirm"),
-            ("integration.payload.wizard", {"event_id": others["integration.event"].id, "reason": "r"}, None, "action_open"),
+        event = others["integration.event"]
+        about_delivery, about_hold = (
+            {"active_model": one._name, "active_ids": one.ids}
+            for one in (others["integration.delivery"], others["integration.hold"])
         )
-        for name, values, active, deed in deeds:
-            with self.subTest(name, **{"deed": values.get("operation", deed)}), self.assertRaises(AccessError):
-                context = {"allowed_company_ids": self.a.ids}
-                if active is not None:
-                    context |= {"active_model": active._name, "active_ids": active.ids}
-                dialog = self.env(user=self.of_a, su=False, context=context)[name].create(values)
-                getattr(dialog, deed)()
+        why, close, revoke = {"reason": "It is said to be ours"}, {"decision": "close"}, {"how": "revoke"}
+        deeds = (
+            ("integration.reason.wizard", {"operation": "retry", **why}, about_delivery, "action_confirm"),
+            ("integration.reason.wizard", {"operation": "skip", **why}, about_delivery, "action_confirm"),
+            ("integration.reason.wizard", {"operation": "release", **why}, about_hold, "action_confirm"),
+            ("integration.assign.wizard", {"user_id": self.of_a.id, **why}, about_delivery, "action_confirm"),
+            ("integration.hold.wizard", {"scope": "system", "system_id": system.id, **why}, {}, "action_hold"),
+            ("integration.key.wizard", {"system_id": system.id}, {}, "action_create"),
+            ("integration.charge.reject", {"charge_ids": charge.ids, **why}, {}, "action_reject"),
+            ("integration.refused.decision", {"message_ids": refused.ids, **close, **why}, {}, "action_confirm"),
+            ("integration.identifier.end", {"identifier_ids": identifier.ids, **revoke, **why}, {}, "action_confirm"),
+            ("integration.payload.wizard", {"event_id": event.id, **why}, {}, "action_open"),
+        )
+        with self.faults() as faults:
+            for name, values, active, deed in deeds:
+                with faults.of(name, values.get("operation", deed)), self.assertRaises(AccessError):
+                    context = {"allowed_company_ids": self.a.ids, **active}
+                    dialog = self.env(user=self.of_a, su=False, context=context)[name].create(values)
+                    getattr(dialog, deed)()
 
 
 @tagged("post_install", "-at_install")
@@ -199,19 +252,23 @@ class TestCompaniesOverTheNetwork(CompaniesCase, HttpCase):
 
     def test_asking_for_another_company_gives_nothing_of_it(self):
         self.authenticate(self.of_a.login, PASSWORD)
-        for name, of_a, of_b in self.stored("own", "shared"):
-            with self.subTest(name):
-                ids = (of_a | of_b).ids
-                for context in ({}, {"allowed_company_ids": self.b.ids}, {"allowed_company_ids": (self.a | self.b).ids}):
-                    found = self._ask(name, "search_read", [[["id", "in", ids]], ["id"]], context)
-                    allowed = {row["id"] for row in found.get("result", [])}
-                    self.assertFalse(allowed & set(of_b.ids))
-                    self.assertIn("error", self._ask(name, "read", [of_b.ids, ["id"]], context))
-                    self.assertIn("error", self._ask(name, "web_read", [of_b.ids], {**context}, specification={}))
+        with self.faults() as faults:
+            for name, of_a, of_b in self.stored("own", "shared"):
+                with faults.of(name):
+                    for companies in (None, self.b, self.a | self.b):
+                        self._gets_nothing(name, of_a | of_b, of_b, companies)
+
+    def _gets_nothing(self, name, records, others, companies):
+        """Prove that who works in A gets nothing of B, whatever companies the call itself names."""
+        context = {"allowed_company_ids": companies.ids} if companies else {}
+        answer = self._ask(name, "search_read", [[["id", "in", records.ids]], ["id"]], context)
+        self.assertFalse({row["id"] for row in answer.get("result", [])} & set(others.ids))
+        name_alone = (("read", {"fields": ["display_name"]}), ("web_read", {"specification": {"display_name": {}}}))
+        for method, more in name_alone:
+            answer = self._ask(name, method, [others.ids], context, **more)
+            refused = answer.get("error", {}).get("data", {}).get("name") == "odoo.exceptions.AccessError"
+            self.assertTrue(refused or answer.get("result") == [], answer)
 
     def _ask(self, model, method, args, context, **kwargs):
-        answer = self.url_open(
-            f"/web/dataset/call_kw/{model}/{method}",
-            json={"params": {"model": model, "method": method, "args": args, "kwargs": {"context": context, **kwargs}}},
-        )
-        return answer.json()
+        call = {"model": model, "method": method, "args": args, "kwargs": {"context": context, **kwargs}}
+        return self.url_open(f"/web/dataset/call_kw/{model}/{method}", json={"params": call}).json()
