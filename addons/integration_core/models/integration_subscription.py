@@ -108,7 +108,8 @@ class IntegrationSubscription(models.Model):
         self.check_access("read")
         if not self.env.user.has_group("integration_core.group_operator"):
             raise AccessError(self.env._("Only integration operators pause and resume subscriptions."))
-        if not all(self.mapped("company_id")) and not self.env.user._is_in_every_company():
+        of_none = any(not subscription.company_id for subscription in self)
+        if of_none and not self.env.user._is_in_every_company():
             raise AccessError(
                 self.env._("A subscription of no company serves all of them, and you are not allowed in every one.")
             )
