@@ -25,6 +25,7 @@
         "wizards/integration_assign_wizard_views.xml",
         "wizards/integration_audit_wizard_views.xml",
         "views/integration_event_views.xml",
+        "views/integration_effect_views.xml",
         "views/integration_delivery_views.xml",
         "views/integration_replay_views.xml",
         "views/integration_hold_views.xml",

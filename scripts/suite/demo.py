@@ -18,9 +18,13 @@ from suite.odoo import Odoo
 ROLES: Final = {
     "finance.viewer": "sees charges and invoices",
     "finance.reviewer": "approves charges for billing",
+    "clinical.liaison": "sees what waits for the clinical side, no money",
     "integration.operator": "watches the flow, retries and replays",
     "mapping.steward": "says what other systems' codes mean here",
     "integration.admin": "registers systems, keys and endpoints",
+    "governance.approver": "reads what waits for approval",
+    "privacy.officer": "sees who looked at contents",
+    "auditor": "reads the configuration and the trail, changes nothing",
 }
 """The demo hospital's logins, one per role, and what each is for."""
 ADMIN: Final = "admin"

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.addons.integration_core.tools import transaction_data
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 POSTED = "finance.invoice.posted.v1"
@@ -203,6 +203,8 @@ class AccountMove(models.Model):
 
     def _integration_open(self):
         """Return the action that opens this document."""
+        if not self:
+            raise UserError(self.env._("There is no such document yet."))
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -214,6 +216,8 @@ class AccountMove(models.Model):
 
     def action_integration_charges(self):
         """Open the charges on this document."""
+        self.env["integration.charge"].check_access("read")
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("integration_account.action_charge")
         return {**action, "domain": [("id", "in", self._integration_charges().ids)], "context": {}}

@@ -7,7 +7,7 @@ class IntegrationBillingRule(models.Model):
     """When charges of one class of encounters are ready: days after the discharge, or days after the service."""
 
     _name = "integration.billing.rule"
-    _inherit = ["integration.audited.mixin"]
+    _inherit = ["integration.audited.mixin", "integration.company.mixin"]
     _description = "Billing rule"
     _order = "company_id, encounter_class nulls last, id"
     _rec_name = "encounter_class"

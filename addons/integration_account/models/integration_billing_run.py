@@ -75,6 +75,7 @@ class IntegrationBillingRun(models.Model):
 
     def action_open(self):
         """Show this run and its progress."""
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -98,6 +99,7 @@ class IntegrationBillingRun(models.Model):
 
     def action_open_invoices(self):
         """Open the invoices this run made or added to."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_out_invoice_type")
         return {**action, "domain": [("id", "in", self.group_ids.invoice_id.ids)], "context": {"create": False}}

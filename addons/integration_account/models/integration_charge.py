@@ -481,6 +481,7 @@ class IntegrationCharge(models.Model):
 
     def action_reject(self):
         """Ask why, then reject parked charges for good."""
+        self._as_reviewer()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Reject charges"),
@@ -518,10 +519,12 @@ class IntegrationCharge(models.Model):
 
     def action_open_invoice(self):
         """Open the invoice this charge is on."""
+        self.check_access("read")
         self.ensure_one()
         return self.invoice_id._integration_open()
 
     def action_open_credit_note(self):
         """Open the credit note that reverses this charge."""
+        self.check_access("read")
         self.ensure_one()
         return self.credit_line_id.move_id._integration_open()

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+_FINANCE = "integration_core.group_finance_viewer,integration_core.group_engine"
+
 
 class IntegrationEncounter(models.Model):
     """A patient's stay or visit, as one clinical system numbers it. Holds no patient data but a keyed hash."""
@@ -23,10 +25,11 @@ class IntegrationEncounter(models.Model):
     state = fields.Selection(
         [("open", "Open"), ("discharged", "Discharged")], compute="_compute_state", store=True, readonly=True
     )
-    charge_ids = fields.One2many("integration.charge", "encounter_id")
-    ready_count = fields.Integer(compute="_compute_counts")
-    parked_count = fields.Integer(compute="_compute_counts")
-    charge_count = fields.Integer(compute="_compute_counts")
+    # Charges are finance's, and so is their number.
+    charge_ids = fields.One2many("integration.charge", "encounter_id", groups=_FINANCE)
+    ready_count = fields.Integer(compute="_compute_counts", groups=_FINANCE)
+    parked_count = fields.Integer(compute="_compute_counts", groups=_FINANCE)
+    charge_count = fields.Integer(compute="_compute_counts", groups=_FINANCE)
 
     _name_uniq = models.UniqueIndex("(system_id, name, mode)", "A system's encounter number names one encounter.")
 
@@ -77,6 +80,8 @@ class IntegrationEncounter(models.Model):
 
     def action_approve_charges(self):
         """Approve every ready charge of these encounters."""
+        self.env["integration.charge"]._as_reviewer()
+        self.check_access("read")
         charges = self.env["integration.charge"].search(
             [("encounter_id", "in", self.ids), ("state", "=", "ready"), ("mode", "=", "live")]
         )
@@ -86,6 +91,8 @@ class IntegrationEncounter(models.Model):
 
     def action_open_charges(self):
         """Open the charges of this encounter."""
+        self.env["integration.charge"].check_access("read")
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("integration_account.action_charge")
         return {**action, "domain": [("encounter_id", "=", self.id)], "context": {}}

@@ -14,9 +14,11 @@ from . import integration_data_key
 from . import integration_master_key
 from . import integration_copy
 from . import integration_key_holder_mixin
+from . import integration_company_mixin
 from . import integration_run_as_mixin
 from . import res_groups
 from . import res_users
+from . import ir_rule
 from . import integration_event_type
 from . import integration_system
 from . import integration_credential

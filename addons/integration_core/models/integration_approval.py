@@ -292,6 +292,7 @@ class IntegrationApproval(models.Model):
 
     def action_open(self):
         """Open the record itself, to look before deciding."""
+        self.check_access("read")
         self.ensure_one()
         self.check_access("read")
         if not self.env[self.res_model].browse(self.res_id).exists():
@@ -305,12 +306,14 @@ class IntegrationApproval(models.Model):
 
     def action_approve(self):
         """Approve each; refused where somebody else must."""
+        self.check_access("read")
         for request in self:
             request._record_to_decide().action_approve()
         return True
 
     def action_reject(self, reason=None):
         """Send each back to its author, with a reason."""
+        self.check_access("read")
         for request in self:
             request._record_to_decide().action_reject(reason)
         return True

@@ -432,15 +432,16 @@ class IntegrationCredential(models.Model):
 
     def action_rotate(self):
         """Open the wizard that replaces this key."""
+        self.check_access("write")
         self.ensure_one()
         return self.env["integration.key.wizard"]._open_for(self._holder(), replace=True, use=self.use)
 
     def action_revoke(self):
         """End the key at once, everywhere, and for good."""
+        self.check_access("write")
         for key in self:
             if key.state == "revoked":
                 raise UserError(self.env._("%s is already revoked.", key.name))
-            key.check_access("write")
             waits = {"approval_state": "rejected"} if key.approval_state == "requested" else {}
             key._approving().write({"state": "revoked", **waits})
             key._holder()._forget_warning_of(key)

@@ -60,7 +60,9 @@ class IntegrationDelivery(models.Model):
     owner_id = fields.Many2one("res.users", "Whose turn", readonly=True, index="btree_not_null")
     skip_reason = fields.Char(readonly=True)
     replay_id = fields.Many2one("integration.replay", readonly=True, index="btree_not_null", ondelete="restrict")
-    attempt_ids = fields.One2many("integration.attempt", "delivery_id")
+    attempt_ids = fields.One2many(
+        "integration.attempt", "delivery_id", groups="integration_core.group_operator,integration_core.group_auditor"
+    )
     type_name = fields.Char("Type", related="event_id.type_name")
     correlation_id = fields.Char("Flow", related="event_id.correlation_id")
     record_name = fields.Char("About", compute="_compute_record_name")
@@ -292,6 +294,7 @@ class IntegrationDelivery(models.Model):
 
     def action_prepare_replay(self):
         """Open a draft of a replay of these, with the preview of what it will do."""
+        self.env["integration.replay"]._check_operator()
         self.check_access("read")
         replay = self._prepare_replay()
         replay.action_preview()

@@ -213,6 +213,7 @@ class IntegrationDelivery(models.Model):
 
     def action_open_affected(self):
         """Open the deliveries that share this one's reason."""
+        self.check_access("read")
         self.ensure_one()
         return self._open_deliveries(
             self.reason_title or self.env._("Deliveries"), list(Domain.OR(self._affected().values()))
@@ -220,6 +221,7 @@ class IntegrationDelivery(models.Model):
 
     def action_open_earlier(self):
         """Open the deliveries of the same subscription and ordering key that come before this one and are not done."""
+        self.check_access("read")
         self.ensure_one()
         return self._open_deliveries(
             self.env._("Earlier ones"),

@@ -70,7 +70,11 @@ class IntegrationEvent(models.Model):
     held_reason = fields.Char(readonly=True, help="Why it was not fanned out.")
     facets = fields.Json(readonly=True, help="What subscriptions filter by, such as the journal; never patient data.")
     txn_key = fields.Char(readonly=True, help="Makes an emission unique within its transaction.")
-    delivery_ids = fields.One2many("integration.delivery", "event_id")
+    delivery_ids = fields.One2many(
+        "integration.delivery",
+        "event_id",
+        groups="integration_core.group_operator,integration_core.group_auditor,integration_core.group_engine",
+    )
     effect_ids = fields.One2many("integration.effect", "event_id")
     delivery_state = fields.Selection(
         [
@@ -127,18 +131,27 @@ class IntegrationEvent(models.Model):
         if operator != "in":
             return NotImplemented
         parts = []
+        to_nobody = ~self._with_deliveries(fields.Domain.TRUE)
         if "none" in value:
-            parts.append(fields.Domain("delivery_ids", "=", False) & fields.Domain("held_reason", "=", False))
+            parts.append(to_nobody & fields.Domain("held_reason", "=", False))
         if "parked" in value:
-            parts.append(fields.Domain("delivery_ids", "=", False) & fields.Domain("held_reason", "!=", False))
+            parts.append(to_nobody & fields.Domain("held_reason", "!=", False))
         if "dead" in value:
-            parts.append(fields.Domain("delivery_ids.state", "=", "dead"))
+            parts.append(self._with_deliveries(fields.Domain("state", "=", "dead")))
         if "waiting" in value:
-            parts.append(fields.Domain("delivery_ids.state", "=", "waiting"))
+            parts.append(self._with_deliveries(fields.Domain("state", "=", "waiting")))
         if "done" in value:
-            open_ones = fields.Domain("delivery_ids.state", "in", ("waiting", "dead"))
-            parts.append(fields.Domain("delivery_ids", "!=", False) & ~open_ones)
+            open_ones = self._with_deliveries(fields.Domain("state", "in", ("waiting", "dead")))
+            parts.append(~to_nobody & ~open_ones)
         return fields.Domain.OR(parts)
+
+    @api.model
+    def _with_deliveries(self, domain):
+        """Return the domain of the events that have such a delivery."""
+        # sudo: how far an event is, is told to everybody who reads the event
+        deliveries = self.env["integration.delivery"].sudo()
+        event = SQL.identifier(deliveries._table, "event_id")
+        return fields.Domain("id", "in", deliveries._search(domain).subselect(event))
 
     @api.depends("correlation_id")
     def _compute_flow(self):

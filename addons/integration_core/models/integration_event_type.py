@@ -1,7 +1,7 @@
 import json
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import SQL
 
 from ..domain import catalogue, schema
@@ -71,6 +71,23 @@ class IntegrationEventType(models.Model):
 
     def init(self):
         self.env["integration.configuration"]._follow(self._table)
+
+    def action_approve(self):
+        """Approve, for every company."""
+        self._check_in_every_company()
+        return super().action_approve()
+
+    def action_reject(self, reason=None):
+        """Send it back to its author."""
+        self._check_in_every_company()
+        return super().action_reject(reason)
+
+    @api.model
+    def _check_in_every_company(self):
+        if not self.env.user._is_in_every_company():
+            raise AccessError(
+                self.env._("An event type holds for every company, and you are not allowed in all of them.")
+            )
 
     @api.constrains("state")
     def _check_approved_schema(self):

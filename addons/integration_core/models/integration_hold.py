@@ -82,9 +82,24 @@ class IntegrationHold(models.Model):
                 return SQL("TRUE")
 
     @api.model
-    def _check_operator(self, reason):
+    def _check_operator(self):
         if not self.env.user.has_group("integration_core.group_operator"):
             raise AccessError(self.env._("Only integration operators hold and release deliveries."))
+
+    @api.model
+    def _check_order(self, scopes, reason):
+        """Refuse an order of somebody who may not give it, or who does not say why.
+
+        :param scopes: names of the scopes that it is about
+        """
+        self._check_operator()
+        if set(scopes) - {"system"} and not self.env.user._is_in_every_company():
+            raise AccessError(
+                self.env._(
+                    "This holds for every company, and you are not allowed in all of them. Hold or release the systems "
+                    "of your own companies instead."
+                )
+            )
         if not (reason or "").strip():
             raise UserError(self.env._("Say why: the reason is kept with your name."))
 
@@ -95,8 +110,9 @@ class IntegrationHold(models.Model):
         :param str lane: name of the lane, for the scope ``lane``
         :param system: the system, for the scope ``system``
         :raises UserError: without a reason
+        :raises AccessError: to all but operators; for everything or a lane, to those not allowed in every company
         """
-        self._check_operator(reason)
+        self._check_order([scope], reason)
         if system:
             system.check_access("read")
         # sudo: a hold is nobody's to edit; this method has checked the operator's right
@@ -109,7 +125,7 @@ class IntegrationHold(models.Model):
 
     def _release(self, reason):
         """Lift these holds: what waited leaves at once."""
-        self._check_operator(reason)
+        self._check_order(self.mapped("scope"), reason)
         self.check_access("read")
         for hold in self:
             self.env["integration.audit"]._record("hold.end", hold, reason=reason)
@@ -119,6 +135,7 @@ class IntegrationHold(models.Model):
 
     def action_release(self):
         """Ask why, then release."""
+        self._check_operator()
         self.check_access("read")
         action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_release")
         context = {"default_operation": "release", "active_model": self._name, "active_ids": self.ids}

@@ -38,6 +38,7 @@ class IntegrationKeyHolderMixin(models.AbstractModel):
 
     def action_rotate_keys(self):
         """Open the wizard that makes a key, or enters one, in the place of those in force."""
+        self.check_access("write")
         self.ensure_one()
         return self.env["integration.key.wizard"]._open_for(self, replace=True)
 

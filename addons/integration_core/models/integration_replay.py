@@ -37,6 +37,8 @@ FROM_PEOPLE = {
 }
 """What a person says of a replay, as long as it has not begun; the rest is the suite's own."""
 
+_SEE_DELIVERIES = "integration_core.group_operator,integration_core.group_auditor,integration_core.group_engine"
+
 
 class IntegrationReplay(models.Model):
     """A request to deliver events again to endpoints outside, with who asked and why.
@@ -54,7 +56,7 @@ class IntegrationReplay(models.Model):
     """
 
     _name = "integration.replay"
-    _inherit = ["integration.approval.mixin"]
+    _inherit = ["integration.approval.mixin", "integration.company.mixin"]
     _description = "Replay"
     _order = "id desc"
 
@@ -89,9 +91,14 @@ class IntegrationReplay(models.Model):
         help="Only events of this company.",
     )
     chosen_ids = fields.Many2many(
-        "integration.delivery", "integration_replay_chosen_rel", "replay_id", "delivery_id", string="Deliveries"
+        "integration.delivery",
+        "integration_replay_chosen_rel",
+        "replay_id",
+        "delivery_id",
+        string="Deliveries",
+        groups=_SEE_DELIVERIES,
     )
-    chosen_count = fields.Integer("Chosen", compute="_compute_chosen_count")
+    chosen_count = fields.Integer("Chosen", compute="_compute_chosen_count", compute_sudo=True)
     subscription_ids = fields.Many2many(
         "integration.subscription",
         "integration_replay_subscription_rel",
@@ -140,17 +147,20 @@ class IntegrationReplay(models.Model):
     started_at = fields.Datetime(readonly=True)
     ended_at = fields.Datetime(readonly=True)
     made = fields.Integer("Deliveries made", readonly=True)
-    done_count = fields.Integer("Delivered", compute="_compute_progress")
-    open_count = fields.Integer("Waiting", compute="_compute_progress")
-    dead_count = fields.Integer("Dead letters", compute="_compute_progress")
-    progress = fields.Integer("Progress (%)", compute="_compute_progress")
-    held_by = fields.Char(compute="_compute_held_by", help="The holds that keep its deliveries back now.")
+    # As the superuser: who reads a replay sees how far it is, whether or not they read deliveries and holds.
+    done_count = fields.Integer("Delivered", compute="_compute_progress", compute_sudo=True)
+    open_count = fields.Integer("Waiting", compute="_compute_progress", compute_sudo=True)
+    dead_count = fields.Integer("Dead letters", compute="_compute_progress", compute_sudo=True)
+    progress = fields.Integer("Progress (%)", compute="_compute_progress", compute_sudo=True)
+    held_by = fields.Char(
+        compute="_compute_held_by", compute_sudo=True, help="The holds that keep its deliveries back now."
+    )
     last_event_id = fields.Integer(readonly=True, help="Every event up to this one has been looked at.")
     until_event_id = fields.Integer(readonly=True, help="The last event that is looked at.")
     open_from_id = fields.Integer(readonly=True, help="No delivery of the replay below this one is waiting.")
     look_after = fields.Datetime(readonly=True, help="When it is looked at again; empty: at once.")
     settled = fields.Boolean(readonly=True, help="The engine has nothing more to do for it.")
-    delivery_ids = fields.One2many("integration.delivery", "replay_id", readonly=True)
+    delivery_ids = fields.One2many("integration.delivery", "replay_id", readonly=True, groups=_SEE_DELIVERIES)
 
     _open_idx = models.Index("(id) WHERE state IN ('running', 'cancelled') AND settled IS NOT TRUE")
 
@@ -339,8 +349,8 @@ class IntegrationReplay(models.Model):
 
     def action_preview(self):
         """Count what the replay would do now; it changes nothing."""
-        self.ensure_one()
         self._check_operator()
+        self.ensure_one()
         self.check_access("write")
         if self.state != "draft":
             raise UserError(self.env._("This replay has begun."))
@@ -389,8 +399,9 @@ class IntegrationReplay(models.Model):
 
     def action_show_gone(self):
         """Open the events that cannot be delivered again, because their content is no longer kept (1,000 at most)."""
-        self.ensure_one()
+        self._check_operator()
         self.check_access("read")
+        self.ensure_one()
         self.env.cr.execute(
             SQL(
                 "SELECT DISTINCT event_id FROM (%s) AS v WHERE verdict = 'gone' ORDER BY event_id LIMIT 1000",
@@ -410,8 +421,9 @@ class IntegrationReplay(models.Model):
 
     def action_start(self):
         """Begin: the first deliveries are made at once, the rest by the engine."""
-        self.ensure_one()
+        self._check_operator()
         self.check_access("write")
+        self.ensure_one()
         self._start()
         return True
 
@@ -479,9 +491,9 @@ class IntegrationReplay(models.Model):
 
     def action_cancel(self):
         """Make no more deliveries; those that have not left yet are skipped."""
-        self.ensure_one()
-        self.check_access("read")
         self._check_operator()
+        self.check_access("read")
+        self.ensure_one()
         if self.state not in ("draft", "running"):
             raise UserError(self.env._("This replay has ended."))
         # sudo: as in _look
@@ -501,6 +513,8 @@ class IntegrationReplay(models.Model):
 
     def action_deliveries(self):
         """Open the deliveries that the replay has made."""
+        self.env["integration.delivery"].check_access("read")
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",

@@ -23,6 +23,7 @@ _STARTED = datetime.now(timezone.utc).replace(tzinfo=None)
 """When this process began: before a server is up, its scheduled actions cannot run."""
 _ADMIN = "integration_core.group_admin"
 _OPERATOR = "integration_core.group_operator"
+_AUDITOR = "integration_core.group_auditor"
 
 
 class IntegrationSetupCheck(models.AbstractModel):
@@ -53,8 +54,8 @@ class IntegrationSetupCheck(models.AbstractModel):
 
     @api.model
     def _check_reader(self):
-        if not self.env.user.has_group(_OPERATOR):
-            raise AccessError(self.env._("The set-up is for integration operators and administrators."))
+        if not (self.env.user.has_group(_OPERATOR) or self.env.user.has_group(_AUDITOR)):
+            raise AccessError(self.env._("The set-up is for integration operators, administrators and auditors."))
 
     @api.model
     def _summary(self, results):

@@ -6,7 +6,7 @@ class IntegrationSubscription(models.Model):
     """Who gets which events: a handler inside Odoo, or (integration_outbound) an endpoint outside."""
 
     _name = "integration.subscription"
-    _inherit = ["mail.thread", "integration.audited.mixin"]
+    _inherit = ["mail.thread", "integration.audited.mixin", "integration.company.mixin"]
     _description = "Subscription"
     _order = "name"
     _check_company_auto = True
@@ -110,6 +110,11 @@ class IntegrationSubscription(models.Model):
         self.check_access("read")
         if not self.env.user.has_group("integration_core.group_operator"):
             raise AccessError(self.env._("Only integration operators pause and resume subscriptions."))
+        of_none = any(not subscription.company_id for subscription in self)
+        if of_none and not self.env.user._is_in_every_company():
+            raise AccessError(
+                self.env._("A subscription of no company serves all of them, and you are not allowed in every one.")
+            )
         # sudo: operators stop and start a subscription, but may not change who gets what
         return self.sudo()
 

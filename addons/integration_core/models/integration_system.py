@@ -111,7 +111,12 @@ class IntegrationSystem(models.Model):
         help="300 s; up to 259,200 s (72 h) for senders that cannot sign a retry again. A change takes a live system "
         "back to test until a second person has approved it.",
     )
-    credential_ids = fields.One2many("integration.credential", "system_id")
+    credential_ids = fields.One2many(
+        "integration.credential",
+        "system_id",
+        groups="integration_core.group_operator,integration_core.group_governance_approver,"
+        "integration_core.group_auditor",
+    )
     inbound_url = fields.Char(compute="_compute_inbound_url")
     hold_id = fields.Many2one("integration.hold", compute="_compute_hold", groups="integration_core.group_operator")
     hold_summary = fields.Char(compute="_compute_hold", groups="integration_core.group_operator")
@@ -299,28 +304,30 @@ class IntegrationSystem(models.Model):
 
     def action_activate(self):
         """Let the system post in its mode."""
+        self.check_access("write")
         for system in self:
-            system.check_access("write")
             system._approving().write({"state": "active"})
         self.env["integration.audit"]._record("system.activate", self)
         return True
 
     def action_suspend(self):
         """Refuse everything it sends until it is activated again."""
+        self.check_access("write")
         for system in self:
-            system.check_access("write")
             system._approving().write({"state": "suspended"})
         self.env["integration.audit"]._record("system.suspend", self)
         return True
 
     def action_release_hold(self):
         """Ask why, then let its messages and what is for it go on."""
+        self.env["integration.hold"]._check_operator()
+        self.check_access("read")
         return self.hold_id.action_release()
 
     def action_back_to_test(self):
         """From now on what arrives is test again."""
+        self.check_access("write")
         for system in self:
-            system.check_access("write")
             system._approving().write({"mode": "test", "approval_state": "draft"})
         self.env["integration.audit"]._record("system.test", self)
         return True

@@ -43,6 +43,12 @@ class ResUsers(models.Model):
         # The superuser: who asks need not be allowed to know of other users' groups, and may not be known yet at all.
         return any(user.has_group(GROUP) for user in self.with_user(SUPERUSER_ID))
 
+    def _is_in_every_company(self):
+        """Tell whether this user is allowed in every company, and so may decide what holds for all of them."""
+        # sudo: which companies there are, not what is in them
+        user = self.sudo()
+        return not user.env["res.company"].search([]) - user.company_ids
+
     @api.constrains("group_ids")
     def _check_integration_group(self):
         group = self.env.ref(GROUP, raise_if_not_found=False)

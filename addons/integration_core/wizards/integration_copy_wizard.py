@@ -20,6 +20,7 @@ class IntegrationCopyWizard(models.TransientModel):
 
     def action_original(self):
         """Go on as the original."""
+        self.check_access("write")
         self.ensure_one()
         if not self.sure:
             raise UserError(
@@ -33,6 +34,7 @@ class IntegrationCopyWizard(models.TransientModel):
 
     def action_test_copy(self):
         """Become a copy for tests; everybody has to log in again."""
+        self.check_access("write")
         self.ensure_one()
         self.env["integration.copy"]._make_test_copy()
         return {"type": "ir.actions.act_url", "url": "/web/login", "target": "self"}

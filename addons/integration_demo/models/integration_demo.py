@@ -67,8 +67,12 @@ class IntegrationDemo(models.AbstractModel):
                 ["integration_core.group_finance_reviewer", "account.group_account_invoice"],
             ),
             "integration.operator": ("Integration operator", ["integration_core.group_operator"]),
+            "clinical.liaison": ("Clinical liaison", ["integration_core.group_clinical_liaison"]),
             "mapping.steward": ("Mapping steward", ["integration_core.group_steward"]),
             "integration.admin": ("Integration administrator", ["integration_core.group_admin"]),
+            "governance.approver": ("Governance approver", ["integration_core.group_governance_approver"]),
+            "privacy.officer": ("Privacy officer", ["integration_core.group_privacy_officer"]),
+            "auditor": ("Auditor", ["integration_core.group_auditor"]),
         }
         users = self.env["res.users"].with_context(no_reset_password=True, mail_create_nosubscribe=True)
         for login, (name, groups) in roles.items():

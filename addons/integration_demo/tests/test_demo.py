@@ -8,7 +8,17 @@ from odoo.exceptions import AccessDenied, UserError
 from odoo.tests import TransactionCase, tagged
 
 BASE_URL = "http://127.0.0.1:8069"
-LOGINS = ["finance.viewer", "finance.reviewer", "integration.operator", "mapping.steward", "integration.admin"]
+LOGINS = [
+    "finance.viewer",
+    "finance.reviewer",
+    "clinical.liaison",
+    "integration.operator",
+    "mapping.steward",
+    "integration.admin",
+    "governance.approver",
+    "privacy.officer",
+    "auditor",
+]
 
 
 @tagged("post_install", "-at_install")

@@ -250,10 +250,13 @@ class IntegrationRefusedMessage(models.Model):
 
     # -- what people do ------------------------------------------------------------------------------------------------
 
-    def _check_operator(self, reason):
+    def _check_right(self):
         if not self.env.user.has_group("integration_core.group_operator"):
             raise AccessError(self.env._("Only integration operators decide on refused messages."))
         self.check_access("read")
+
+    def _check_operator(self, reason):
+        self._check_right()
         if not (reason or "").strip():
             raise UserError(self.env._("Say why: the reason is kept with your name."))
         if any(message.state != "open" for message in self):
@@ -310,6 +313,7 @@ class IntegrationRefusedMessage(models.Model):
         return {"decided_by_id": self.env.uid, "decided_at": fields.Datetime.now(), "decision_reason": reason}
 
     def _ask(self, decision):
+        self._check_right()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Replay") if decision == "replay" else self.env._("Close without accepting"),
@@ -328,6 +332,7 @@ class IntegrationRefusedMessage(models.Model):
 
     def action_open_event(self):
         """Open the event that this message became."""
+        self.check_access("read")
         self.ensure_one()
         event = self.env["integration.event"].search([("uuid", "=", self.event_uuid)], limit=1)
         if not event:

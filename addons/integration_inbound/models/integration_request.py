@@ -118,6 +118,7 @@ class IntegrationRequest(models.Model):
 
     def action_open(self):
         """Open what is known of the request: its event, the refused message, or the count of what was turned away."""
+        self.check_access("read")
         self.ensure_one()
         found = self._record()
         if not found:

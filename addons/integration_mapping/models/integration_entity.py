@@ -48,7 +48,7 @@ class IntegrationEntity(models.Model):
     """
 
     _name = "integration.entity"
-    _inherit = ["mail.thread", "integration.emitter.mixin", "integration.audited.mixin"]
+    _inherit = ["mail.thread", "integration.emitter.mixin", "integration.audited.mixin", "integration.company.mixin"]
     _description = "Canonical entity"
     _order = "kind, name, id"
     _check_company_auto = True
@@ -243,6 +243,7 @@ class IntegrationEntity(models.Model):
 
     def action_open_target(self):
         """Open Odoo's own record."""
+        self.check_access("read")
         target = self._target()
         return {
             "type": "ir.actions.act_window",

@@ -34,11 +34,12 @@ class IntegrationIdentifier(models.Model):
     """
 
     _name = "integration.identifier"
-    _inherit = ["integration.approval.mixin", "integration.audited.mixin"]
+    _inherit = ["integration.approval.mixin", "integration.audited.mixin", "integration.company.mixin"]
     _description = "Code mapping"
     _order = "kind, code_system, code, valid_from, id"
     _rec_name = "code"
 
+    _company_decided_by = ("entity_id",)
     _approval_guarded = MEANING
     _approval_protected = ("state",)
     _audit_name = "identifier"
@@ -382,6 +383,7 @@ class IntegrationIdentifier(models.Model):
 
     def action_submit(self):
         """Ask for approval; where nobody else could approve, the proposer does it, marked as such."""
+        self.check_access("write")
         self.action_request_approval()
         mine = self.filtered(lambda i: i.approval_state == "requested" and i.can_approve)
         mine.action_approve()
@@ -389,6 +391,7 @@ class IntegrationIdentifier(models.Model):
 
     def action_change(self):
         """Map the same code to something else, from a day on."""
+        self.check_access("write")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -401,6 +404,7 @@ class IntegrationIdentifier(models.Model):
 
     def action_end(self):
         """Open the small form that retires or revokes."""
+        self.check_access("write")
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("End a mapping"),

@@ -7,6 +7,9 @@ from odoo.tools.misc import formatLang
 from ..domain.waiting import Waiting
 from .integration_entity import KINDS
 
+_MAPPING_READERS = ("steward", "finance_viewer", "governance_approver", "auditor", "engine")
+_READ_MAPPINGS = ",".join(f"integration_core.group_{role}" for role in _MAPPING_READERS)
+
 
 class IntegrationMappingTask(models.Model):
     """A code that something waits for: one task per code, however many messages use it.
@@ -31,12 +34,23 @@ class IntegrationMappingTask(models.Model):
     since = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
     done_at = fields.Datetime("Mapped at", readonly=True)
     waiting_lines = fields.Integer("Lines waiting", compute="_compute_waiting")
-    waiting_money = fields.Char("Money at risk", compute="_compute_waiting")
+    waiting_money = fields.Char(
+        "Money at risk",
+        compute="_compute_waiting",
+        groups="integration_core.group_steward,integration_core.group_finance_viewer",
+    )
     waiting_first_day = fields.Date("Earliest service", compute="_compute_waiting")
-    proposal_id = fields.Many2one("integration.identifier", "Proposed", compute="_compute_proposal")
+    proposal_id = fields.Many2one(
+        "integration.identifier",
+        "Proposed",
+        compute="_compute_proposal",
+        compute_sudo=True,  # whose turn it is concerns people who do not read mappings, too
+        groups=_READ_MAPPINGS,
+    )
     turn = fields.Selection(
         [("steward", "Steward maps it"), ("approver", "Another steward approves"), ("nobody", "Nobody")],
         compute="_compute_proposal",
+        compute_sudo=True,
         string="Whose turn",
     )
 
@@ -190,6 +204,8 @@ class IntegrationMappingTask(models.Model):
 
     def action_map(self):
         """Open the small form that says what these codes mean."""
+        self.env["integration.identifier"].check_access("create")
+        self.check_access("read")
         if len({(task.kind, task.company_id) for task in self}) > 1:
             raise UserError(self.env._("Choose codes of one kind and one company at a time."))
         return {
@@ -210,6 +226,7 @@ class IntegrationMappingTask(models.Model):
         an amount comes from messages or a price list.
         """
         self.env["integration.identifier"].check_access("create")
+        self.check_access("read")
         proposed = self._proposals()
         tasks = self.filtered(lambda task: task.state == "open" and task not in proposed)
         if any(task.kind != "service" for task in tasks):

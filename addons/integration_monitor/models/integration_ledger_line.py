@@ -78,6 +78,7 @@ class IntegrationLedgerLine(models.Model):
 
     def action_open_receipts(self):
         """Open the receipts behind this row."""
+        self.check_access("read")
         self.ensure_one()
         day = [("service_day", "=", self.day)] if self._basis() == "service" else [("received_day", "=", self.day)]
         if self._basis() == "service":

@@ -8,15 +8,21 @@ ROLES = {
     "operator": "integration_core.group_operator",
     "steward": "integration_core.group_steward",
     "admin": "integration_core.group_admin",
+    "liaison": "integration_core.group_clinical_liaison",
     "approver": "integration_core.group_governance_approver",
+    "privacy": "integration_core.group_privacy_officer",
+    "auditor": "integration_core.group_auditor",
 }
+LOOKED_BACK_DAYS = 30
+"""Days of looks at contents that the privacy officer is told of."""
 
 
 class IntegrationOverview(models.AbstractModel):
     """What the Overview shows: is it flowing, is anything lost, what is parked, what is stuck, whose turn it is.
 
     Every figure comes with the action that opens the records behind it. Read with the user's own rights and companies;
-    finance sees money and no plumbing, operators plumbing and no money.
+    finance sees money and no plumbing, operators and auditors plumbing and no money, the clinical side what waits for
+    its correction, approvers what waits for them, privacy officers who looked at contents.
     """
 
     _name = "integration.overview"
@@ -39,9 +45,10 @@ class IntegrationOverview(models.AbstractModel):
         equation = self._equation(self._spans(PERIODS[period]), roles)
         deliveries = self._deliveries(roles)
         parked = self._parked(roles)
+        corrections = self._corrections(roles)
         to_map = self._to_map(roles)
         holds = self._holds(roles)
-        waiting = self._waiting_for_people(deliveries, parked, to_map, holds)
+        waiting = self._waiting_for_people(deliveries, parked or corrections, to_map, holds)
         return {
             "state": "ok" if last else "empty",
             "period": period,
@@ -51,10 +58,11 @@ class IntegrationOverview(models.AbstractModel):
             "warnings": self._warnings(roles),
             "equation": equation,
             "parked": parked,
+            "corrections": corrections,
             "to_map": to_map,
             "pipeline": self._pipeline(roles),
             "deliveries": deliveries,
-            "hours": self._hours() if roles["finance"] or roles["operator"] else None,
+            "hours": self._hours() if roles["finance"] or roles["operator"] or roles["auditor"] else None,
             "engine": engine,
         }
 
@@ -155,6 +163,8 @@ class IntegrationOverview(models.AbstractModel):
             warnings += self._approval_warnings()
         if roles["operator"]:
             warnings += self._operator_warnings()
+        if roles["privacy"]:
+            warnings += self._privacy_warnings()
         return warnings + self._request_warnings()
 
     @api.model
@@ -176,6 +186,19 @@ class IntegrationOverview(models.AbstractModel):
     @api.model
     def _open_requests(self, domain):
         return self._open(self.env._("Approvals"), "integration.approval", domain, views=("list", "form"))
+
+    @api.model
+    def _privacy_warnings(self):
+        """Say how often contents were opened of late."""
+        since = fields.Datetime.subtract(fields.Datetime.now(), days=LOOKED_BACK_DAYS)
+        looks = [("action", "=", "payload.read"), ("at", ">=", since)]
+        text = self.env._(
+            "Contents of messages opened within %(days)s days: %(count)s.",
+            days=LOOKED_BACK_DAYS,
+            count=self.env["integration.audit"].search_count(looks),
+        )
+        action = self._open(self.env._("Audit trail"), "integration.audit", [("action", "=", "payload.read")])
+        return [{"level": "info", "text": text, "action": action}]
 
     @api.model
     def _approval_warnings(self):

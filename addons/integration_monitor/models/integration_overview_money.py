@@ -18,7 +18,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
 
         :param spans: list of (first day, last day, systems or None for all)
         """
-        if not (roles["finance"] or roles["operator"]):
+        if not (roles["finance"] or roles["operator"] or roles["auditor"]):
             return None
         rows = [
             row

@@ -66,7 +66,7 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                 "by": hold.user_id.name,
                 "why": hold.reason,
                 "waiting": hold.count,
-                "release": hold.action_release() if roles["operator"] else None,
+                "release": hold.action_release() if self._may_order(hold.scope, roles) else None,
             }
             for hold in holds.sorted(lambda hold: (hold.scope != "all", hold.id))
         ]
@@ -75,13 +75,51 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
         return {
             "rows": rows,
             "everything": everything,
-            "pause": pause if roles["operator"] and not everything else None,
+            "pause": pause if self._may_order("all", roles) and not everything else None,
         }
 
     @api.model
+    def _may_order(self, scope, roles):
+        """Tell whether the user may hold and release that: what holds for every company is for those in all of them."""
+        return roles["operator"] and (scope == "system" or self.env.user._is_in_every_company())
+
+    @api.model
+    def _corrections(self, roles):
+        """Return the lines that wait for the clinical side or others, by reason: how many, since when; no money."""
+        if not roles["liaison"]:
+            return None
+        effects = self.env["integration.effect"]
+        waiting = [("status", "=", "parked"), ("event_id.mode", "=", "live")]
+        reasons = self._reason_names()
+        turns = self._turns()
+        rows = [
+            {
+                "reason": reason or "",
+                "label": reasons.get(reason) or reason or self.env._("Parked"),
+                "turn": turns.get(reason) or self.env._("Administrator"),
+                "count": count,
+                "since": self._age(since),
+                "action": self._open(
+                    reasons.get(reason) or self.env._("Parked"), effects._name, [*waiting, ("reason", "=", reason)]
+                ),
+            }
+            for reason, count, since in effects._read_group(waiting, ["reason"], ["__count", "changed_at:min"])
+        ]
+        rows.sort(key=lambda row: -row["count"])
+        return {"rows": rows, "count": sum(row["count"] for row in rows), "amounts": []}
+
+    @api.model
+    def _reason_names(self):
+        """Return {reason code of a line: how people call it}."""
+        names = {}
+        for model in ("integration.charge.void", "integration.charge"):
+            names.update(self.env[model]._fields["park_reason"]._description_selection(self.env))
+        return names
+
+    @api.model
     def _to_map(self, roles):
-        """Return the codes that something waits for, by system and kind; for mapping stewards."""
-        if not roles["steward"]:
+        """Return the codes that something waits for, by system and kind; for stewards and the clinical side."""
+        if not (roles["steward"] or roles["liaison"]):
             return None
         model = self.env["integration.mapping.task"]
         kinds = dict(model._fields["kind"]._description_selection(self.env))
@@ -106,8 +144,8 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
 
     @api.model
     def _deliveries(self, roles):
-        """Return what waits, what fails and what died, per subscription; for operators."""
-        if not roles["operator"]:
+        """Return what waits, what fails and what died, per subscription; for operators and auditors."""
+        if not (roles["operator"] or roles["auditor"]):
             return None
         deliveries = self.env["integration.delivery"]
         open_ones = Domain("is_open", "=", True) & Domain("state", "=", "waiting")

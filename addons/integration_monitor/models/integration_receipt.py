@@ -28,7 +28,9 @@ class IntegrationReceipt(models.Model):
         search="_search_money_center",
         help="The cost center as sent, else the department as sent, else 'unassigned'.",
     )
-    charge_id = fields.Many2one("integration.charge", compute="_compute_charge_id")
+    charge_id = fields.Many2one(
+        "integration.charge", compute="_compute_charge_id", groups="integration_core.group_finance_viewer"
+    )
 
     def _compute_bucket(self):
         self.env["integration.ledger"]._flush()

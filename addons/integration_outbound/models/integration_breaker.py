@@ -2,6 +2,7 @@ from datetime import datetime, timezone
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.tools import utc_now
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..domain import breaker, egress
@@ -53,6 +54,13 @@ class IntegrationBreaker(models.Model):
     due_at = fields.Datetime("Next probe", readonly=True)
     probe = fields.Integer("Probes", required=True, readonly=True)
     change_ids = fields.One2many("integration.breaker.change", "breaker_id", readonly=True)
+    company_ids = fields.Many2many(
+        "res.company",
+        compute="_compute_company_ids",
+        search="_search_company_ids",
+        string="Companies",
+        help="Whose endpoints it guards: several may share an origin.",
+    )
 
     _name_uniq = models.UniqueIndex("(name)", "There is one breaker of that name.")
 
@@ -71,6 +79,31 @@ class IntegrationBreaker(models.Model):
             CREATE INDEX IF NOT EXISTS integration_breaker_sample_at_idx ON integration_breaker_sample (at);
             """
         )
+
+    # -- whose it is
+    # -------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _names_of(self, endpoints):
+        """Return the names of the breakers that guard these endpoints."""
+        keys = [key for one in endpoints for key in (endpoint_key(one.id), origin_key(one.url))]
+        return [key for key in keys if key]
+
+    @api.depends("name")
+    def _compute_company_ids(self):
+        # sudo: whether an origin is another company's as well decides what is seen, not the reader's right to it
+        endpoints = self.env["integration.endpoint"].sudo().search([])
+        for record in self:
+            mine = endpoints.filtered(lambda one, name=record.name: name in self._names_of(one))
+            record.company_ids = mine.company_id
+
+    @api.model
+    def _search_company_ids(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        # sudo: as in _compute_company_ids
+        endpoints = self.env["integration.endpoint"].sudo().search([("company_id", "in", list(value))])
+        return Domain("name", "in", self._names_of(endpoints))
 
     # -- what processes saw
     # ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 from odoo import models
 from odoo.addons.integration_core.domain.errors import Turn
+from odoo.exceptions import UserError
 
 
 class IntegrationDelivery(models.Model):
@@ -17,6 +18,7 @@ class IntegrationDelivery(models.Model):
 
     def action_open_endpoint(self):
         """Open the endpoint that this delivery goes to."""
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -28,8 +30,20 @@ class IntegrationDelivery(models.Model):
 
     def action_allow_address(self):
         """Open the form that allows the exact host and port of this delivery's endpoint."""
-        return self.endpoint_id.action_allow_address()
+        self.env["integration.egress.allow"].check_access("create")
+        return self._endpoint_outside().action_allow_address()
 
     def action_create_key(self):
         """Open the wizard that makes a key for this delivery's endpoint."""
-        return self.endpoint_id.action_create_key()
+        self.env["integration.endpoint"].check_access("write")
+        return self._endpoint_outside().action_create_key()
+
+    def _endpoint_outside(self):
+        """Return the endpoint that these go to.
+
+        :raises UserError: where a handler inside Odoo takes them
+        """
+        self.check_access("read")
+        if not self.endpoint_id:
+            raise UserError(self.env._("This goes to no endpoint: it is handled inside Odoo."))
+        return self.endpoint_id

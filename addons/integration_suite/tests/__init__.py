@@ -1,0 +1,4 @@
+from . import test_calls
+from . import test_companies
+from . import test_roles
+from . import test_screens

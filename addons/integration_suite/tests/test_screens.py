@@ -1,0 +1,149 @@
+import ast
+import logging
+
+from lxml import etree
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from .common import MATRIX, RolesCase, suite_models
+from .records import Records
+
+_logger = logging.getLogger(__name__)
+_VIEWS = {"list", "form", "kanban", "search", "calendar", "graph", "pivot"}
+
+
+@tagged("post_install", "-at_install")
+class TestScreens(RolesCase):
+    """What each role is shown: the menus of the table, every button that answers it and none that would refuse it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.menus = {
+            data.complete_name: data.res_id
+            for data in cls.env["ir.model.data"].search(
+                [("model", "=", "ir.ui.menu"), ("module", "=like", "integration\\_%")]
+            )
+        }
+        cls.views = cls.env["ir.ui.view"].search(
+            [("model", "in", suite_models(cls.env)), ("mode", "=", "primary"), ("type", "in", list(_VIEWS))]
+        )
+
+    def test_menus(self):
+        told = {row.name: row.roles for row in MATRIX.of("menu")}
+        self.assertEqual(set(told), set(self.menus), "a menu without a row, or a row without a menu")
+        for role, user in self.users.items():
+            menus = self.env["ir.ui.menu"].with_user(user)
+            visible = menus._visible_menu_ids()
+            with self.subTest(role):
+                self.assertEqual(
+                    {name for name, menu_id in self.menus.items() if self._way_to(menu_id) <= visible},
+                    {name for name, roles in told.items() if role in roles},
+                )
+
+    def _way_to(self, menu_id):
+        """Return the ids of a menu item and of all above it."""
+        return {int(one) for one in self.env["ir.ui.menu"].browse(menu_id).parent_path.strip("/").split("/")}
+
+    def test_buttons(self):
+        """Each shown one would answer, and each that would answer is shown somewhere."""
+        count = 0
+        with self.faults() as faults:
+            for role in MATRIX.roles:
+                if role == "engine":
+                    continue  # looks at no screen
+                shown = self._shown(role, faults)
+                count += len(shown)
+                for model, method in sorted(shown):
+                    if role not in MATRIX.methods(model).get(method, ()):
+                        faults.append(f"{role}: {model}.{method} is shown and would be refused")
+                needed = {(row.model, row.name) for row in MATRIX.of("button") if role in row.roles}
+                faults += [f"{role}: {'.'.join(one)} would be answered and is shown nowhere" for one in needed - shown]
+        _logger.info("roles: %s buttons on %s screens", count, len(self.views))
+
+    def _shown(self, role, faults):
+        """Return the (model, method) of every button that somebody with that role is shown."""
+        shown = set()
+        for view in self.views:
+            model = self.as_role(role, view.model)
+            if not model.has_access("read") and not (model._transient and model.has_access("create")):
+                continue
+            arch = etree.fromstring(model.get_view(view.id, view.type)["arch"])
+            shown |= self._buttons(role, view.model, arch, faults)
+        moves = self.as_role(role, "account.move")
+        if moves.has_access("read"):
+            form = etree.fromstring(moves.get_view(view_type="form")["arch"])
+            shown |= {pair for pair in self._buttons(role, "account.move", form, faults) if "integration" in pair[1]}
+        return shown
+
+    def _buttons(self, role, model, node, faults):
+        """Return the buttons below a node, each with the model that it belongs to."""
+        found = set()
+        for child in node.iterchildren(tag=etree.Element):
+            inner = model
+            if child.tag == "field" and len(child) and model in self.env:
+                field = self.env[model]._fields.get(child.get("name"))
+                inner = field.comodel_name if field is not None and field.relational else model
+            if child.tag == "button" and child.get("type") == "object":
+                found.add((model, child.get("name")))
+            if child.tag == "button" and child.get("type") == "action":
+                self._leads_somewhere(role, model, child, faults)
+            found |= self._buttons(role, inner, child, faults)
+        if node.get("type") == "object" and node.get("action"):
+            found.add((model, node.get("action")))
+        return found
+
+    def _leads_somewhere(self, role, model, button, faults):
+        """Prove that what a button opens may be opened by who sees it."""
+        action = self.env["ir.actions.actions"].browse(int(button.get("name")))
+        action = self.env[action.type].browse(action.id)
+        if action._name != "ir.actions.act_window":
+            return
+        opened = self.as_role(role, action.res_model)
+        if not opened.has_access("create" if opened._transient else "read"):
+            faults.append(f"{role}: {model}, {button.get('string')} opens {action.res_model} and would be refused")
+
+    def test_every_filter_can_be_used_by_whoever_is_shown_it(self):
+        with self.faults() as faults:
+            for role in MATRIX.roles:
+                for view in self.views.filtered(lambda view: view.type == "search"):
+                    model = self.as_role(role, view.model)
+                    if not model.has_access("read"):
+                        continue
+                    arch = etree.fromstring(model.get_view(view.id, "search")["arch"])
+                    for name, domain in self._filters(arch):
+                        with faults.of(role, view.model, name):
+                            model.search_count(domain, limit=1)
+
+    def _filters(self, arch):
+        """Yield the name and the domain of each filter whose domain is written out."""
+        for one in arch.iter("filter"):
+            domain = one.get("domain")
+            if domain and "uid" not in domain:
+                yield one.get("name"), ast.literal_eval(domain)
+
+    def _read_each(self, role, record, faults):
+        """Read every field that the record's reader sees, each by itself; return how many there are."""
+        names = list(record.fields_get(attributes=["type"]))
+        self.env.invalidate_all()
+        try:
+            record.web_read({name: {} for name in names})
+        except AccessError:
+            for name in names:
+                with faults.of(role, record._name, name):
+                    self.env.invalidate_all()
+                    record.web_read({name: {}})
+        return len(names)
+
+    def test_every_field_that_a_role_sees_can_be_read_by_it(self):
+        """No screen breaks because something is worked out from what its reader may not see."""
+        made = Records(self.env, self.company).make_all()
+        records = {name: record for name, record in made.items() if name in suite_models(self.env)}
+        count = 0
+        with self.faults() as faults:
+            for role in MATRIX.roles:
+                for name, record in records.items():
+                    seen = self.as_role(role, name)
+                    if seen.has_access("read"):
+                        count += self._read_each(role, record.with_env(seen.env), faults)
+        _logger.info("roles: %s fields read", count)
