@@ -103,7 +103,7 @@ def refuse_everything(talker: Talker) -> None:
     """Every way to be refused, with a patient where the fault is."""
     kind = "clinical.encounter.admitted.v1"
     good = example(kind, PATIENT, "R-1")
-    lines = [{"line": PATIENT.number, "service": "WOUND", "quantity": PATIENT.name, "unit_price": PATIENT.phone}]
+    lines = [{"line": "1", "service": "WOUND", "quantity": PATIENT.name, "unit_price": PATIENT.phone}]
     broken = [
         {**good, "admitted_at": PATIENT.born.isoformat()},
         {**good, "patient": PATIENT.name},
@@ -220,8 +220,29 @@ def open_contents(server: Server) -> None:
     """Somebody who is cleared opens the contents: what is shown is stored nowhere."""
     for (number,) in server.sql("SELECT id FROM integration_event WHERE system_id IS NOT NULL"):
         wizard = server.rpc(CLEARED, "integration.payload.wizard", "create", [{"event_id": number, "reason": "A look"}])
-        shown = server.rpc(CLEARED, "integration.payload.wizard", "action_open", wizard)
-        assert "specversion" in shown["params"]["text"]
+        for button in ("action_open", "action_open_everything"):
+            shown = server.rpc(CLEARED, "integration.payload.wizard", button, wizard)
+            assert "specversion" in shown["params"]["text"]
+    for (number,) in server.sql("SELECT id FROM integration_refused_message"):
+        values = [{"refused_id": number, "reason": "A look at what was refused"}]
+        wizard = server.rpc(CLEARED, "integration.payload.wizard", "create", values)
+        server.rpc(CLEARED, "integration.payload.wizard", "action_open_everything", wizard)
+
+
+def break_the_glass(server: Server) -> None:
+    """An operator who is not cleared looks in an emergency, and a privacy officer reviews it."""
+    model, officer = "integration.break.glass", "privacy.officer"
+    ((number,),) = server.sql("SELECT min(id) FROM integration_event WHERE system_id IS NOT NULL")
+    values = [{"event_id": number, "reason": "A ward waits for what this message says"}]
+    wizard = server.rpc(OPERATOR, "integration.payload.wizard", "create", values)
+    assert server.rpc(OPERATOR, "integration.payload.wizard", "action_break", wizard)
+    assert server.rpc(OPERATOR, "integration.payload.wizard", "action_open_everything", wizard)
+    (glass,) = server.rpc(officer, model, "search", [])
+    assert server.rpc(officer, model, "read", [glass], ["looks"])
+    found = [{"glass_id": glass, "finding": "right", "note": "The ward had asked"}]
+    review = server.rpc(officer, f"{model}.review", "create", found)
+    server.rpc(officer, f"{model}.review", "action_confirm", review)
+    server.sql("UPDATE integration_break_glass SET until = begun_at")
 
 
 # -- what is looked at ------------------------------------------------------------------------------------------------
@@ -237,13 +258,15 @@ def questions(server: Server, login: str, model: str) -> list[tuple[str, list, d
     if not isinstance(ids, list) or "error" in found:
         return [("fields_get", [], {}), ("search_read", [[]], {}), ("name_search", [""], {})]
     groups = [name for name, field in fields.items() if field["type"] == "char" and field.get("groupable")][:8]
+    stored = [name for name in names if fields.get(name, {}).get("store")]
     inner = {"fields": {"display_name": {}}}
     wanted = {name: inner if "relation" in fields.get(name, {}) else {} for name in names}
     return [
         ("fields_get", [], {}),
-        ("search_read", [[]], {"fields": names}),
-        ("web_search_read", [[]], {"specification": wanted}),
-        ("export_data", [ids, names], {}),
+        ("search_read", [[]], {"fields": stored}),
+        *(("read", [ids[:20], [name]], {}) for name in names if name not in stored),
+        ("web_search_read", [[]], {"specification": {name: wanted[name] for name in stored}}),
+        ("export_data", [ids, stored], {}),
         ("formatted_read_group", [[]], {"groupby": groups, "aggregates": ["__count"]}),
         ("name_search", [""], {"limit": 1000}),
         ("search_read", [[["no_such_field", "=", 1]]], {}),
@@ -337,6 +360,7 @@ def outside(server, receiver, log_from) -> dict[str, bytes]:
     replay(server)
     checked = connect(server, talker)
     open_contents(server)
+    break_the_glass(server)
     for path in ("/integration/health/ready", "/integration/v1/jwks.json", f"/integration/v1/schemas/{REFUSED_TYPE}"):
         talker.get(path)
     answers = {f"answer {number} of the gate": answer.text.encode() for number, answer in enumerate(talker.answers)}

@@ -2,6 +2,7 @@ import logging
 
 import psycopg2
 from odoo import api, models
+from odoo.addons.integration_core import discreet
 from odoo.exceptions import UserError
 
 _logger = logging.getLogger(__name__)
@@ -34,9 +35,9 @@ class IntegrationEngine(models.AbstractModel):
             raise
         except UserError as error:
             return str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
             # The type alone: an error's text may hold what was sent.
             _logger.warning("integration: %s in %s", type(error).__name__, getattr(function, "__qualname__", "a chore"))
-            _logger.debug("integration: contained error", exc_info=True)
+            _logger.debug("integration: contained error\n%s", discreet.outline(error))
             return self.env._("Unexpected error (%s).", type(error).__name__)
         return None

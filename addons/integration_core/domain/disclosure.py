@@ -15,11 +15,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from . import subschemas
-from .clearance import Clearance
+from .clearance import CLASSIFICATION, Clearance
 from .patterns import compile_pattern
 from .strict_json import JSON, JSONObject
-
-KEYWORD: Final = "x-classification"
 
 _TECHNICAL: Final = frozenset(
     {
@@ -74,13 +72,13 @@ def mask_of(kind: Clearance) -> str:
 
 def is_annotated(schema: JSON) -> bool:
     """Tell whether a schema says of anything how confidential it is."""
-    return any(isinstance(member, dict) and KEYWORD in member for _place, member in subschemas.walk(schema))
+    return any(isinstance(member, dict) and CLASSIFICATION in member for _place, member in subschemas.walk(schema))
 
 
 def classes_of(schema: JSON) -> set[Clearance]:
     """Return every class that a valid schema names."""
     members = (member for _place, member in subschemas.walk(schema) if isinstance(member, dict))
-    return {Clearance(str(member[KEYWORD])) for member in members if KEYWORD in member}
+    return {Clearance(str(member[CLASSIFICATION])) for member in members if CLASSIFICATION in member}
 
 
 def show(event: JSON, *, schema: JSONObject | None, kind: Clearance, needed: Collection[Clearance]) -> Shown:
@@ -168,7 +166,7 @@ class _Masker:
         schemas = [schema for one in found for schema in self._unfolded(one)]
         if not schemas:
             return _Member((), self._kind, is_known=False)
-        told = [Clearance(str(schema[KEYWORD])) for schema in schemas if KEYWORD in schema]
+        told = [Clearance(str(schema[CLASSIFICATION])) for schema in schemas if CLASSIFICATION in schema]
         kind = max(told, key=lambda one: one.rank) if told else inherited
         return _Member(tuple(schemas), kind, is_known=True)
 
@@ -200,7 +198,7 @@ def _named(schemas: Iterable[JSONObject], name: str) -> Iterator[JSON]:
             found += [member for pattern, member in patterns.items() if compile_pattern(pattern).search(name)]
         # A member that is only counted among others is named by nobody unless they are said to be of one kind.
         others = schema.get("additionalProperties")
-        if not found and isinstance(others, dict) and KEYWORD in others:
+        if not found and isinstance(others, dict) and CLASSIFICATION in others:
             found = [others]
         yield from found
 
