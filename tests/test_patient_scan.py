@@ -8,6 +8,7 @@ guarantor is a customer, whose name and address stand where Odoo keeps a custome
 import base64
 import itertools
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,46 +249,47 @@ def break_the_glass(server: Server) -> None:
 # -- what is looked at ------------------------------------------------------------------------------------------------
 
 
-def questions(server: Server, login: str, model: str) -> list[tuple[str, list, dict]]:
-    """What somebody curious asks of a model: its records in every way, its groups, and what errors tell."""
-    told = json.loads(ask(server, login, model, "fields_get", [], {}))
-    fields = told.get("result", {})
-    names = [name for name in fields if name not in ("datas", "raw", "db_datas")] or ["id"]
-    found = json.loads(ask(server, login, model, "search", [[]], {}))
-    ids = found.get("result", [])
-    if not isinstance(ids, list) or "error" in found:
-        return [("fields_get", [], {}), ("search_read", [[]], {}), ("name_search", [""], {})]
-    groups = [name for name, field in fields.items() if field["type"] == "char" and field.get("groupable")][:8]
-    stored = [name for name in names if fields.get(name, {}).get("store")]
+def look_as(server: Server, login: str, model: str) -> list[tuple[str, bytes]]:
+    """Ask a model as somebody curious does; return each method with its answer."""
+    answers = []
+
+    def asked(method: str, *args: object, **kwargs: object) -> dict:
+        text = ask(server, login, model, method, list(args), kwargs)
+        answers.append((f"{login}: {model}.{method}", text))
+        return json.loads(text)
+
+    fields = asked("fields_get").get("result", {})
+    found = asked("search", []).get("result")
+    asked("name_search", "", limit=1000)
+    if found is not None:
+        _look_closely(asked, fields, found)
+    return answers
+
+
+def _look_closely(asked: Callable[..., dict], fields: dict[str, dict], ids: list[int]) -> None:
+    """Ask for records in every way, for groups, and for what errors tell."""
+    names = [name for name in fields if name not in ("datas", "raw", "db_datas")]
+    stored = [name for name in names if fields[name].get("store")]
+    computed = [name for name in names if not fields[name].get("store")]
+    groups = [name for name in stored if fields[name]["type"] == "char" and fields[name].get("groupable")][:8]
     inner = {"fields": {"display_name": {}}}
-    wanted = {name: inner if "relation" in fields.get(name, {}) else {} for name in names}
-    return [
-        ("fields_get", [], {}),
-        ("search_read", [[]], {"fields": stored}),
-        *(("read", [ids[:20], [name]], {}) for name in names if name not in stored),
-        ("web_search_read", [[]], {"specification": {name: wanted[name] for name in stored}}),
-        ("export_data", [ids, stored], {}),
-        ("formatted_read_group", [[]], {"groupby": groups, "aggregates": ["__count"]}),
-        ("name_search", [""], {"limit": 1000}),
-        ("search_read", [[["no_such_field", "=", 1]]], {}),
-        ("search_read", [[["id", "=", {"a": "b"}]]], {}),
-        ("search_read", [[]], {"order": "no_such_field"}),
-        ("create", [[{names[0]: {"a": "b"}}]], {}),
-        ("write", [ids[:1], {"display_name": 1, "no_such_field": 2}], {}),
-        ("unlink", [ids[:1]], {}) if model == "integration.payload" else ("read", [ids[:1], ["no_such_field"]], {}),
-    ]
+    asked("search_read", [], fields=stored)
+    if ids and "error" in asked("read", ids[:50], computed):
+        for name in computed:
+            asked("read", ids[:50], [name])
+    asked("web_search_read", [], specification={name: inner if "relation" in fields[name] else {} for name in stored})
+    asked("export_data", ids, stored)
+    asked("formatted_read_group", [], groupby=groups, aggregates=["__count"])
+    asked("search_read", [["no_such_field", "=", 1]])
+    asked("search_read", [["id", "=", {"a": "b"}]])
+    asked("search_read", [], order="no_such_field")
+    asked("create", [{names[0]: {"a": "b"}}])
+    asked("write", ids[:1], {"display_name": 1, "no_such_field": 2})
 
 
 def ask(server: Server, login: str, model: str, method: str, args: list, kwargs: dict) -> bytes:
     call = {"model": model, "method": method, "args": args, "kwargs": kwargs}
     return server.ask(login, f"/web/dataset/call_kw/{model}/{method}", call)
-
-
-def look_as(server: Server, login: str, model: str) -> list[tuple[str, bytes]]:
-    return [
-        (f"{login}: {model}.{method}", ask(server, login, model, method, args, kwargs))
-        for method, args, kwargs in questions(server, login, model)
-    ]
 
 
 def add_rpc(server: Server, heap: Heap) -> None:

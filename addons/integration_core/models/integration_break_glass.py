@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.tools import format_datetime
 
 from ..domain import emergency
 
@@ -53,7 +54,7 @@ class IntegrationBreakGlass(models.Model):
     def _compute_now(self):
         now = fields.Datetime.now()
         for glass in self:
-            glass.active_now = glass.until > now
+            glass.active_now = glass.state == "open" and glass.until > now
             glass.overdue = glass.state == "open" and glass.review_by < now
 
     def _search_overdue(self, operator, value):
@@ -69,10 +70,12 @@ class IntegrationBreakGlass(models.Model):
             mark = Domain("action", "=", "payload.read") & Domain("detail", "=like", f"%; break-glass {glass.id}")
             looks = trail.search(mark & Domain("user_id", "=", glass.user_id.id), limit=_MAX_LOOKS, order="id")
             glass.look_count = len(looks)
-            glass.looks = "\n".join(
-                f"{look.at}  {look.res_model} {look.res_name}: {look.reason} ({look.detail.partition(';')[0]})"
-                for look in looks
-            )
+            glass.looks = "\n".join(map(self._look_in_words, looks))
+
+    def _look_in_words(self, look):
+        what = self.env[look.res_model]._description if look.res_model in self.env else look.res_model
+        at = format_datetime(self.env, look.at, dt_format="medium")
+        return f"{at} – {what} {look.res_name} – {look.detail.partition(';')[0]} – {look.reason}"
 
     @api.depends("state", "user_id")
     @api.depends_context("uid")
@@ -98,9 +101,12 @@ class IntegrationBreakGlass(models.Model):
 
     @api.model
     def _of_user(self):
-        """Return the glass that the user has broken and that is still open, or an empty recordset."""
+        """Return the glass that the user has broken and that is still open, or an empty recordset.
+
+        A review ends it: what was looked at later nobody would have judged.
+        """
         # sudo: one's own alone
-        mine = [("user_id", "=", self.env.uid), ("until", ">", fields.Datetime.now())]
+        mine = [("user_id", "=", self.env.uid), ("state", "=", "open"), ("until", ">", fields.Datetime.now())]
         return self.sudo().search(mine, limit=1)
 
     @api.model
@@ -128,7 +134,7 @@ class IntegrationBreakGlass(models.Model):
             )
         now = fields.Datetime.now()
         # sudo: these records are made here alone, after the checks above
-        glass = self.sudo().create(
+        glass = self.sudo().with_context(mail_create_nosubscribe=True).create(
             {
                 "user_id": self.env.uid,
                 "company_id": self.env.company.id,

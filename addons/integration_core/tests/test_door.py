@@ -180,6 +180,8 @@ class TestDoor(IntegrationCase):
         review.create({"glass_id": glass.id, "finding": "wrong", "note": "No ward had asked"}).action_confirm()
         self.assertEqual((glass.state, glass.finding, glass.reviewed_by_id), ("reviewed", "wrong", self.officer))
         self.assertFalse(glass.activity_ids)
+        with self.assertRaises(AccessError):  # a review ends it
+            self.wizard(self.second).action_open()
         self.assertEqual(self.trail("glass.review").detail, "wrong")
         with self.assertRaises(UserError):
             glass.with_user(self.officer)._review("right", "On second thoughts")
