@@ -13,6 +13,7 @@ class Request:
 
     headers: dict[str, str]
     body: bytes
+    path: str = "/"
 
     @property
     def event(self) -> dict:
@@ -66,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        request = Request({name.lower(): value for name, value in self.headers.items()}, body)
+        request = Request({name.lower(): value for name, value in self.headers.items()}, body, self.path)
         self.server.keep(request)
         status = self.server.answer(request)
         if status is None:

@@ -35,6 +35,12 @@ env = env(su=True, context={"allowed_company_ids": company.ids})
 _INSIDE_FOOT = """
 action = {"type": "ir.actions.act_window_close", "infos": result}
 """
+_PERSON = """
+groups = [env.ref(name).id for name in ["base.group_user", *arguments["groups"]]]
+values = {"login": arguments["login"], "name": arguments["login"], "password": arguments["password"]}
+values.update(company_id=company.id, company_ids=[(6, 0, company.ids)], group_ids=[(6, 0, groups)])
+env["res.users"].with_context(no_reset_password=True).create(values)
+"""
 _numbers = itertools.count(1)
 
 
@@ -141,6 +147,7 @@ class Server:
         self.base_url = f"http://127.0.0.1:{self._port}"
         self.db = f"t{os.getpid()}_{next(_numbers)}"
         self.log = self._files.odoo_log
+        self.filestore = context.odoo.data / "filestore" / self.db
         self._databases.copy(context.template, self.db)
         masterkey.copy(context.master_key, self._files.master_key, self._databases.uuid(self.db))
         self._odoo.configure(
@@ -362,6 +369,18 @@ class Server:
         """Call a public method as one of the demo hospital's people, as the web client does."""
         call = {"model": model, "method": method, "args": args, "kwargs": kwargs}
         return self._json(self._session(login), f"/web/dataset/call_kw/{model}/{method}", call)
+
+    def add_person(self, login: str, groups: list[str]) -> None:
+        """Make somebody with these groups and no others, whom :meth:`rpc` knows from now on."""
+        password = self._logins[login] = f"{login} {random.random()}"
+        self.inside(_PERSON, login=login, password=password, groups=groups)
+
+    def ask(self, login: str, path: str, params: Mapping[str, object]) -> bytes:
+        """Return the whole answer to a JSON-RPC request of somebody's, an error's text included."""
+        body = json.dumps({"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}).encode()
+        request = urllib.request.Request(self.base_url + path, body, {"content-type": "application/json"})
+        with self._session(login).open(request, timeout=120) as answer:
+            return answer.read()
 
     def inside(self, code: str, **arguments: object) -> Any:
         """Run Python inside Odoo as its superuser, in one transaction, and return what it assigned to ``result``.

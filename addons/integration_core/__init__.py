@@ -1,2 +1,5 @@
+from . import discreet
 from . import models
 from . import wizards
+
+discreet.install()

@@ -21,7 +21,7 @@ import psycopg2
 from odoo.service.server import CommonServer
 from odoo.sql_db import BaseCursor, connection_info_for
 
-from . import tools
+from . import discreet, tools
 
 _logger = logging.getLogger(__name__)
 
@@ -158,9 +158,10 @@ class Writer:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             with self._lock:
                 self._due.add((dbname, kind))
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
             # Whatever it is, it would happen again; the thread goes on for the others.
-            _logger.exception("%s of %s could not be stored and is forgotten", kind.__name__, dbname)
+            message = "%s of %s could not be stored and is forgotten"
+            discreet.failed(_logger, message, kind.__name__, dbname, error=error)
             self._give_up(dbname)
 
     def _connection(self, dbname: str) -> Any:

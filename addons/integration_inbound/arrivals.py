@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from odoo import SUPERUSER_ID, api
+from odoo.addons.integration_core import discreet
 from odoo.addons.integration_core.models.integration_setup_guide import FIRST_EVENT
 from odoo.modules.registry import Registry
 
@@ -44,6 +45,6 @@ def _tell(dbname: str, code: str) -> None:
             env = api.Environment(cr, SUPERUSER_ID, {})
             system = env["integration.system"].search([("code", "=", code)])
             env.ref("integration_core.group_operator")._bus_send(FIRST_EVENT, {"system_id": system.id})
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
         # The page looks again by itself.
-        _logger.exception("that %s was heard of could not be told", code)
+        discreet.failed(_logger, "that %s was heard of could not be told", code, error=error)

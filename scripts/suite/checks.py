@@ -320,7 +320,9 @@ def demo_context(bed: Bed, suite: str) -> Context:
         home=bed.home,
         listen_port=_FEED_PORT,
     )
-    return Context(bed.odoo, made.name, made.master_key, made.built, empty=suite)
+    named = postgres.names_server(CHECKOUT / "odoo.conf")
+    log = None if named else postgres.Cluster(bed.home, bed.odoo.log, durable=False).server_log
+    return Context(bed.odoo, made.name, made.master_key, made.built, empty=suite, postgres_log=log)
 
 
 def main(words: Sequence[str]) -> int:

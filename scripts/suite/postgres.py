@@ -183,6 +183,11 @@ class Cluster:
         """Where it lives."""
         return self._folder
 
+    @property
+    def server_log(self) -> Path:
+        """What its server writes."""
+        return self._folder / "postgres.log"
+
     def ensure(self, note: Callable[[str], None]) -> Server:
         """Make and start the server where that has not been done, and return how to reach it.
 
@@ -196,6 +201,8 @@ class Cluster:
             if not self.running():
                 note("starting it")
                 self._start()
+            elif self._configure(self._socket_folder()):
+                self._reload()
             return self._server()
 
     def exists(self) -> bool:
@@ -227,7 +234,7 @@ class Cluster:
         self._run(
             [self._program("pg_ctl"), "-D", self._data, "-m", mode, "-w", "stop"],
             failing="PostgreSQL could not be stopped",
-            remedy=f"Please look into {self._folder / 'postgres.log'}.",
+            remedy=f"Please look into {self.server_log}.",
         )
 
     # Where and as whom
@@ -335,12 +342,20 @@ class Cluster:
         # Whatever process the file names is no PostgreSQL (see running), but PostgreSQL would believe it is.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         self._run(
-            [self._program("pg_ctl"), "-D", self._data, "-l", self._folder / "postgres.log", "-w", "-t", "60", "start"],
+            [self._program("pg_ctl"), "-D", self._data, "-l", self.server_log, "-w", "-t", "60", "start"],
             failing="PostgreSQL does not start",
-            remedy=f"Please look into {self._folder / 'postgres.log'}.",
+            remedy=f"Please look into {self.server_log}.",
         )
 
-    def _configure(self, sockets: Path) -> None:
+    def _reload(self) -> None:
+        self._run(
+            [self._program("pg_ctl"), "-D", self._data, "reload"],
+            failing="PostgreSQL does not read its settings anew",
+            remedy=f"Please look into {self.server_log}.",
+        )
+
+    def _configure(self, sockets: Path) -> bool:
+        """Write the settings; tell whether they are others than before."""
         settings: dict[str, str] = {
             "listen_addresses": "''",
             "port": str(_PORT),
@@ -348,12 +363,18 @@ class Cluster:
             "max_connections": "200",
             "shared_buffers": "256MB",
             "max_locks_per_transaction": "256",
+            # A statement, and the row that an error quotes, may hold the name and address of who pays.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
         conf = self._data / "suite.conf"
-        conf.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()), encoding="utf-8")
+        text = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        before = conf.read_text(encoding="utf-8") if conf.exists() else ""
+        conf.write_text(text, encoding="utf-8")
         self._give(conf)
+        return text != before
 
     def _postmaster(self) -> int | None:
         """Return the process id of the running server, or None.

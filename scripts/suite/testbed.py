@@ -28,6 +28,7 @@ class Context:
         master_key: The template's master key file.
         built: Logins, systems and receivers of the template.
         empty: The database with the suite and nothing else, to copy.
+        postgres_log: What a private PostgreSQL server writes; None where the user named a server.
     """
 
     odoo: Odoo
@@ -35,6 +36,7 @@ class Context:
     master_key: Path
     built: Built
     empty: str
+    postgres_log: Path | None = None
 
     def save(self, path: Path) -> None:
         """Write it to a file, for its owner alone."""
@@ -50,6 +52,7 @@ class Context:
             "master_key": str(self.master_key),
             "built": asdict(self.built),
             "empty": self.empty,
+            "postgres_log": self.postgres_log and str(self.postgres_log),
         }
         write_private(path, json.dumps(content))
 
@@ -71,4 +74,7 @@ def load() -> Context | None:
         Path(content["log"]),
     )
     built = Built(**content["built"])
-    return Context(odoo, content["template"], Path(content["master_key"]), built, content["empty"])
+    log = content["postgres_log"]
+    return Context(
+        odoo, content["template"], Path(content["master_key"]), built, content["empty"], Path(log) if log else None
+    )

@@ -26,3 +26,4 @@ from . import account_move_line
 from . import account_payment
 from . import integration_setup_check
 from . import integration_setup_guide
+from . import res_partner

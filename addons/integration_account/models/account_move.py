@@ -17,6 +17,12 @@ class AccountMove(models.Model):
     _inherit = ["account.move", "integration.emitter.mixin"]
 
     integration_charge_count = fields.Integer("Charges", compute="_compute_integration_charge_count")
+    integration_patient = fields.Char(
+        "Patient",
+        compute="_compute_integration_patient",
+        groups="integration_core.group_finance_viewer",
+        help="Stands for the patient number: tells the patients of two invoices apart. No name.",
+    )
     integration_lock_warning = fields.Char(compute="_compute_integration_lock_warning")
 
     def _compute_integration_charge_count(self):
@@ -26,6 +32,11 @@ class AccountMove(models.Model):
         counts = {move.id: count for move, count in rows}
         for move in self:
             move.integration_charge_count = counts.get(move.id) or len(move._integration_credited_charges())
+
+    def _compute_integration_patient(self):
+        for move in self:
+            found = move._integration_charges().encounter_id.mapped("pseudonym")
+            move.integration_patient = ", ".join(sorted({one for one in found if one})) or False
 
     def _integration_charges(self):
         """Return the charges on these documents. For code that runs as anybody: with sudo, read only."""

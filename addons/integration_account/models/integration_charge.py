@@ -77,6 +77,7 @@ class IntegrationCharge(models.Model):
         "integration.encounter", "Encounter record", required=True, readonly=True, ondelete="restrict", index=True
     )
     encounter = fields.Char(required=True, readonly=True, index=True)
+    pseudonym = fields.Char("Patient", related="encounter_id.pseudonym", help="Stands for the patient number; no name.")
     encounter_class = fields.Char("Class", related="encounter_id.encounter_class")
     line = fields.Char(required=True, readonly=True)
     revision = fields.Integer(readonly=True)

@@ -79,12 +79,17 @@ class IntegrationChargeIntake(models.AbstractModel):
     def _encounters(self, batch):
         """Return ``{(system, mode, number): encounter}`` for the events of ``batch``."""
         wanted = {}
+        hasher = self.env["integration.keyring"]._hasher()
         for handled in batch:
-            key = (handled.event.system_id, handled.mode, handled.event.company_id)
-            wanted.setdefault(key, set()).add(handled.data["encounter"])
+            system = handled.event.system_id
+            patients = wanted.setdefault((system, handled.mode, handled.event.company_id), {})
+            number = handled.data.get("patient", {}).get("id")
+            # Patient numbers are not finance data: a keyed hash tells two patients apart and no more.
+            told = number and hasher.hash(number, scope=f"patient:{system.code}")
+            patients[handled.data["encounter"]] = told or patients.get(handled.data["encounter"])
         result = {}
-        for (system, mode, company), names in wanted.items():
-            found = self.env["integration.encounter"]._ensure(system, company, mode, names)
+        for (system, mode, company), patients in wanted.items():
+            found = self.env["integration.encounter"]._ensure(system, company, mode, patients)
             result.update({(system, mode, name): encounter for name, encounter in found.items()})
         return result
 

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..domain import pseudonym
+
 _FINANCE = "integration_core.group_finance_viewer,integration_core.group_engine"
 
 
@@ -22,6 +24,11 @@ class IntegrationEncounter(models.Model):
     told_at = fields.Datetime(readonly=True, help="Time of the newest admission told.")
     discharge_told_at = fields.Datetime(readonly=True, help="Time of the newest discharge told.")
     patient_ref = fields.Char("Patient (hashed)", readonly=True)
+    pseudonym = fields.Char(
+        "Patient",
+        compute="_compute_pseudonym",
+        help="Stands for the patient number: the same for all encounters of a patient in one system. No name.",
+    )
     state = fields.Selection(
         [("open", "Open"), ("discharged", "Discharged")], compute="_compute_state", store=True, readonly=True
     )
@@ -38,6 +45,11 @@ class IntegrationEncounter(models.Model):
         for encounter in self:
             encounter.state = "discharged" if encounter.discharged_at else "open"
 
+    @api.depends("patient_ref")
+    def _compute_pseudonym(self):
+        for encounter in self:
+            encounter.pseudonym = pseudonym.of(encounter.patient_ref)
+
     def _compute_counts(self):
         rows = self.env["integration.charge"]._read_group(
             [("encounter_id", "in", self.ids)], ["encounter_id", "state"], ["__count"]
@@ -49,20 +61,23 @@ class IntegrationEncounter(models.Model):
             encounter.charge_count = sum(count for (one, _state), count in counts.items() if one == encounter.id)
 
     @api.model
-    def _ensure(self, system, company, mode, names):
+    def _ensure(self, system, company, mode, patients):
         """Return ``{name: encounter}``, missing ones created.
 
         Two workers may meet here with the same number: the unique index decides, not a search.
+
+        :param patients: {number of the encounter: keyed hash of the patient, or None where the message names none}
         """
-        names = sorted(set(names))
+        names = sorted(patients)
         self.env.cr.execute_values(
             """
             INSERT INTO integration_encounter
-                (system_id, company_id, mode, name, state, create_uid, write_uid, create_date, write_date) VALUES %s
+                (system_id, company_id, mode, name, patient_ref, state, create_uid, write_uid, create_date, write_date)
+            VALUES %s
             ON CONFLICT (system_id, name, mode) DO NOTHING
             """,
-            [(system.id, company.id, mode, name, "open", self.env.uid, self.env.uid) for name in names],
-            template="(%s, %s, %s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')",
+            [(system.id, company.id, mode, name, patients[name], "open", self.env.uid, self.env.uid) for name in names],
+            template="(%s, %s, %s, %s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')",
         )
         # sudo: an encounter may have been opened for another company than this message's
         found = self.sudo().search([("system_id", "=", system.id), ("mode", "=", mode), ("name", "in", names)])

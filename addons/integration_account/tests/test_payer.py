@@ -1,6 +1,7 @@
 """Who is billed: payer, guarantor, self-pay; never a person found by name."""
 
-from odoo.tests import tagged
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 
 from .common import BillingCase
 
@@ -109,3 +110,44 @@ class TestPayer(BillingCase):
         encounter = self.env["integration.encounter"].search([("name", "=", "P-16")])
         self.assertTrue(encounter.patient_ref)
         self.assertNotIn("MRN", encounter.patient_ref)
+
+    def test_two_patients_are_told_apart_on_their_invoices_without_a_number_or_a_name(self):
+        for encounter, number in (("P-20", "MRN-A"), ("P-21", "MRN-A"), ("P-22", "MRN-B")):
+            self.finalize(encounter, self.line(1), patient={"id": number, "name": "Jane Doe"})
+        names = {one: self.charges(one).pseudonym for one in ("P-20", "P-21", "P-22")}
+        self.assertRegex(names["P-20"], "^P-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}$")
+        self.assertEqual(names["P-20"], names["P-21"])
+        self.assertNotEqual(names["P-20"], names["P-22"])
+        other = self._make_system("lab")
+        self.finalize("P-23", self.line(1), patient={"id": "MRN-A"}, system=other)
+        self.assertNotEqual(self.charges("P-23").pseudonym, names["P-20"], "one system's hash says nothing in another")
+
+    def test_a_later_message_without_a_patient_keeps_the_pseudonym(self):
+        self.admit("P-24")
+        encounter = self.env["integration.encounter"].search([("name", "=", "P-24")])
+        before = encounter.pseudonym
+        self.void("P-24", {"line": "9", "reason": "entered-in-error"})
+        self.finalize("P-24", self.line(1))
+        self.assertEqual(encounter.pseudonym, before)
+
+    def test_a_guarantor_is_a_contact_of_those_who_invoice_alone(self):
+        self.finalize("P-25", self.line(1), guarantor={"id": "G-55", "name": "Erika Beispiel", "address": "High St 1"})
+        guarantor = self.charges("P-25").partner_id
+        other = self.env["res.partner"].create({"name": "Erika Other"})
+        seen = {}
+        for login, group in (
+            ("nurse", "base.group_user"),
+            ("operator2", "integration_core.group_operator"),
+            ("viewer2", "integration_core.group_finance_viewer"),
+            ("biller", "account.group_account_invoice"),
+        ):
+            user = new_test_user(self.env, login, groups=f"base.group_user,{group}")
+            partners = self.env["res.partner"].with_user(user)
+            seen[login] = partners.search([("name", "like", "Erika")])
+            if not seen[login] & guarantor:
+                with self.assertRaises(AccessError):
+                    guarantor.with_user(user).read(["name", "street"])
+        self.assertEqual(seen["nurse"], other)
+        self.assertEqual(seen["operator2"], other)
+        self.assertEqual(seen["viewer2"], other | guarantor)
+        self.assertEqual(seen["biller"], other | guarantor)

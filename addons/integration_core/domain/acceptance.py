@@ -5,10 +5,11 @@ The same function judges a message when it arrives and when an operator replays 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import envelope, hashing, strict_json
+from . import catalogue, envelope, hashing, strict_json, subschemas
 from .envelope import Envelope, EnvelopeError
 from .schema import CompiledSchema, Violation
 from .strict_json import StrictJsonError
@@ -47,11 +48,18 @@ def accept(body: bytes, *, system_code: str, type_facts: Callable[[str], TypeFac
     try:
         event = envelope.parse(strict_json.loads(body), expected_source=envelope.inbound_source(system_code))
     except StrictJsonError as error:
-        return Refusal("malformed-body", error.detail, error.fault.value)
+        return Refusal("malformed-body", error.told(_known_names()).detail, error.fault.value)
     except EnvelopeError as error:
         return Refusal("malformed-event", str(error), "malformed_event")
     refusal = _judge_type(event, type_facts(event.type))
     return refusal or AcceptedEvent(event, hashing.body_digest(body))
+
+
+@functools.lru_cache(maxsize=1)
+def _known_names() -> frozenset[str]:
+    """Return the names that a place in a malformed body is told by: of which type it would be is not known."""
+    names = {name for entry in catalogue.entries() for name in subschemas.names(catalogue.schema(entry.type))}
+    return frozenset(names | envelope.ATTRIBUTES)
 
 
 def _judge_type(event: Envelope, facts: TypeFacts) -> Refusal | None:

@@ -6,6 +6,10 @@ The classes are ordered: who is cleared for one is cleared for those before it.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
+
+CLASSIFICATION: Final = "x-classification"
+"""The annotation by which a JSON Schema says how confidential a value and all within it is (see :mod:`.disclosure`)."""
 
 
 class Clearance(str, Enum):

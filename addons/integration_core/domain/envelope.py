@@ -48,7 +48,7 @@ _MAX_CHARS: Final[Mapping[str, int]] = {
     "sequence": 64,
 }
 _OPTIONAL: Final = tuple(name for name in _MAX_CHARS if name not in ("id", "source", "type"))
-_KNOWN: Final = frozenset([*_MAX_CHARS, "specversion", "time", "data", "data_base64"])
+ATTRIBUTES: Final = frozenset([*_MAX_CHARS, "specversion", "time", "data", "data_base64"])
 
 Scalar = str | int | bool
 """What an extension attribute may hold."""
@@ -226,6 +226,11 @@ def _checked(source: str, type: str, dataschema: str) -> JSONObject:  # noqa: A0
     return {name: value for name, value in event.items() if name not in ("id", "time")}
 
 
+def is_type_name(text: str | None) -> bool:
+    """Tell whether ``text`` could be the name of an event type."""
+    return text is not None and len(text) <= MAX_ID_CHARS and _TYPE.fullmatch(text) is not None
+
+
 def inbound_source(system_code: str) -> str:
     """Return the ``source`` of events that a system sends."""
     return f"/systems/{system_code}"
@@ -321,7 +326,7 @@ def _time(value: JSON) -> datetime | None:
 
 
 def _extensions(attributes: JSONObject) -> dict[str, Scalar]:
-    names = [name for name in attributes if name not in _KNOWN]
+    names = [name for name in attributes if name not in ATTRIBUTES]
     if len(names) > MAX_EXTENSIONS:
         raise EnvelopeError("", f"an event may have at most {MAX_EXTENSIONS} extension attributes")
     return {name: _extension(name, attributes[name]) for name in names}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any, Final, TypeAlias
 
+from .clearance import CLASSIFICATION
 from .strict_json import JSON, JSONObject
 
 Check: TypeAlias = Callable[[Any], bool]
@@ -19,7 +20,7 @@ Check: TypeAlias = Callable[[Any], bool]
 Formats: TypeAlias = Mapping[str, Callable[[str], bool]]
 Search: TypeAlias = Callable[[str, str], bool]
 
-_ANNOTATIONS: Final = frozenset({"$schema", "$comment", "title", "description", "default", "examples"})
+_ANNOTATIONS: Final = frozenset({"$schema", "$comment", "title", "description", "default", "examples", CLASSIFICATION})
 _TOGETHER: Final = frozenset({"properties", "additionalProperties"})
 
 _TYPES: Final[Mapping[str, Check]] = {

@@ -1,6 +1,7 @@
 """Validate data against JSON Schema 2020-12, with ``format`` asserted.
 
-A violation names the rule and the place (a JSON pointer), never the value: the data may be a patient's. Remote
+A violation names the rule and the place (a JSON pointer in names of the schema's own), never the value: the data may
+be a patient's. Remote
 references are refused, so a schema can never make the server fetch anything, and so are references in a circle,
 formats that nobody would assert, and patterns (see :mod:`.patterns`) that may take exponential time.
 """
@@ -23,11 +24,14 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 
 from . import patterns, quick_schema, strict_json, subschemas, timestamps
+from .clearance import CLASSIFICATION, Clearance
 from .patterns import compile_pattern
 from .strict_json import JSON, JSONObject, escape_token
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MAX_ERRORS: Final = 20
+UNNAMED: Final = "*"
+"""Stands in a place for a name that no schema has."""
 
 _MAX_POINTER_CHARS: Final = 200
 
@@ -120,6 +124,7 @@ class CompiledSchema:
     digest: str
     _validator: Validator = field(repr=False, compare=False)
     _quick: quick_schema.Check | None = field(default=None, repr=False, compare=False)
+    _names: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def validate(self, instance: JSON, *, base: str = "/data") -> list[Violation]:
         """Return the violations of ``instance``, at most 20, in document order of discovery; none when it is valid.
@@ -133,7 +138,7 @@ class CompiledSchema:
             if self._quick is not None and self._quick(instance):
                 return []
             errors: Iterator[Any] = self._validator.iter_errors(instance)
-            return list(islice(_violations(errors, base), MAX_ERRORS))
+            return list(islice(_violations(errors, base, self._names), MAX_ERRORS))
         except Exception as error:  # noqa: BLE001 - what a validator raises is not told, and may quote the data
             raise SchemaError("", f"could not be applied ({type(error).__name__})") from None
 
@@ -153,6 +158,7 @@ def check(schema: JSON) -> None:
     for pointer, member in subschemas.walk(schema):
         if isinstance(member, dict):
             _check_keywords(pointer, member)
+            _check_classification(pointer, member)
     try:
         subschemas.check_references(schema)
     except subschemas.ReferenceFault as fault:
@@ -184,7 +190,8 @@ def _compile_text(text: str) -> CompiledSchema:
         raise SchemaError("", "a schema must be a JSON object")
     registry: Registry[Any] = Registry()  # without a retrieve function nothing is ever fetched
     validator = _Validator(schema, registry=registry, format_checker=_CHECKER)
-    return CompiledSchema(hashlib.sha256(text.encode("utf-8")).hexdigest(), validator, _QUICK.make(schema))
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return CompiledSchema(digest, validator, _QUICK.make(schema), subschemas.names(schema))
 
 
 def _check_keywords(pointer: str, schema: JSONObject) -> None:
@@ -210,9 +217,17 @@ def _check_keywords(pointer: str, schema: JSONObject) -> None:
             raise SchemaError(f"{pointer}/{place}", str(error)) from None
 
 
-def _violations(errors: Iterable[Any], base: str) -> Iterator[Violation]:
+def _check_classification(pointer: str, schema: JSONObject) -> None:
+    classes = [kind.value for kind in Clearance]
+    if schema.get(CLASSIFICATION, classes[0]) not in classes:
+        raise SchemaError(f"{pointer}/{CLASSIFICATION}", f"must be one of: {', '.join(classes)}")
+
+
+def _violations(errors: Iterable[Any], base: str, names: frozenset[str]) -> Iterator[Violation]:
     for error in errors:
-        pointer = _pointer(base, error.absolute_path)
+        # A name that is not the schema's own is the sender's text, and may be a patient's.
+        path = [token if isinstance(token, int) or token in names else UNNAMED for token in error.absolute_path]
+        pointer = _pointer(base, path)
         if error.validator == "required":
             # jsonschema yields one error per missing name and tells it only in the message, so the names are found here
             missing = [name for name in error.validator_value if name not in error.instance]

@@ -401,3 +401,57 @@ def audit_trail(*, unguarded: Collection[str], since: datetime | None, now: date
             moment=since.strftime("%Y-%m-%d %H:%M"),
         )
     return good(_("The database guards the audit trail, and the engine seals it."))
+
+
+@dataclass(frozen=True)
+class ServerLog:
+    """What PostgreSQL writes to its log, by its own settings of these names.
+
+    Attributes:
+        log_statement: Which statements it writes as they come: ``none``, ``ddl``, ``mod`` or ``all``.
+        log_min_duration_statement: From how many milliseconds on it writes a statement; -1: never.
+        log_min_error_statement: From which severity on it writes the statement beside its error.
+        log_error_verbosity: ``terse`` leaves out the values of the row that an error is about.
+    """
+
+    log_statement: str
+    log_min_duration_statement: int
+    log_min_error_statement: str
+    log_error_verbosity: str
+
+
+def server_log(facts: ServerLog) -> Verdict:
+    """Judge whether PostgreSQL's log may name who pays: a statement holds the values that it stores."""
+    wanted = {
+        "log_statement = none": facts.log_statement in ("none", "ddl"),
+        "log_min_duration_statement = -1": facts.log_min_duration_statement < 0,
+        "log_min_error_statement = panic": facts.log_min_error_statement in ("fatal", "panic"),
+        "log_error_verbosity = terse": facts.log_error_verbosity == "terse",
+    }
+    missing = [setting for setting, is_set in wanted.items() if not is_set]
+    if not missing:
+        return good(_("PostgreSQL's log holds no values of statements."))
+    return doubtful(
+        _("PostgreSQL may write names and addresses of those who pay into its log."),
+        meaning=_("Whoever reads that log reads personal data, for as long as the log is kept."),
+        steps=[_("Set in postgresql.conf and reload: %(settings)s.")],
+        settings="; ".join(missing),
+    )
+
+
+def break_glass(*, overdue: int, oldest: datetime | None) -> Verdict:
+    """Judge whether every break-glass is reviewed in time.
+
+    Args:
+        overdue: How many are not.
+        oldest: When the oldest of them began.
+    """
+    if not overdue:
+        return good(_("Every break-glass is reviewed in time."))
+    return bad(
+        _("Nobody has reviewed in time that somebody opened contents in an emergency: %(count)s."),
+        meaning=_("Nobody knows whether it was right to look at patients' data."),
+        steps=[_("A privacy officer opens Break-glass, asks them, and presses Review.")],
+        since=oldest,
+        count=overdue,
+    )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -29,6 +30,7 @@ MAX_DEPTH: Final = 64
 MAX_INTEGER: Final = 2**53
 
 _MAX_POINTER_CHARS: Final = 200
+_LONG_NUMBER: Final = 6  # digits of what may be more than the index of an item
 _MAX_INTEGER_DIGITS: Final = 17  # sign and the 16 digits of 2**53; longer texts need no conversion
 # Made once: the standard library's own shortcut makes an encoder per call.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
@@ -77,6 +79,17 @@ class StrictJsonError(ValueError):
         self.pointer = pointer
         self.offset = offset
         super().__init__(self.detail)
+
+    def told(self, names: Collection[str]) -> StrictJsonError:
+        """Return it with no other names in its place than these: a name in the text may be a patient's."""
+        if self.pointer is None:
+            return self
+
+        def is_told(token: str) -> bool:
+            return token in names or (token.isdecimal() and len(token) < _LONG_NUMBER)
+
+        tokens = [token if is_told(token) else "*" for token in self.pointer.split("/")[1:]]
+        return StrictJsonError(self.fault, pointer="".join(f"/{token}" for token in tokens))
 
     @property
     def detail(self) -> str:

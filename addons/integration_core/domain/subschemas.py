@@ -55,6 +55,19 @@ def walk(schema: JSON, pointer: str = "") -> Iterator[tuple[str, JSON]]:
             yield from walk(member, place)
 
 
+def names(schema: JSON) -> frozenset[str]:
+    """Return every name that a valid schema gives to a member of an object."""
+    found: set[str] = set()
+    for _place, member in walk(schema):
+        if isinstance(member, dict):
+            for keyword in ("properties", "dependentRequired", "dependentSchemas"):
+                named = member.get(keyword)
+                found.update(named if isinstance(named, dict) else ())
+            required = member.get("required")
+            found.update(str(name) for name in (required if isinstance(required, list) else ()))
+    return frozenset(found)
+
+
 def _children(schema: JSONObject, pointer: str) -> Iterator[tuple[str, JSON]]:
     for keyword, value in schema.items():
         place = f"{pointer}/{escape_token(keyword)}"

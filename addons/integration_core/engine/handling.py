@@ -8,6 +8,7 @@ from datetime import datetime
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import BaseCursor
 
+from .. import discreet
 from ..domain import backoff, failpoints
 from ..domain.keyring import KeyringError
 from ..tools import EventIds
@@ -211,7 +212,7 @@ class HandlerLoop(Loop):
         if isinstance(error, KeyringError):
             self._complete([held(one, "no_master_key", HELD_DELAY) for one in part])
             return
-        _logger.error("a handler failed on delivery %s", part[0].id, exc_info=error)
+        discreet.failed(_logger, "a handler failed on delivery %s", part[0].id, error=error)
         self._complete([failure(one, "handler_failed", error) for one in part])
 
     # -- chores
@@ -238,7 +239,7 @@ class HandlerLoop(Loop):
                 if is_connection_error(error):
                     raise
                 if not is_repeatable(error) or turn == REPEATS - 1:
-                    _logger.exception("chore %s.%s failed", model, method)
+                    discreet.failed(_logger, "chore %s.%s failed", model, method, error=error)
                     return False
         return False
 

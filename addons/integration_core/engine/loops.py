@@ -18,6 +18,7 @@ from odoo.modules.registry import Registry
 from odoo.sql_db import BaseCursor
 from psycopg2 import errorcodes
 
+from .. import discreet
 from ..domain import failpoints
 from ..tools import engine_cursor, keep_plans, stay_read_committed
 from . import claims, order
@@ -130,7 +131,7 @@ class Loop:
         if self.shared.stopping.is_set():
             _logger.info("the engine stops (%s)", type(error).__name__)
         elif not is_connection_error(error):
-            _logger.exception("the engine's loop for %s failed; it goes on", self.consumer)
+            discreet.failed(_logger, "the engine's loop for %s failed; it goes on", self.consumer, error=error)
         elif trouble == 1:
             _logger.warning("the database is not there (%s); trying again", type(error).__name__)
 
@@ -236,9 +237,10 @@ class Loop:
         try:
             with cr.savepoint():
                 deliveries._announce_dead()
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
             # The dead letter itself must not be lost for want of the event that tells of it.
-            _logger.exception("deliveries %s: their dead letter could not be announced", delivery_ids)
+            message = "deliveries %s: their dead letter could not be announced"
+            discreet.failed(_logger, message, delivery_ids, error=error)
 
     def _take(self, places: list[Place], limit: int, *, retries_first: bool = False) -> list[Claimed]:
         with self._cursor() as cr:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from odoo import SUPERUSER_ID, api
 
+from .. import discreet
 from ..domain import failpoints
 from ..domain.dispatcher import Dispatcher, Try
 from ..domain.keyring import KeyringError
@@ -187,7 +188,7 @@ class SendLoop(Loop):
         except Exception as error:
             if is_connection_error(error):
                 raise
-            _logger.exception("deliveries %s could not be prepared", [one.id for one in claimed])
+            discreet.failed(_logger, "deliveries %s could not be prepared", [one.id for one in claimed], error=error)
             if len(claimed) > 1:
                 return [pair for one in claimed for pair in self._jobs([one])]
             return [(one, failure(one, "not_prepared", error)) for one in claimed]
@@ -198,8 +199,8 @@ class SendLoop(Loop):
     def _try(one: Try) -> Result:
         try:
             result = one.job()
-        except Exception as error:
-            _logger.exception("delivery %s: its try failed", one.item.id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+            discreet.failed(_logger, "delivery %s: its try failed", one.item.id, error=error)
             return failure(one.item, "job_failed", error)
         failpoints.hit("engine.after_send")
         return result
@@ -237,7 +238,7 @@ class SendLoop(Loop):
             if is_connection_error(error):
                 raise
             # The results are stored; what follows from them is tried again with the next result.
-            _logger.exception("what follows from %s results could not be carried out", len(results))
+            discreet.failed(_logger, "what follows from %s results could not be done", len(results), error=error)
         self._plan.read_at = 0.0
 
     def _give_back(self) -> bool:

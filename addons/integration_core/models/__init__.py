@@ -25,6 +25,8 @@ from . import integration_credential
 from . import integration_credential_use
 from . import integration_document_type
 from . import integration_subscription
+from . import integration_payload_mixin
+from . import integration_break_glass
 from . import integration_event
 from . import integration_event_emission
 from . import integration_payload

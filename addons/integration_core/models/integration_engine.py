@@ -9,6 +9,7 @@ from odoo.modules.registry import Registry
 from odoo.service.server import CommonServer
 from odoo.tools import SQL, config
 
+from .. import discreet
 from ..engine import crons
 from ..engine.inbox import CHANNEL
 from ..engine.plan import ALL_LANES
@@ -96,7 +97,7 @@ class IntegrationEngine(models.AbstractModel):
         except Exception as error:
             # The type alone: an error's text may hold what was sent.
             _logger.warning("integration: %s in %s", type(error).__name__, getattr(function, "__qualname__", "a chore"))
-            _logger.debug("integration: contained error", exc_info=True)
+            _logger.debug("integration: contained error\n%s", discreet.outline(error))
             return self.env._("Unexpected error (%s).", type(error).__name__)
         return None
 
@@ -117,11 +118,11 @@ class IntegrationEngine(models.AbstractModel):
             goes_on = runner.has_more or runner.quiet_for < patience or self._has_due()
             if goes_on and not _stopping.is_set():
                 self.env.ref("integration_core.cron_engine")._trigger()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
             if _stopping.is_set():
                 _logger.info("the engine stopped with Odoo (%s); leases bring back what it held", type(error).__name__)
             else:
-                _logger.exception("the engine stopped; the next cron run goes on")
+                discreet.failed(_logger, "the engine stopped; the next cron run goes on", error=error)
 
     @api.model
     def _drain(self):
@@ -217,9 +218,9 @@ def look_at_engine(dbname):
             _belief.saw(dbname, busy=_all_lanes_busy(fresh))
             if len(_lanes(fresh)) < len(ALL_LANES):
                 env.ref("integration_core.cron_engine")._trigger()
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
         # The event is committed; the slow poll of the cron is the safety net.
-        _logger.exception("the engine could not be woken")
+        discreet.failed(_logger, "the engine could not be woken", error=error)
 
 
 def _all_lanes_busy(fresh):

@@ -3,7 +3,6 @@ import uuid
 from dataclasses import dataclass
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, ormcache
 
 from .. import intake, standing, tools
@@ -33,6 +32,7 @@ class IntegrationEvent(models.Model):
     """
 
     _name = "integration.event"
+    _inherit = ["integration.payload.mixin"]
     _description = "Event"
     _order = "id desc"
     _log_access = False
@@ -481,23 +481,14 @@ class IntegrationEvent(models.Model):
         self.ensure_one()
         return self.env["integration.payload"]._load(self).get(self.id)
 
-    def _open_payload(self, reason):
-        """Return the body as indented text for a person who is cleared; the look is recorded.
+    def _payload_body(self):
+        return self._read_payload()
 
-        :param str reason: why the person needs it
-        :raises AccessError: for anybody who is not cleared
-        """
-        self.ensure_one()
-        self.check_access("read")
-        if not self.env.user.has_group("integration_core.group_payload_reader"):
-            raise AccessError(self.env._("You are not cleared for payloads."))
-        if not (reason or "").strip():
-            raise UserError(self.env._("Say why you need to see the content."))
-        self.env["integration.audit"]._record("payload.read", self, reason=reason)
-        body = self._read_payload()
-        if body is None:
-            raise UserError(self.env._("The content is no longer kept. %s", self.content_gone or "").strip())
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    def _payload_type(self):
+        return self.event_type_id
+
+    def _payload_gone(self):
+        return self.content_gone
 
     # -- effects
     # ----------------------------------------------------------------------------------------------------------

@@ -117,7 +117,15 @@ class IntegrationKeyring(models.AbstractModel):
     @api.model
     def _keyed_hash(self, text, *, scope):
         """Return the keyed hash (hex) of an identifier that must not be readable in the database."""
-        return hashing.KeyedHasher(self._hash_key()).hash(text, scope=scope)
+        return self._hasher().hash(text, scope=scope)
+
+    @api.model
+    def _hasher(self):
+        """Return the :class:`hashing.KeyedHasher` of this database, for many identifiers.
+
+        :raises KeyringError: without a usable master key
+        """
+        return hashing.KeyedHasher(self._hash_key())
 
     @api.model
     def _hash_key(self):

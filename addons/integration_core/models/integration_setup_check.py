@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import shutil
 from datetime import datetime, timezone
@@ -8,7 +9,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, config, email_normalize
 
-from .. import checks, tools
+from .. import checks, discreet, tools
 from ..checks import Fix, setup_check
 from ..domain import setup_rules, verdict
 from ..domain.keyring import KeyringError
@@ -127,8 +128,8 @@ class IntegrationSetupCheck(models.AbstractModel):
             with self.env.cr.savepoint():
                 # sudo: facts about the server and its settings, of which words alone reach the user
                 found = getattr(self.sudo(), check.method)()
-        except Exception as error:
-            _logger.warning("set-up check %s could not be judged", check.key, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+            _logger.warning("set-up check %s could not be judged\n%s", check.key, discreet.outline(error))
             found = self._not_judged(error)
         return self._result(check, found, company)
 
@@ -289,6 +290,25 @@ class IntegrationSetupCheck(models.AbstractModel):
     @setup_check("postgresql", title=_("PostgreSQL"), section="engine", sequence=40)
     def _check_postgresql(self):
         return setup_rules.postgresql(version=self.env.cr.connection.server_version)
+
+    @setup_check("server_log", title=_("PostgreSQL's log"), section="safety", sequence=60)
+    def _check_server_log(self):
+        names = [field.name for field in dataclasses.fields(setup_rules.ServerLog)]
+        self.env.cr.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (names,))
+        found = dict(self.env.cr.fetchall())
+        found["log_min_duration_statement"] = int(found["log_min_duration_statement"])
+        return setup_rules.server_log(setup_rules.ServerLog(**found))
+
+    @setup_check(
+        "break_glass",
+        title=_("Break-glass"),
+        section="people",
+        sequence=60,
+        fix=Fix(_("Break-glass"), "integration_core.action_break_glass", needs="read"),
+    )
+    def _check_break_glass(self):
+        overdue = self.env["integration.break.glass"].search([("overdue", "=", True)], order="begun_at")
+        return setup_rules.break_glass(overdue=len(overdue), oldest=overdue[:1].begun_at or None)
 
     @setup_check("clock", title=_("Clocks"), section="engine", sequence=50)
     def _check_clock(self):

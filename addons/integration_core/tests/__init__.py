@@ -3,6 +3,8 @@ from . import test_audit
 from . import test_clearance
 from . import test_credential
 from . import test_delivery_count
+from . import test_discreet
+from . import test_door
 from . import test_engine
 from . import test_explained
 from . import test_fan_out

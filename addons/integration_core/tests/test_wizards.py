@@ -120,23 +120,6 @@ class TestWizards(IntegrationCase):
         with self.assertRaises(AccessError):
             self.key_wizard(self.system, self.operator)
 
-    # -- contents -----------------------------------------------------------------------------------------------------
-
-    def test_only_the_cleared_open_a_content_and_the_look_is_recorded(self):
-        _accepted, event = self.post("clinical.encounter.admitted.v1", {"encounter": "E-1"})
-        with self.assertRaises(AccessError):
-            self.env["integration.payload.wizard"].with_user(self.boss).create(
-                {"event_id": event.id, "reason": "curious"}
-            )
-        wizard = (
-            self.env["integration.payload.wizard"]
-            .with_user(self.cleared)
-            .create({"event_id": event.id, "reason": "complaint 17"})
-        )
-        self.assertIn('"encounter": "E-1"', wizard.action_open()["params"]["text"])
-        trail = self.env["integration.audit"].search([("action", "=", "payload.read")], limit=1)
-        self.assertEqual((trail.user_name, trail.reason, trail.res_id), (self.cleared.name, "complaint 17", event.id))
-
     # -- the inbox ----------------------------------------------------------------------------------------------------
 
     def test_the_inbox_shows_what_waits_and_whose_turn_it_is(self):

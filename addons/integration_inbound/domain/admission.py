@@ -35,6 +35,10 @@ UNUSABLE_SCHEMA: Final = "unusable_schema"
 """Code of the refusal of a message whose event type has a schema that cannot be applied."""
 
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PLAIN_TYPE: Final = re.compile(r"(?:application|text|image|audio|video|multipart|message)/[a-z0-9.+-]{1,60}")
+_UNREADABLE: Final = "application/octet-stream"
+_CHARSETS: Final = frozenset({"us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
+_ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
 _MEDIA_TYPE: Final = re.compile(rf"\s*({_NAME}/{_NAME})\s*((?:;.*)?)", re.DOTALL)
 _PARAMETER: Final = re.compile(rf'\s*;\s*(?:({_NAME})=({_NAME}|"(?:[^"\\\x00-\x1f]|\\.)*"))?\s*')
 _MAX_HEADER_CHARS: Final = 1024
@@ -300,6 +304,31 @@ def is_structured_json(content_type: str | None) -> bool:
     if media_type is None or media_type.essence != STRUCTURED_MEDIA_TYPE:
         return False
     return media_type.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
+
+
+def kept_content_type(content_type: str | None) -> str | None:
+    """Return what is kept of a ``content-type`` header beside a refused message: enough to judge it again alike.
+
+    Other parameters than the charset are dropped, and what is no media type becomes one that is never accepted: they
+    are free text of the sender's.
+    """
+    if content_type is None:
+        return None
+    media_type = parse_media_type(content_type)
+    if media_type is None or _PLAIN_TYPE.fullmatch(media_type.essence) is None:
+        return _UNREADABLE
+    charset = media_type.parameters.get("charset", "utf-8").lower()
+    if charset in ("utf-8", "utf8"):
+        return media_type.essence
+    return f"{media_type.essence}; charset={charset if charset in _CHARSETS else 'other'}"
+
+
+def kept_content_encoding(content_encoding: str | None) -> str | None:
+    """Return what is kept of a ``content-encoding`` header beside a refused message, as for its content type."""
+    if content_encoding is None:
+        return None
+    word = content_encoding.strip().lower()
+    return word if word in _ENCODINGS else "other"
 
 
 def parse_content_encoding(text: str | None) -> Literal["identity", "gzip"] | None:

@@ -2,9 +2,11 @@ import json
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.addons.integration_core.domain import hashing, problems
+from odoo.addons.integration_core.domain import envelope, hashing, problems
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
+
+from ..domain import admission
 
 KEPT_PER_SYSTEM = 1000  # open refused messages of one system that are kept; further ones are only counted
 SETTLED_REASON = "A later message of the sender was accepted."
@@ -28,6 +30,7 @@ class IntegrationRefusedMessage(models.Model):
     """
 
     _name = "integration.refused.message"
+    _inherit = ["integration.payload.mixin"]
     _description = "Refused message"
     _order = "id desc"
     _rec_name = "webhook_id"
@@ -187,10 +190,11 @@ class IntegrationRefusedMessage(models.Model):
             refusal.code,
             refusal.detail or problems.PROBLEMS[refusal.segment].detail,
             json.dumps([violation.as_dict() for violation in refusal.errors]),
-            glimpse.type_name,
+            # A name that is none of an event type's may be anything.
+            glimpse.type_name if envelope.is_type_name(glimpse.type_name) else None,
             glimpse.source_event_id,
-            sent.content_type,
-            sent.content_encoding,
+            admission.kept_content_type(sent.content_type),
+            admission.kept_content_encoding(sent.content_encoding),
             sent.traceparent,
             hashing.body_digest(sent.raw),
             len(sent.raw),
@@ -247,6 +251,23 @@ class IntegrationRefusedMessage(models.Model):
             webhook_id=webhook_id,
             source_event_id=source_event_id,
         )
+
+    # -- the door to its content ---------------------------------------------------------------------------------------
+
+    def _payload_body(self):
+        raw = self.env["integration.refused.payload"]._load(self)
+        if raw is None or admission.parse_content_encoding(self.content_encoding or None) != "gzip":
+            return raw
+        inflated = admission.gunzip(raw, self.system_id.max_body_bytes)
+        return inflated if isinstance(inflated, bytes) else raw
+
+    def _payload_type(self):
+        return self.env["integration.event.type"]._named(self.type_name or "")
+
+    def _payload_gone(self):
+        if self.env["integration.refused.payload"]._is_kept(self):
+            return False
+        return self.env._("It is no longer kept: this message was settled long ago.")
 
     # -- what people do ------------------------------------------------------------------------------------------------
 

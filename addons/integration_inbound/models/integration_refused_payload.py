@@ -45,6 +45,12 @@ class IntegrationRefusedPayload(models.Model):
             return None
         return self.env["integration.keyring"]._open(row[0], bytes(row[1]), aad=self._aad(message))
 
+    @api.model
+    def _is_kept(self, message):
+        """Tell whether the body of ``message`` is still kept."""
+        self.env.cr.execute("SELECT FROM integration_refused_payload WHERE refused_id = %s", (message.id,))
+        return bool(self.env.cr.rowcount)
+
     @staticmethod
     def _aad(message):
         return f"integration.refused.payload:{message.id}"

@@ -192,3 +192,41 @@ class TestRefusedMessage(PartnerCase):
         message._gc_payloads()
         self.assertIsNone(self.env["integration.refused.payload"]._load(message))
         self.assertTrue(message.exists().digest)
+
+    # -- its content --------------------------------------------------------------------------------------------------
+
+    def look(self, message, user, button="action_open"):
+        wizard = self.env["integration.payload.wizard"].with_user(user)
+        return wizard.create({"refused_id": message.id, "reason": "The sender asks what is wrong"})[button]()["params"]
+
+    def test_its_content_is_behind_the_same_door(self):
+        data = {**catalogue.example(ADMITTED)["data"], "patient": {"id": "MRN-7", "name": "Jane Doe"}}
+        self.system.event_type_ids -= self.admitted
+        self.assertEqual(self.deliver(self.event(data=data)).status_code, 403)
+        message = self.refused()
+        with self.assertRaises(AccessError):
+            self.look(message, self.operator)
+        role = "integration_core.group_"
+        cleared = new_test_user(self.env, "inbound_cleared", groups=f"{role}operator,{role}payload_reader")
+        masked = self.look(message, cleared)
+        self.assertIn(ADMITTED, masked["text"])
+        self.assertNotIn("MRN-7", masked["text"])
+        everything = self.look(message, cleared, "action_open_everything")
+        self.assertIn("Jane Doe", everything["text"])
+        looks = [("action", "=", "payload.read"), ("res_model", "=", message._name)]
+        trail = self.env["integration.audit"].search(looks)
+        self.assertEqual(trail.mapped("detail"), ["everything", "as needed: public, internal"])
+        self.assertEqual(trail.mapped("res_id"), [message.id] * 2)
+
+    def test_what_is_no_json_is_one_masked_value(self):
+        self.assertEqual(self.deliver(b'{"patient": "Jane Doe"').status_code, 400)
+        message = self.refused()
+        role = "integration_core.group_"
+        cleared = new_test_user(self.env, "inbound_cleared", groups=f"{role}operator,{role}payload_reader")
+        self.assertEqual(self.look(message, cleared)["text"], "••• (patient)")
+        self.assertIn("Jane Doe", self.look(message, cleared, "action_open_everything")["text"])
+
+    def test_nothing_that_a_sender_wrote_freely_is_kept_in_clear(self):
+        wrong = {**self.event(), "type": "clinical.jane_doe.MRN-7"}
+        self.assertEqual(self.deliver(wrong).status_code, 422)
+        self.assertFalse(self.refused().type_name)

@@ -56,3 +56,12 @@ def test_places_of_schema_violations():
     line = {"line": "1", "service": "ED-MID"}
     assert accept(data={**data, "lines": [line]}).errors == (Violation("/data/lines/0/quantity", "is required"),)
     assert accept(type="nonsense").errors[0].pointer == "/type"
+
+
+def test_the_place_in_a_malformed_body_is_told_in_known_names_alone():
+    body = b'{"data": {"patient": {"MRN-7": [{"id": 1, "id": 2}]}}}'
+    refusal = acceptance.accept(body, system_code="ehr", type_facts=lambda _name: acceptance.TypeFacts(known=False))
+    assert refusal.detail.endswith("at /data/patient/*/0")
+    body = b'{"data": {"19310817": NaN}}'
+    refusal = acceptance.accept(body, system_code="ehr", type_facts=lambda _name: acceptance.TypeFacts(known=False))
+    assert refusal.detail.endswith("at /data/*")

@@ -89,12 +89,29 @@ def test_formats_are_asserted_strictly():
         assert len(check({"format": name}, value)) == 1
 
 
+def test_a_name_that_is_not_the_schemas_own_is_not_told():
+    """It is the sender's text as any value is: some file things under a patient's number."""
+    rules = {"properties": {"by_ward": {"additionalProperties": {"type": "string"}}}}
+    found = check(rules, {"by_ward": {"MRN-7": 1, "19310817": 2}})
+    assert [item.pointer for item in found] == ["/data/by_ward/*", "/data/by_ward/*"]
+    found = check({"items": {"patternProperties": {"^M": {"required": ["a"]}}}}, [{"MRN-7": {}}])
+    assert [item.pointer for item in found] == ["/data/0/*/a"]
+
+
+def test_a_classification_is_one_of_four_words():
+    for kind in ("public", "internal", "finance", "patient"):
+        schema.check({"properties": {"a": {"x-classification": kind}}})
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.check({"properties": {"a": {"x-classification": "secret"}}})
+    assert caught.value.pointer == "/properties/a/x-classification"
+
+
 def test_no_more_than_20_errors():
     assert len(check({"items": {"type": "string"}}, [1] * 100)) == 20
 
 
 def test_the_place_is_bounded_and_based_where_the_caller_says():
-    compiled = schema.compile_schema({"additionalProperties": {"type": "string"}})
+    compiled = schema.compile_schema({"properties": {"k" * 1000: {"type": "string"}}})
     (violation,) = compiled.validate({"k" * 1000: 1}, base="/x")
     assert violation.pointer.startswith("/x/kkk")
     assert len(violation.pointer) == 200

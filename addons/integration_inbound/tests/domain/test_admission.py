@@ -310,3 +310,26 @@ class TestContentType:
         admission.parse_media_type(text)
         admission.parse_content_encoding(text)
         admission.parse_media_type("a/b;" + text)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (None, None),
+        ("application/cloudevents+json", "application/cloudevents+json"),
+        ('Application/CloudEvents+JSON; charset=UTF-8; name="Jane Doe"', "application/cloudevents+json"),
+        ("application/cloudevents+json; charset=latin1", "application/cloudevents+json; charset=other"),
+        ("text/plain; patient=MRN-7", "text/plain"),
+        ("MRN-7/Jane Doe", "application/octet-stream"),
+        ("Jane Doe", "application/octet-stream"),
+    ],
+)
+def test_what_is_kept_of_a_content_type_is_judged_as_it_was_and_tells_nothing_else(sent, kept):
+    assert admission.kept_content_type(sent) == kept
+    assert admission.is_structured_json(sent) == admission.is_structured_json(kept)
+
+
+@pytest.mark.parametrize(("sent", "kept"), [(None, None), ("GZIP", "gzip"), ("br", "br"), ("Jane Doe", "other")])
+def test_what_is_kept_of_a_content_encoding(sent, kept):
+    assert admission.kept_content_encoding(sent) == kept
+    assert admission.parse_content_encoding(sent) == admission.parse_content_encoding(kept)

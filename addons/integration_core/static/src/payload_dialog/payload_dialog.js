@@ -6,18 +6,22 @@ import { registry } from "@web/core/registry";
 export class PayloadDialog extends Component {
     static template = "integration_core.PayloadDialog";
     static components = { Dialog };
-    static props = { close: Function, name: String, text: String };
+    static props = { close: Function, name: String, text: String, masked: Number };
 }
 
 /**
  * Client action `integration_core.show_payload`.
  *
  * @param {Object} env
- * @param {{params: {name: string, text: string}}} action
+ * @param {{params: {name: string, text: string, masked: number}}} action
  * @returns {Object} the action that follows: closes the wizard that asked for the reason
  */
 function showPayload(env, action) {
-    env.services.dialog.add(PayloadDialog, { name: action.params.name, text: action.params.text });
+    env.services.dialog.add(PayloadDialog, {
+        name: action.params.name,
+        text: action.params.text,
+        masked: action.params.masked || 0,
+    });
     return { type: "ir.actions.act_window_close" };
 }
 
