@@ -94,7 +94,7 @@ class IntegrationEngine(models.AbstractModel):
             raise
         except UserError as error:
             return str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
             # The type alone: an error's text may hold what was sent.
             _logger.warning("integration: %s in %s", type(error).__name__, getattr(function, "__qualname__", "a chore"))
             _logger.debug("integration: contained error\n%s", discreet.outline(error))
