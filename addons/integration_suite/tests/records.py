@@ -142,6 +142,9 @@ class Records:
     def _make_integration_audit(self):
         return self.create("integration.audit", action="payload.read")
 
+    def _make_integration_approval(self):
+        return self.env["integration.approval"]._open(self.of("integration.credential"))
+
     def _make_integration_hold(self):
         return self.create("integration.hold", scope="system", system_id=self.of("integration.system").id)
 
