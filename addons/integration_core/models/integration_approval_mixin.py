@@ -367,9 +367,10 @@ class IntegrationApprovalMixin(models.AbstractModel):
 
     def action_reject(self, reason=None):
         """Send it back to its author, with a reason."""
+        rulings = [record._approval_check() for record in self]  # first: who may not decide need give no reason
         reason = self._approval_reason(reason)
-        for record in self:
-            delegation = record._approval_check().delegation
+        for record, ruling in zip(self, rulings, strict=True):
+            delegation = ruling.delegation
             record._approval_end(
                 "rejected",
                 {"approval_state": "rejected", "decided_by_id": self.env.uid, "decided_at": fields.Datetime.now()},
@@ -417,9 +418,9 @@ class IntegrationApprovalMixin(models.AbstractModel):
 
     def action_use_now(self, reason=None):
         """Let it take effect at once, because care would wait; a second person confirms it or takes it back."""
+        self.check_access("write")
         reason = self._approval_reason(reason)
         for record in self:
-            record.check_access("write")
             if not record._approval_usable_now():
                 raise UserError(self.env._("%s takes effect when it is approved, not before.", record.display_name))
             if not record._approval_needed():
@@ -481,6 +482,7 @@ class IntegrationApprovalMixin(models.AbstractModel):
 
     def action_open_approvals(self):
         """Show every request about this record and what became of it."""
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",

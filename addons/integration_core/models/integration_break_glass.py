@@ -215,6 +215,7 @@ class IntegrationBreakGlass(models.Model):
 
     def action_review(self):
         """Ask for the finding."""
+        self.env["integration.break.glass.review"].check_access("create")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("integration_core.action_break_glass_review")
         return {**action, "context": {"default_glass_id": self.id}}

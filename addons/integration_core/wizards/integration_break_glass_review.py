@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class IntegrationBreakGlassReview(models.TransientModel):
@@ -11,8 +11,15 @@ class IntegrationBreakGlassReview(models.TransientModel):
     who = fields.Many2one(related="glass_id.user_id")
     reason = fields.Char(related="glass_id.reason")
     looks = fields.Text(related="glass_id.looks")
+    can_review = fields.Boolean(compute="_compute_can_review")
     finding = fields.Selection([("right", "It was right"), ("wrong", "It was not right")], required=True)
     note = fields.Char("What you found", required=True)
+
+    @api.depends("glass_id")
+    @api.depends_context("uid")
+    def _compute_can_review(self):
+        for review in self:
+            review.can_review = review.glass_id.can_review
 
     def action_confirm(self):
         """Keep the finding."""

@@ -171,6 +171,8 @@ class IntegrationOverview(models.AbstractModel):
     def _request_warnings(self):
         """Return what waits for this user to decide, and what is in use although nobody has confirmed it in time."""
         requests = self.env["integration.approval"]
+        if not requests.has_access("read"):
+            return []
         waiting = Domain("state", "=", "waiting")
         overdue = waiting & Domain("urgent", "=", True) & Domain("expires_at", "<=", fields.Datetime.now())
         found = []

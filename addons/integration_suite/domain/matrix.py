@@ -37,6 +37,7 @@ COMPANIES: Final = {
     "everyone": "Hold for every company: whoever may read reads all; changed by those allowed in every company.",
     "server": "Facts about the server itself, of no company; nobody edits them.",
     "nobody": "No role has any right: the suite's own code alone works with them.",
+    "people": "Between people, whatever their companies; record rules say who sees which.",
     "own deeds": "Dialogs: each person sees those they have opened themselves.",
     "none": "Keeps no records: a page or logic.",
     "odoo": "A model of Odoo's own, whose rights and rules are Odoo's.",

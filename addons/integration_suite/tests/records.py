@@ -1,9 +1,10 @@
 """One record of each of the suite's models, in one company: what is required is filled, and nothing else."""
 
 import base64
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from odoo import Command
+from odoo.tests import new_test_user
 from odoo.tools import SQL
 
 from .common import suite_models
@@ -69,6 +70,8 @@ class Records:
     def dialog(self, name, opener):
         """Return a new dialog of a model, about the records of this company, as if somebody had opened it."""
         about = {
+            "integration.break.glass.review": {"glass_id": self.of("integration.break.glass").id},
+            "integration.payload.wizard": {"event_id": self.of("integration.event").id},
             "integration.key.wizard": {"system_id": self.of("integration.system").id},
             "integration.refused.decision": {
                 "decision": "close",
@@ -143,7 +146,26 @@ class Records:
         return self.create("integration.audit", action="payload.read")
 
     def _make_integration_approval(self):
-        return self.env["integration.approval"]._open(self.of("integration.credential"))
+        return self.env["integration.approval"]._open(self.of("integration.identifier"))
+
+    def _make_integration_delegation(self):
+        delegate = new_test_user(self.env, f"delegate-{self.company.id}", groups="integration_core.group_steward")
+        delegator = new_test_user(self.env, f"away-{self.company.id}", groups="integration_core.group_steward")
+        values = {"role": "all", "date_from": NOW, "date_until": NOW + timedelta(days=1), "reason": "away"}
+        return self.env["integration.delegation"].create(
+            {"delegator_id": delegator.id, "delegate_id": delegate.id, **values}
+        )
+
+    def _make_integration_audit_seal(self):
+        return self.create("integration.audit.seal", row_ids="1")
+
+    def _make_integration_audit_queue(self):
+        self.of("integration.audit")
+        self.env.flush_all()
+        return self.env["integration.audit.queue"].search([], limit=1)
+
+    def _make_integration_break_glass(self):
+        return self.create("integration.break.glass", until=NOW + timedelta(hours=1))
 
     def _make_integration_hold(self):
         return self.create("integration.hold", scope="system", system_id=self.of("integration.system").id)
@@ -208,9 +230,6 @@ class Records:
             )
         )
         return self.env["integration.due"].browse(delivery.id)
-
-    def _make_integration_approval(self):
-        return self._view_of("integration.approval", "integration.identifier")
 
     def _make_integration_request(self):
         return self._view_of("integration.request", "integration.event")

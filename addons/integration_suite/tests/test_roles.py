@@ -6,6 +6,7 @@ from odoo.tests import new_test_user, tagged
 
 from ..domain import matrix
 from .common import MATRIX, RolesCase, extended_models, group_of, suite_models
+from .records import Records
 
 _logger = logging.getLogger(__name__)
 _SECRETS = {
@@ -24,6 +25,8 @@ _MONEY = {
 }
 _WITHOUT_MONEY = ("clinical_liaison", "operator", "governance_approver", "privacy_officer", "auditor")
 _READERS = ("finance_viewer", "clinical_liaison", "governance_approver", "privacy_officer", "auditor", "employee")
+_OWN_DEEDS = {("governance_approver", "integration.delegation"): {"c"}}
+"""What they make nevertheless, about themselves."""
 
 
 @tagged("post_install", "-at_install")
@@ -50,10 +53,11 @@ class TestRoles(RolesCase):
 
     def test_who_changes_nothing_may_write_nothing(self):
         for name in suite_models(self.env):
-            if not self.env[name]._abstract:
+            # A dialog changes nothing by itself; what its buttons do is tried method by method.
+            if not self.env[name]._abstract and not self.env[name]._transient:
                 for role in _READERS:
                     with self.subTest(model=name, role=role):
-                        self.assertFalse(set(self.may(role, name)) - {"r"})
+                        self.assertFalse(set(self.may(role, name)) - {"r"} - _OWN_DEEDS.get((role, name), set()))
 
     def test_secrets_are_seen_by_nobody(self):
         every = ",".join(group_of(role) for role in MATRIX.roles if role != "engine")
@@ -82,7 +86,15 @@ class TestRoles(RolesCase):
                     self.assertFalse(self.as_role(role, name).has_access("read"))
 
     def test_contents_are_opened_by_those_cleared_alone(self):
-        for role in MATRIX.roles:
+        """Whoever is not may break the glass, which is another deed: see the tests of patient data."""
+        event = Records(self.env, self.company).of("integration.event")
+        self.env["integration.payload"]._store(event, b"{}")
+        opened = set()
+        for role, user in self.users.items():
             with self.subTest(role):
-                may_open = self.as_role(role, "integration.payload.wizard").has_access("create")
-                self.assertEqual(may_open, role == "payload_reader")
+                try:
+                    event.with_user(user)._open_payload("to see who may")
+                    opened.add(role)
+                except AccessError:
+                    pass
+        self.assertEqual(opened, {"payload_reader"})
