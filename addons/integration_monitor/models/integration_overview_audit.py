@@ -10,11 +10,7 @@ class IntegrationOverview(models.AbstractModel):
     @api.model
     def get_home(self):
         """Return the action that the app opens with: for those who audit and do nothing else, the audit trail."""
-        user = self.env.user
-        if not self._holds_any(user, SEE_OVERVIEW) and self._holds_any(user, AUDIT):
+        held = {name for name in (*SEE_OVERVIEW, *AUDIT) if self.env.user.has_group(f"integration_core.group_{name}")}
+        if held and held <= set(AUDIT):
             return self.env["ir.actions.actions"]._for_xml_id("integration_core.action_audit")
         return super().get_home()
-
-    @api.model
-    def _holds_any(self, user, names):
-        return any(user.has_group(f"integration_core.group_{name}") for name in names)
