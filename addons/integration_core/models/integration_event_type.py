@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import SQL
 
-from ..domain import catalogue, schema
+from ..domain import catalogue, disclosure, schema
 from ..domain.book import EventType
 from ..domain.clearance import Clearance, classify
 from ..fields import refuse_if_used
@@ -109,6 +109,22 @@ class IntegrationEventType(models.Model):
                         detail=error.detail,
                     )
                 ) from None
+
+    @api.constrains("schema_json", "patient_data", "finance_data")
+    def _check_classification(self):
+        """Refuse a type that says to be less confidential than its schema says of one of its fields."""
+        self._check_schema()
+        for event_type in self.filtered("schema_json"):
+            kind = Clearance(event_type.classification)
+            named = disclosure.classes_of(json.loads(event_type.schema_json))
+            if any(one.rank > kind.rank for one in named):
+                raise ValidationError(
+                    self.env._(
+                        "The schema of %s says of a field that it is more confidential than the type. Tick “patient "
+                        "data” or “finance data”, or correct the field.",
+                        event_type.name,
+                    )
+                )
 
     @api.depends("patient_data", "finance_data")
     def _compute_classification(self):

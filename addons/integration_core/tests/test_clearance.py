@@ -56,3 +56,11 @@ class TestClearance(IntegrationCase):
         self.assertIn(self.internal.id, self.granted(system))
         self.internal.patient_data = True
         self.assertNotIn(self.internal.id, self.granted(system))
+
+    def test_a_type_is_no_less_confidential_than_its_schema_says_of_a_field(self):
+        rules = '{"properties": {"who": {"x-classification": "patient"}}}'
+        with self.assertRaisesRegex(ValidationError, "more confidential"), self.env.cr.savepoint():
+            self.internal.schema_json = rules
+        self.internal.write({"schema_json": rules, "patient_data": True})
+        with self.assertRaisesRegex(ValidationError, "more confidential"), self.env.cr.savepoint():
+            self.internal.patient_data = False

@@ -197,7 +197,8 @@ class TestRefusedMessage(PartnerCase):
 
     def look(self, message, user, button="action_open"):
         wizard = self.env["integration.payload.wizard"].with_user(user)
-        return wizard.create({"refused_id": message.id, "reason": "The sender asks what is wrong"})[button]()["params"]
+        made = wizard.create({"refused_id": message.id, "reason": "The sender asks what is wrong"})
+        return getattr(made, button)()["params"]
 
     def test_its_content_is_behind_the_same_door(self):
         data = {**catalogue.example(ADMITTED)["data"], "patient": {"id": "MRN-7", "name": "Jane Doe"}}

@@ -142,3 +142,26 @@ def test_the_worst_stands_for_all():
     assert worst([OK, DANGER, WARNING]) is DANGER
     assert worst([OK, WARNING]) is WARNING
     assert worst([]) is OK
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        (("none", -1, "panic", "terse"), []),
+        (("ddl", -1, "fatal", "terse"), []),
+        (("mod", -1, "panic", "terse"), ["log_statement = none"]),
+        (("none", 0, "panic", "terse"), ["log_min_duration_statement = -1"]),
+        (("none", -1, "error", "default"), ["log_min_error_statement = panic", "log_error_verbosity = terse"]),
+    ],
+)
+def test_postgresqls_log_holds_no_values(settings, missing):
+    verdict = rules.server_log(rules.ServerLog(*settings))
+    assert verdict.level is (WARNING if missing else OK)
+    assert [word for word in missing if word not in said(verdict)] == []
+
+
+def test_every_break_glass_is_reviewed():
+    assert rules.break_glass(overdue=0, oldest=None).level is OK
+    verdict = rules.break_glass(overdue=2, oldest=NOW)
+    assert (verdict.level, verdict.since) == (DANGER, NOW)
+    assert "2" in said(verdict)
