@@ -47,7 +47,7 @@ class ResUsers(models.Model):
         """Tell whether this user is allowed in every company, and so may decide what holds for all of them."""
         # sudo: which companies there are, not what is in them
         user = self.sudo()
-        return not user.env["res.company"].search([]) - user.company_ids
+        return not user.env["res.company"].search_count([("id", "not in", user.company_ids.ids)], limit=1)
 
     @api.constrains("group_ids")
     def _check_integration_group(self):

@@ -92,7 +92,7 @@ class IntegrationBreaker(models.Model):
     @api.depends("name")
     def _compute_company_ids(self):
         # sudo: whether an origin is another company's as well decides what is seen, not the reader's right to it
-        endpoints = self.env["integration.endpoint"].sudo().search([])
+        endpoints = self.env["integration.endpoint"].sudo().search([("url", "!=", False)])
         for record in self:
             mine = endpoints.filtered(lambda one, name=record.name: name in self._names_of(one))
             record.company_ids = mine.company_id

@@ -48,8 +48,8 @@ def _is_of_the_tests(model_class):
 
 def extended_models(env):
     """Return the names of Odoo's own models to which the suite adds fields or public methods."""
-    own = set(suite_models(env))
-    return sorted(name for name in env.registry if name not in own and (own_fields(env[name]) or methods(env[name])))
+    odoo = [name for name in env.registry if not env[name]._original_module.startswith(_SUITE)]
+    return sorted(name for name in odoo if own_fields(env[name]) or methods(env[name]))
 
 
 def own_fields(model):

@@ -40,7 +40,7 @@ class Records:
         """Return the record of a model, making it first."""
         if name not in self.made:
             special = getattr(self, "_make_" + name.replace(".", "_"), None)
-            self.made[name] = special() if special else self.create(name)
+            self.made[name] = special() if special else self.fill(name)
             if "approval_state" in self.env[name]._fields:
                 self._ask_for_approval(self.made[name])
         return self.made[name]
@@ -58,7 +58,7 @@ class Records:
         )
         self.env.invalidate_all()
 
-    def create(self, name, /, **given):
+    def fill(self, name, /, **given):
         """Create a record whose required fields are filled; the record itself is told what it is about by ``given``."""
         model = self.env[name]
         values = model.default_get(list(model._fields))
@@ -78,7 +78,7 @@ class Records:
                 "message_ids": [Command.set(self.of("integration.refused.message").ids)],
             },
         }
-        dialog = self.create(name, **about.get(name, {}))
+        dialog = self.fill(name, **about.get(name, {}))
         self.env.flush_all()
         table = SQL.identifier(dialog._table)
         self.env.cr.execute(SQL("UPDATE %s SET create_uid = %s WHERE id = %s", table, opener.id, dialog.id))
@@ -132,18 +132,18 @@ class Records:
         return self.env["integration.event.type"].search([("direction", "=", "inbound")], limit=1)
 
     def _make_integration_system(self):
-        return self.create("integration.system", code=f"house-{self.company.id}", timezone="UTC", state="active")
+        return self.fill("integration.system", code=f"house-{self.company.id}", timezone="UTC", state="active")
 
     def _make_integration_subscription(self):
         handler = next(value for value, _label in self.env["integration.subscription"]._selection_handler())
-        return self.create("integration.subscription", handler=handler, company_id=self.company.id)
+        return self.fill("integration.subscription", handler=handler, company_id=self.company.id)
 
     def _make_integration_event(self):
         system = self.of("integration.system")
-        return self.create("integration.event", system_id=system.id, webhook_id=f"message-{self.company.id}")
+        return self.fill("integration.event", system_id=system.id, webhook_id=f"message-{self.company.id}")
 
     def _make_integration_audit(self):
-        return self.create("integration.audit", action="payload.read")
+        return self.fill("integration.audit", action="payload.read")
 
     def _make_integration_approval(self):
         return self.env["integration.approval"]._open(self.of("integration.identifier"))
@@ -168,34 +168,34 @@ class Records:
         return self.create("integration.break.glass", until=NOW + timedelta(hours=1))
 
     def _make_integration_hold(self):
-        return self.create("integration.hold", scope="system", system_id=self.of("integration.system").id)
+        return self.fill("integration.hold", scope="system", system_id=self.of("integration.system").id)
 
     def _make_integration_credential(self):
-        return self.create("integration.credential", system_id=self.of("integration.system").id)
+        return self.fill("integration.credential", system_id=self.of("integration.system").id)
 
     def _make_integration_endpoint(self):
-        return self.create("integration.endpoint", url=f"https://house-{self.company.id}.example/in")
+        return self.fill("integration.endpoint", url=f"https://house-{self.company.id}.example/in")
 
     def _make_integration_breaker(self):
-        return self.create("integration.breaker", name=f"endpoint:{self.of('integration.endpoint').id}")
+        return self.fill("integration.breaker", name=f"endpoint:{self.of('integration.endpoint').id}")
 
     def _make_integration_egress_allow(self):
-        return self.create("integration.egress.allow", host=f"house-{self.company.id}.internal")
+        return self.fill("integration.egress.allow", host=f"house-{self.company.id}.internal")
 
     def _make_integration_refusal(self):
-        return self.create("integration.refusal", claimed=self.of("integration.system").code)
+        return self.fill("integration.refusal", claimed=self.of("integration.system").code)
 
     def _make_integration_billing_run(self):
-        return self.create("integration.billing.run", company_ids=[Command.set(self.company.ids)])
+        return self.fill("integration.billing.run", company_ids=[Command.set(self.company.ids)])
 
     def _make_integration_billing_rule(self):
-        return self.create("integration.billing.rule", encounter_class=f"class-{self.company.id}")
+        return self.fill("integration.billing.rule", encounter_class=f"class-{self.company.id}")
 
     def _make_integration_entity(self):
-        return self.create("integration.entity", kind="payer", partner_id=self.company.partner_id.id)
+        return self.fill("integration.entity", kind="payer", partner_id=self.company.partner_id.id)
 
     def _make_integration_identifier(self):
-        return self.create("integration.identifier", kind="payer", code_system="house")
+        return self.fill("integration.identifier", kind="payer", code_system="house")
 
     def _make_integration_retention(self):
         return self.env["integration.retention"].search([], limit=1)
@@ -208,7 +208,7 @@ class Records:
 
     def _make_integration_payload(self):
         event, key = self.of("integration.event"), self.of("integration.data.key")
-        return self.create("integration.payload", event_id=event.id, data_key_id=key.id)
+        return self.fill("integration.payload", event_id=event.id, data_key_id=key.id)
 
     def _make_integration_data_key(self):
         record, _key = self.env["integration.data.key"]._active()

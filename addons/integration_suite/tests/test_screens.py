@@ -2,14 +2,100 @@ import ast
 import logging
 
 from lxml import etree
+from odoo.addons.integration_account.tests.common import BillingCase
 from odoo.exceptions import AccessError
-from odoo.tests import tagged
+from odoo.tests import HttpCase, tagged
 
 from .common import MATRIX, RolesCase, suite_models
 from .records import Records
 
 _logger = logging.getLogger(__name__)
 _VIEWS = {"list", "form", "kanban", "search", "calendar", "graph", "pivot"}
+
+
+_SECTIONS = {
+    "equation": {"finance_viewer", "finance_reviewer", "operator", "admin", "auditor", "payload_reader"},
+    "parked": {"finance_viewer", "finance_reviewer", "admin"},
+    "corrections": {"clinical_liaison"},
+    "to_map": {"steward", "admin", "clinical_liaison"},
+    "pipeline": {"finance_viewer", "finance_reviewer", "admin"},
+    "deliveries": {"operator", "admin", "auditor", "payload_reader"},
+}
+"""Parts of the Overview and the roles that have them."""
+_WITHOUT_APP = {"engine", "settings", "employee"}
+_MONEY = {"finance_viewer", "finance_reviewer", "admin"}
+
+
+@tagged("post_install", "-at_install")
+class TestHomes(BillingCase, RolesCase, HttpCase):
+    """What the app opens with, for each role: its own parts of the Overview, and nothing that would refuse it."""
+
+    def setUp(self):
+        super().setUp()
+        self.finalize("E-1", self.line(1, "NOBODY-KNOWS-IT"))
+
+    def test_each_role_has_a_home(self):
+        with self.faults() as faults:
+            for role in MATRIX.roles:
+                overview = self.as_role(role, "integration.overview")
+                data = overview.get_data()
+                if role in _WITHOUT_APP:
+                    self.assertEqual(data, {"state": "no_rights"})
+                    continue
+                home = "integration_core.setup_check" if role == "admin" else "integration_monitor.overview"
+                self.assertEqual(overview.get_home()["tag"], home)
+                shown = {name for name in _SECTIONS if data[name] is not None}
+                expected = {name for name, roles in _SECTIONS.items() if role in roles}
+                if shown != expected:
+                    faults.append(f"{role} is shown {sorted(shown)}, not {sorted(expected)}")
+                faults += [f"{role}: {fault}" for fault in self._faults_of(role, data)]
+
+    def _faults_of(self, role, part):
+        """Yield what a part of the Overview shows or opens that its reader has no right to."""
+        if isinstance(part, list):
+            for one in part:
+                yield from self._faults_of(role, one)
+        elif isinstance(part, dict):
+            if part.get("amounts") and role not in _MONEY:
+                yield f"money: {part['amounts']}"
+            model = part.get("res_model")
+            if model and not self.as_role(role, model).has_access("create" if self.env[model]._transient else "read"):
+                yield f"opens {model}, which it may not read"
+            for one in part.values():
+                yield from self._faults_of(role, one)
+
+    def test_the_clinical_side_sees_what_waits_for_it(self):
+        [row] = self.as_role("clinical_liaison", "integration.overview").get_data()["corrections"]["rows"]
+        self.assertEqual((row["reason"], row["count"]), ("service_unmapped", 1))
+        self.browser_js(
+            "/odoo/integration",
+            "document.querySelector('.o_integration_corrections tr[data-reason=service_unmapped]')"
+            " && console.log('test successful')",
+            "document.querySelector('.o_integration_corrections tbody tr')",
+            login=self.users["clinical_liaison"].login,
+        )
+
+    def test_the_clinical_side_sees_nothing_of_odoos_own_doings(self):
+        own = self.env["integration.event"].sudo().search([("system_id", "!=", False)], limit=1)
+        internal = own.copy({"system_id": False, "uuid": "internal-1", "webhook_id": False})
+        for role, expected in (("clinical_liaison", own), ("operator", own | internal)):
+            events = self.as_role(role, "integration.event").search([("id", "in", (own | internal).ids)])
+            self.assertEqual(set(events.ids), set(expected.ids))
+        both = self.users["clinical_liaison"]
+        both.group_ids += self.env.ref("integration_core.group_operator")
+        self.assertIn(internal, self.env["integration.event"].with_user(both).search([]).sudo())
+
+    def test_the_privacy_officer_sees_the_looks_alone(self):
+        audit = self.env["integration.audit"]
+        for action in ("payload.read", "system.suspend"):
+            audit._record(action, self.system)
+        roles = ("privacy_officer", "auditor")
+        seen = {role: self.as_role(role, "integration.audit").search([]).mapped("action") for role in roles}
+        self.assertIn("payload.read", seen["privacy_officer"])
+        self.assertNotIn("system.suspend", seen["privacy_officer"])
+        self.assertLessEqual({"payload.read", "system.suspend"}, set(seen["auditor"]))
+        texts = [one["text"] for one in self.as_role("privacy_officer", "integration.overview").get_data()["warnings"]]
+        self.assertTrue(any("opened within" in text and text.endswith(": 1.") for text in texts), texts)
 
 
 @tagged("post_install", "-at_install")
