@@ -75,6 +75,8 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.retention", "_chore_purge"),
             ("integration.delivery.count", "_chore_fold"),
             ("integration.audit.seal", "_chore_seal"),
+            ("integration.erasure", "_chore_advance"),
+            ("integration.retention.alarm", "_chore_watch"),
         ]
 
     @api.model

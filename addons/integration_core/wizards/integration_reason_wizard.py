@@ -8,6 +8,8 @@ OPERATIONS = {
     "skip": ("integration.delivery", "_skip"),
     "release": ("integration.hold", "_release"),
     "reject": (None, "action_reject"),
+    "lift": ("integration.legal.hold", "_lift"),
+    "refuse": ("integration.erasure", "_refuse"),
 }
 
 
@@ -24,6 +26,8 @@ class IntegrationReasonWizard(models.TransientModel):
             ("skip", "Skip"),
             ("release", "Release"),
             ("reject", "Reject"),
+            ("lift", "Lift"),
+            ("refuse", "Refuse"),
         ],
         required=True,
         readonly=True,
@@ -62,6 +66,12 @@ class IntegrationReasonWizard(models.TransientModel):
                 holds = self.env["integration.hold"].browse(self.res_ids or [])
                 names = ", ".join(holds.exists().mapped("display_name"))
                 return self.env._("%s: what waits there leaves at once.", names)
+            case "lift":
+                holds = self.env["integration.legal.hold"].browse(self.res_ids or [])
+                names = ", ".join(holds.exists().mapped("display_name"))
+                return self.env._("%s: from now on the rules of retention remove what is old.", names)
+            case "refuse":
+                return self.env._("Nothing is erased, and what was found is forgotten.")
             case "reject":
                 return self.env._("%s requests go back to their authors.", self.count)
         return False
