@@ -316,7 +316,7 @@ class IntegrationErasure(models.Model):
             self.write({"phase": following[0] if following else False, "cursors": cursors})
 
     def _candidates_payload(self, after):
-        return self._ids(
+        return self._first_of(
             SQL(
                 """
                 SELECT p.event_id FROM integration_payload p JOIN integration_event e ON e.id = p.event_id
@@ -334,7 +334,7 @@ class IntegrationErasure(models.Model):
         return [one for one, answer in answers.items() if answer is About.YES], 0
 
     def _candidates_encounter(self, after):
-        return self._ids(
+        return self._first_of(
             SQL(
                 """
                 SELECT DISTINCT r.event_id FROM integration_receipt r
@@ -359,7 +359,7 @@ class IntegrationErasure(models.Model):
         # Of what is no longer legible its encounter still tells.
         return [one for one, answer in answers.items() if answer is About.YES], 0
 
-    def _ids(self, statement):
+    def _first_of(self, statement):
         self.env.cr.execute(statement)
         return [row[0] for row in self.env.cr.fetchall()]
 
@@ -434,7 +434,7 @@ class IntegrationErasure(models.Model):
         """Return which of these events are still open."""
         condition = self.env["integration.retention"]._open_condition()
         return set(
-            self._ids(SQL("SELECT e.id FROM integration_event e WHERE e.id = ANY (%s) AND (%s)", ids, condition))
+            self._first_of(SQL("SELECT e.id FROM integration_event e WHERE e.id = ANY (%s) AND (%s)", ids, condition))
         )
 
     def _mark(self, kind, ids, state):
@@ -448,7 +448,7 @@ class IntegrationErasure(models.Model):
     def _erase_batch(self):
         """Erase the next contents; behind the last one see what waits."""
         for kind in self._kinds():
-            ids = self._ids(
+            ids = self._first_of(
                 SQL(
                     "SELECT row_id FROM integration_erasure_line"
                     " WHERE erasure_id = %s AND kind = %s AND state = 'found' ORDER BY row_id LIMIT %s",
@@ -473,7 +473,7 @@ class IntegrationErasure(models.Model):
         self.erased_count += gone
 
     def _left_payload(self, ids):
-        return self._ids(SQL("SELECT event_id FROM integration_payload WHERE event_id = ANY (%s)", ids))
+        return self._first_of(SQL("SELECT event_id FROM integration_payload WHERE event_id = ANY (%s)", ids))
 
     def _erase_excerpts(self, event_ids):
         """What receivers have answered may quote what they were sent."""

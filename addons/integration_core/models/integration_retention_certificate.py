@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..domain import removal, sealing
+from ..domain import removal
 from ..domain.retention import LEAST_DAYS
 from ..fields import UncheckedMany2one
 from .integration_payload_gone import REASONS
@@ -58,7 +58,7 @@ class IntegrationRetentionCertificate(models.Model):
                 THEN
                     RETURN OLD;
                 END IF;
-                RAISE EXCEPTION 'Certificates of removal are append-only: % of % is refused.', TG_OP, TG_TABLE_NAME
+                RAISE EXCEPTION 'Certificates of removal are append-only: %% of %% is refused.', TG_OP, TG_TABLE_NAME
                     USING ERRCODE = 'insufficient_privilege',
                           HINT = 'They are kept for as long as the audit trail.';
             END $$;
@@ -164,8 +164,3 @@ class IntegrationRetentionCertificate(models.Model):
     def _digest_of(self, what, rows):
         """Return the digest of identities that were read from a backup, to compare with a certificate's."""
         return removal.digest(what, rows)
-
-    def _ids(self):
-        """Return the ids of the rows that went."""
-        self.ensure_one()
-        return sealing.unpack(self.row_ids)

@@ -19,7 +19,7 @@ class IntegrationErasure(models.Model):
         return [*super()._kinds(), "refused"]
 
     def _candidates_refused(self, after):
-        return self._ids(
+        return self._first_of(
             SQL(
                 """
                 SELECT p.refused_id FROM integration_refused_payload p
@@ -67,12 +67,12 @@ class IntegrationErasure(models.Model):
 
     def _open_refused(self, ids):
         return set(
-            self._ids(
+            self._first_of(
                 SQL("SELECT id FROM integration_refused_message WHERE id = ANY (%s) AND state = 'open'", list(ids))
             )
         )
 
     def _left_refused(self, ids):
-        return self._ids(
+        return self._first_of(
             SQL("SELECT refused_id FROM integration_refused_payload WHERE refused_id = ANY (%s)", list(ids))
         )
