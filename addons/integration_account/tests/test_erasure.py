@@ -29,7 +29,7 @@ class TestErasure(BillingCase):
         self.advance()
         return erasure
 
-    def approve(self, erasure):
+    def carry_out(self, erasure):
         erasure.with_user(self.second).action_approve()
         self.advance()
 
@@ -43,7 +43,7 @@ class TestErasure(BillingCase):
         self.assertIn("1 charges", erasure.stays_text)
         self.assertIn("1 invoices", erasure.stays_text)
         self.assertEqual(erasure.found_count, 2)
-        self.approve(erasure)
+        self.carry_out(erasure)
         self.assertEqual(erasure.state, "done")
         self.assertFalse(self.content(charge.event_id))
         self.assertTrue(self.content(other))
@@ -55,7 +55,7 @@ class TestErasure(BillingCase):
         self.admit("E-1")
         parked = self.finalize("E-1", self.line(1, service="NEW"))
         erasure = self.request()
-        self.approve(erasure)
+        self.carry_out(erasure)
         self.assertEqual((erasure.state, erasure.erased_count, erasure.open_count), ("waiting", 1, 1))
         self.assertTrue(self.content(parked))
 

@@ -98,13 +98,15 @@ class TestLegalHold(RetentionCase):
         held, merged, free = self.admitted("A", "MRN-1"), self.admitted("B", "MRN-9"), self.admitted("C", "MRN-2")
         hold = self.hold("patient", system_id=self.system.id, patient_numbers="MRN-1\n MRN-9 \n\nMRN-1")
         self.assertEqual(len(hold.sudo().patient_refs), 2)
-        self.assertEqual(self.kept(held, merged, free), [True, True, False])
+        self.purge("payload")
+        contents = [bool(self.count("integration_payload", "event_id", one.ids)) for one in (held, merged, free)]
+        self.assertEqual(contents, [True, True, False])
 
     def test_what_cannot_be_told_stays_while_a_patient_is_held(self):
         event, free = self.admitted("A"), self.admitted("B", "MRN-2")
         self.sql("DELETE FROM integration_payload WHERE event_id = %s", event.id)
         self.hold("patient", system_id=self.system.id, patient_numbers="MRN-1")
-        self.purge("payload", "event")
+        self.purge("event")
         self.assertEqual((event | free).exists(), event)
 
     def test_the_number_is_another_one_in_another_system(self):

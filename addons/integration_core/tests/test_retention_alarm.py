@@ -1,7 +1,10 @@
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
+from ..models import integration_retention_alarm
 from .retaining import RetentionCase
 
 
@@ -103,5 +106,6 @@ class TestRetentionAlarm(RetentionCase):
 
     def test_the_engine_watches(self):
         self.opened("A")
-        self.env["integration.retention.alarm"]._chore_watch(1)
-        self.assertTrue(self.env["integration.retention.alarm"].search([]))
+        with patch.dict(integration_retention_alarm._looked, clear=True):
+            self.drain()
+            self.assertTrue(self.env["integration.retention.alarm"].search([]))
