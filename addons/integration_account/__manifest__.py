@@ -25,6 +25,7 @@
         "views/integration_subscription_views.xml",
         "views/account_move_views.xml",
         "views/res_config_settings_views.xml",
+        "views/integration_retention_alarm_views.xml",
         "views/integration_account_menus.xml",
     ],
     "assets": {

@@ -12,6 +12,7 @@
     "data": [
         "security/ir.model.access.csv",
         "security/integration_rules.xml",
+        "data/integration_retention.xml",
         "wizards/integration_certificate_wizard_views.xml",
         "wizards/integration_key_wizard_views.xml",
         "wizards/integration_refused_decision_views.xml",

@@ -19,6 +19,9 @@ from . import integration_billing_group
 from . import integration_handler
 from . import integration_engine
 from . import integration_retention
+from . import integration_retention_alarm
+from . import integration_patient_finder
+from . import integration_erasure
 from . import integration_mapping
 from . import recheck
 from . import account_move

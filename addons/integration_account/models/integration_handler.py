@@ -49,7 +49,7 @@ class EncounterAdmittedHandler(models.AbstractModel):
 
     def _patient_ref(self, system, data):
         # Patient numbers are not finance data: a keyed hash tells two patients apart and no more.
-        return self.env["integration.keyring"]._keyed_hash(data["patient"]["id"], scope=f"patient:{system.code}")
+        return self.env["integration.patient.finder"]._hasher(system)(data["patient"]["id"])
 
 
 class EncounterDischargedHandler(models.AbstractModel):

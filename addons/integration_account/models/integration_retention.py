@@ -18,3 +18,18 @@ class IntegrationRetention(models.Model):
             """,
             super()._open_condition(),
         )
+
+    @api.model
+    def _open_events(self):
+        return SQL(
+            """
+            %s
+            UNION ALL
+            SELECT event_id, CASE state WHEN 'parked' THEN 'parked' ELSE 'waiting' END FROM integration_charge
+             WHERE event_id IS NOT NULL AND state IN ('parked', 'held', 'ready', 'approved')
+            UNION ALL
+            SELECT event_id, state FROM integration_charge_void
+             WHERE event_id IS NOT NULL AND state IN ('waiting', 'parked')
+            """,
+            super()._open_events(),
+        )

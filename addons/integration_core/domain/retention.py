@@ -13,7 +13,16 @@ from typing import Final
 LANES: Final = ("critical", "normal", "bulk")
 BY_LANE: Final = frozenset({"payload", "attempt", "event"})
 """Kinds of things that know their lane."""
-LEAST_DAYS: Final = {"payload": 1, "attempt": 1, "count": 1, "key": 4, "event": 100, "receipt": 100, "audit": 365}
+LEAST_DAYS: Final = {
+    "payload": 1,
+    "refused": 1,
+    "attempt": 1,
+    "count": 1,
+    "key": 4,
+    "event": 100,
+    "receipt": 100,
+    "audit": 365,
+}
 """Message identities: a signature of up to 72 h ago is accepted, so that a copy may come on the fourth day. Events and
 receipts: Reconciliation shows 92 days. The audit trail: a whole year is there to be audited."""
 

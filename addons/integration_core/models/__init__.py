@@ -43,7 +43,13 @@ from . import integration_attempt
 from . import integration_delivery_count
 from . import integration_hold
 from . import integration_delivery_explained
+from . import integration_patient_finder
+from . import integration_legal_hold
 from . import integration_retention
+from . import integration_retention_certificate
+from . import integration_retention_alarm
+from . import integration_erasure
+from . import integration_erasure_line
 from . import integration_heartbeat
 from . import integration_handler
 from . import integration_consumer

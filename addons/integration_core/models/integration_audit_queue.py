@@ -7,6 +7,8 @@ TRIGGERS = {
                           "integration_audit_whole"),
     "integration_audit_seal": ("integration_audit_seal_kept", "integration_audit_seal_whole"),
     "integration_audit_certificate": ("integration_audit_certificate_kept", "integration_audit_certificate_whole"),
+    "integration_retention_certificate": ("integration_retention_certificate_kept",
+                                          "integration_retention_certificate_whole"),
 }
 """What guards each table. A verification looks whether they are there and switched on."""
 

@@ -296,6 +296,9 @@ class IntegrationAuditSeal(models.Model):
         return next(filter(None, (self._remove_of(one, cutoff, days) for one in self._companies())), 0)
 
     def _remove_of(self, company, cutoff, days):
+        cutoff = self.env["integration.legal.hold"]._audit_cutoff(company, cutoff)
+        if cutoff is None:
+            return 0
         cr = self.env.cr
         cr.execute(
             SQL(

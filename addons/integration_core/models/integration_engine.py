@@ -79,6 +79,8 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.delivery.count", "_chore_fold"),
             ("integration.audit.seal", "_chore_seal"),
             ("integration.approval", "_chore_due"),
+            ("integration.erasure", "_chore_advance"),
+            ("integration.retention.alarm", "_chore_watch"),
         ]
 
     @api.model

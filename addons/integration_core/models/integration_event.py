@@ -95,6 +95,12 @@ class IntegrationEvent(models.Model):
         compute_sudo=True,
         help="When and why it was removed; empty: it is kept.",
     )
+    is_past_clock = fields.Boolean(
+        "Past its clock",
+        compute="_compute_is_past_clock",
+        search="_search_is_past_clock",
+        help="Its content is kept beyond the days of its rule, because something of it is still open.",
+    )
     cause_ids = fields.One2many("integration.event", compute="_compute_flow", string="Flow of events")
 
     _uuid_uniq = models.UniqueIndex("(uuid)", "An event has an id of its own.")
@@ -126,6 +132,30 @@ class IntegrationEvent(models.Model):
         gone = self.env["integration.payload.gone"]._words(self)
         for event in self:
             event.content_gone = gone.get(event.id, False)
+
+    def _compute_is_past_clock(self):
+        self.env.cr.execute(
+            SQL("SELECT late.id FROM (%s) AS late WHERE late.id = ANY (%s)", self._past_clock_sql(), self.ids)
+        )
+        late = {row[0] for row in self.env.cr.fetchall()}
+        for event in self:
+            event.is_past_clock = event.id in late
+
+    @api.model
+    def _past_clock_sql(self):
+        return SQL(
+            "SELECT e.id FROM integration_event e WHERE e.id IN (SELECT o.event_id FROM (%s) AS o (event_id, kind))"
+            " AND %s",
+            self.env["integration.retention"]._open_events(),
+            self.env["integration.retention.alarm"]._past_clock(),
+        )
+
+    @api.model
+    def _search_is_past_clock(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        late = fields.Domain("id", "in", SQL("(%s)", self._past_clock_sql()))
+        return late if True in value else ~late
 
     def _search_delivery_state(self, operator, value):
         if operator != "in":

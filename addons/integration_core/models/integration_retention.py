@@ -52,6 +52,8 @@ class IntegrationRetention(models.Model):
     last_id = fields.Integer(readonly=True, copy=False, help="Rows up to this one have been looked at.")
     round_began_at = fields.Datetime(readonly=True, copy=False)
     rest_until = fields.Datetime(readonly=True, copy=False)
+    next_at = fields.Datetime("Looks again", compute="_compute_next", help="Until then it has found nothing more.")
+    purpose = fields.Char("What goes, and why then", compute="_compute_purpose")
 
     _once = models.UniqueIndex(
         "(what, COALESCE(lane, '')) WHERE active", "There is a rule for this already: change its days."
@@ -64,6 +66,37 @@ class IntegrationRetention(models.Model):
         for rule in self:
             name = kinds.get(rule.what, "")
             rule.display_name = f"{name} ({lanes[rule.lane]})" if rule.lane else name
+
+    @api.depends("rest_until", "active")
+    def _compute_next(self):
+        now = fields.Datetime.now()
+        for rule in self:
+            rule.next_at = rule.active and max(rule.rest_until or now, now)
+
+    @api.depends("what")
+    def _compute_purpose(self):
+        purposes = self._purposes()
+        for rule in self:
+            rule.purpose = purposes.get(rule.what)
+
+    @api.model
+    def _purposes(self):
+        """Return what goes by each kind of rule, what stays of it, and why it is kept for that long."""
+        return {
+            "payload": self.env._(
+                "The encrypted body, which may name patients: the shortest clock. Digest, size and reason stay."
+            ),
+            "attempt": self.env._("When each try was made and how it ended. For operators who look into a failure."),
+            "event": self.env._(
+                "The journal's row with its deliveries and tries. No patient data; for reconciliation and audit."
+            ),
+            "count": self.env._("Figures of the Overview. No message, no person."),
+            "key": self.env._("By which a late copy is known. Longer than any event."),
+            "receipt": self.env._("What was received, by count and amount: finance data. Kept for good at first."),
+            "audit": self.env._(
+                "Who did what, in whole seals, and the certificates of removal. The longest clock."
+            ),
+        }
 
     # -- what may be set
     # -------------------------------------------------------------------------------------------------------
@@ -130,6 +163,8 @@ class IntegrationRetention(models.Model):
     @api.model
     def _purge(self):
         """Carry out one batch of each rule that is not at rest; return how many rows were removed."""
+        if not self.env["integration.legal.hold"]._may_remove():
+            return 0
         self.env.cr.execute(
             SQL(
                 """
@@ -144,6 +179,12 @@ class IntegrationRetention(models.Model):
         rules = self.sudo()._rules()
         return sum(rule._purge_batch(retention.lanes_of(rules[rule.id], rules.values())) for rule in mine)
 
+    @api.model
+    def _begin_again(self):
+        """Let every rule look at its oldest rows again."""
+        # sudo: where the rules stand is the engine's own note, made on behalf of whoever changed what may go
+        self.sudo().search([]).write({"last_id": 0, "rest_until": False})
+
     def _purge_batch(self, lanes):
         """Look at the next window of rows and remove those that are old and closed; return how many went."""
         now = fields.Datetime.now()
@@ -155,7 +196,7 @@ class IntegrationRetention(models.Model):
             values.update(last_id=0, round_began_at=now)
         rows = self._window(values.get("last_id", self.last_id))
         old = [row_id for row_id, moment, lane in rows if moment < cutoff and (lane is None or lane in lanes)]
-        gone = getattr(self, f"_remove_{self.what}")(old) if old else 0
+        gone = self._remove(self.what, old, reason="retention", days=self.days)
         # Ids rise with time, so that a window that ends with a young row is the last one that is of interest; it is
         # looked at again, because transactions commit out of order.
         if len(rows) == WINDOW and rows[-1][1] < cutoff:
@@ -169,9 +210,30 @@ class IntegrationRetention(models.Model):
         self.flush_recordset()
         return gone
 
+    @api.model
+    def _remove(self, what, ids, *, reason, days=0, erasure=None):
+        """Remove those of these rows that are closed and that no legal hold is about; return how many went.
+
+        A certificate tells of them. Call it after
+        :meth:`~.integration_legal_hold.IntegrationLegalHold._may_remove`.
+
+        :param str reason: as of ``integration.payload.gone``
+        :param erasure: the request that they go by
+        """
+        ids = self.env["integration.legal.hold"]._spare(what, ids)
+        if not ids:
+            return 0
+        self.env.cr.execute(getattr(self, f"_removal_of_{what}")(ids, reason))
+        rows = self.env.cr.fetchall()
+        self.env["integration.retention.certificate"]._certify(
+            what, rows, reason=reason, days=days, erasure=erasure
+        )
+        return len(rows)
+
     def _purge_audit(self, now, cutoff):
         """Remove whole seals of the audit trail, the oldest first."""
         gone = self.env["integration.audit.seal"]._remove(cutoff, self.days)
+        gone += self.env["integration.retention.certificate"]._remove_old(cutoff, self.days)
         rest = {} if gone else {"rest_until": fields.Datetime.add(now, seconds=REST)}
         self.write({**rest, **({"removed": self.removed + gone, "last_removed_at": now} if gone else {})})
         self.flush_recordset()
@@ -184,24 +246,7 @@ class IntegrationRetention(models.Model):
         )
         names = SQL(" ").join(SQL("WHEN %s THEN %s", rank, name) for name, rank in LANE_RANK.items())
         lane = SQL("(CASE d.lane %s END)", names)
-        table, key, columns, joins = {
-            "payload": ("integration_payload", "event_id", SQL("e.received_at, t.lane"), by_type),
-            "attempt": (
-                "integration_attempt",
-                "id",
-                SQL("w.started_at, %s", lane),
-                SQL("JOIN integration_delivery d ON d.id = w.delivery_id"),
-            ),
-            "event": (
-                "integration_event",
-                "id",
-                SQL("w.received_at, t.lane"),
-                SQL("JOIN integration_event_type t ON t.id = w.event_type_id"),
-            ),
-            "count": ("integration_delivery_count", "id", SQL("w.minute, NULL"), SQL()),
-            "key": ("integration_event_key", "id", SQL("w.seen_at, NULL"), SQL()),
-            "receipt": ("integration_receipt", "id", SQL("w.received_at, NULL"), SQL()),
-        }[self.what]
+        table, key, columns, joins = self._windows(by_type, lane)[self.what]
         self.env.cr.execute(
             SQL(
                 """
@@ -220,6 +265,32 @@ class IntegrationRetention(models.Model):
         return self.env.cr.fetchall()
 
     @api.model
+    def _windows(self, by_type, lane):
+        """Return {kind: (table, column of the id, SQL of moment and lane over ``w``, SQL of what it joins)}.
+
+        :param by_type: SQL that joins ``t``, the event type of ``w.event_id``
+        :param lane: SQL of the lane of a delivery ``d``
+        """
+        return {
+            "payload": ("integration_payload", "event_id", SQL("e.received_at, t.lane"), by_type),
+            "attempt": (
+                "integration_attempt",
+                "id",
+                SQL("w.started_at, %s", lane),
+                SQL("JOIN integration_delivery d ON d.id = w.delivery_id"),
+            ),
+            "event": (
+                "integration_event",
+                "id",
+                SQL("w.received_at, t.lane"),
+                SQL("JOIN integration_event_type t ON t.id = w.event_type_id"),
+            ),
+            "count": ("integration_delivery_count", "id", SQL("w.minute, NULL"), SQL()),
+            "key": ("integration_event_key", "id", SQL("w.seen_at, NULL"), SQL()),
+            "receipt": ("integration_receipt", "id", SQL("w.received_at, NULL"), SQL()),
+        }
+
+    @api.model
     def _open_condition(self):
         """SQL over ``e`` (event): something of it is still open, so that nothing of it may go.
 
@@ -233,64 +304,95 @@ class IntegrationRetention(models.Model):
             """
         )
 
-    def _remove_payload(self, event_ids):
-        return self._count(
-            SQL(
-                """
-                WITH gone AS (
-                    DELETE FROM integration_payload p USING integration_event e
-                     WHERE p.event_id = ANY (%s) AND e.id = p.event_id AND NOT (%s) RETURNING p.event_id)
+    @api.model
+    def _open_events(self):
+        """SQL that selects (event's id, kind of what is open) of all that :meth:`_open_condition` is about, by indexes.
+
+        Addons add to it, as to that.
+        """
+        return SQL(
+            """
+            SELECT d.event_id, d.state
+              FROM integration_due u JOIN integration_delivery d ON d.id = u.id WHERE d.state = 'waiting'
+            UNION ALL
+            SELECT event_id, 'dead' FROM integration_delivery WHERE dead_since IS NOT NULL AND state = 'dead'
+            UNION ALL
+            SELECT event_id, status FROM integration_effect WHERE status IN ('waiting', 'parked')
+            """
+        )
+
+    # Each statement removes what is closed of these rows, and returns id, company, moment and the rest of its identity.
+
+    def _removal_of_payload(self, event_ids, reason):
+        return SQL(
+            """
+            WITH gone AS (
+                DELETE FROM integration_payload p USING integration_event e
+                 WHERE p.event_id = ANY (%s) AND e.id = p.event_id AND NOT (%s)
+                RETURNING p.event_id, e.company_id, e.received_at, e.uuid, e.body_digest
+            ), told AS (
                 INSERT INTO integration_payload_gone (event_id, gone_at, reason)
-                SELECT event_id, %s, 'retention' FROM gone ON CONFLICT DO NOTHING
-                """,
-                event_ids,
-                self._open_condition(),
-                tools.utc_now(),
-            )
+                SELECT event_id, %s, %s FROM gone ON CONFLICT DO NOTHING)
+            SELECT * FROM gone
+            """,
+            event_ids,
+            self._open_condition(),
+            tools.utc_now(),
+            reason,
         )
 
-    def _remove_attempt(self, attempt_ids):
-        return self._count(
-            SQL(
-                """
-                DELETE FROM integration_attempt a USING integration_delivery d
-                 WHERE a.id = ANY (%s) AND d.id = a.delivery_id AND d.state NOT IN ('waiting', 'dead')
-                """,
-                attempt_ids,
-            )
+    def _removal_of_attempt(self, attempt_ids, _reason):
+        return SQL(
+            """
+            DELETE FROM integration_attempt a USING integration_delivery d
+             WHERE a.id = ANY (%s) AND d.id = a.delivery_id AND d.state NOT IN ('waiting', 'dead')
+            RETURNING a.id, d.company_id, a.started_at, a.delivery_id, a.number
+            """,
+            attempt_ids,
         )
 
-    def _remove_event(self, event_ids):
+    def _removal_of_event(self, event_ids, _reason):
         # Nobody can make a delivery of an event that is locked; what was made before is seen by the next statement.
         self.env.cr.execute(
             SQL("SELECT id FROM integration_event WHERE id = ANY (%s) ORDER BY id FOR UPDATE SKIP LOCKED", event_ids)
         )
         locked = [row[0] for row in self.env.cr.fetchall()]
-        return self._count(
-            SQL("DELETE FROM integration_event e WHERE e.id = ANY (%s) AND NOT (%s)", locked, self._open_condition())
+        return SQL(
+            """
+            DELETE FROM integration_event e WHERE e.id = ANY (%s) AND NOT (%s)
+            RETURNING e.id, e.company_id, e.received_at, e.uuid, e.body_digest
+            """,
+            locked,
+            self._open_condition(),
         )
 
-    def _remove_count(self, count_ids):
-        return self._count(SQL("DELETE FROM integration_delivery_count WHERE id = ANY (%s)", count_ids))
+    def _removal_of_count(self, count_ids, _reason):
+        return SQL(
+            """
+            DELETE FROM integration_delivery_count WHERE id = ANY (%s)
+            RETURNING id, company_id, minute, subscription_id, lane, outcome, slot, tries
+            """,
+            count_ids,
+        )
 
-    def _remove_key(self, key_ids):
+    def _removal_of_key(self, key_ids, _reason):
         """An identity outlives its event, whatever the rules say."""
-        return self._count(
-            SQL(
-                """
-                DELETE FROM integration_event_key k WHERE k.id = ANY (%s)
-                   AND NOT EXISTS (SELECT 1 FROM integration_event e WHERE e.uuid = k.event_uuid)
-                """,
-                key_ids,
-            )
+        return SQL(
+            """
+            DELETE FROM integration_event_key k WHERE k.id = ANY (%s)
+               AND NOT EXISTS (SELECT 1 FROM integration_event e WHERE e.uuid = k.event_uuid)
+            RETURNING k.id, (SELECT company_id FROM integration_system s WHERE s.id = k.system_id), k.seen_at,
+                      k.webhook_id, k.source, k.source_event_id, k.digest, k.event_uuid
+            """,
+            key_ids,
         )
 
-    def _remove_receipt(self, receipt_ids):
+    def _removal_of_receipt(self, receipt_ids, _reason):
         """A receipt of an event that is still kept stays: the equation would lose its left side."""
-        return self._count(
-            SQL("DELETE FROM integration_receipt WHERE id = ANY (%s) AND event_id IS NULL", receipt_ids)
+        return SQL(
+            """
+            DELETE FROM integration_receipt WHERE id = ANY (%s) AND event_id IS NULL
+            RETURNING id, company_id, received_at, event_uuid, webhook_id, unit
+            """,
+            receipt_ids,
         )
-
-    def _count(self, statement):
-        self.env.cr.execute(statement)
-        return self.env.cr.rowcount

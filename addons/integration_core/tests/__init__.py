@@ -23,3 +23,7 @@ from . import test_system
 from . import test_trust
 from . import test_wizards
 from . import test_setup_check
+from . import test_certificate
+from . import test_legal_hold
+from . import test_erasure
+from . import test_retention_alarm

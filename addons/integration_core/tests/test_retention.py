@@ -3,62 +3,15 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
-from odoo.tools import SQL
 
 from ..models import integration_retention
-from .recording import RecordingCase
+from .retaining import RetentionCase
 from .test_journal import ADMITTED, DATA
-
-LONG_AGO = 3000
 
 
 @tagged("post_install", "-at_install")
-class TestRetention(RecordingCase):
+class TestRetention(RetentionCase):
     """What is old and closed goes, in small batches; what is open stays, and identities outlive events."""
-
-    def handled(self, *ids, drain=True):
-        """Return events that were carried out."""
-        events = [self.post(ADMITTED, {**DATA, "encounter": name}, event_id=name, webhook_id=name)[1] for name in ids]
-        if drain:
-            self.drain()
-        return self.env["integration.event"].union(*events)
-
-    def age(self, events, days=LONG_AGO):
-        """Let what belongs to ``events`` be ``days`` older."""
-        ids, uuids = tuple(events.ids), tuple(events.mapped("uuid"))
-        deliveries = tuple(events.delivery_ids.ids) or (0,)
-        for table, column, where in (
-            ("integration_event", "received_at", SQL("id IN %s", ids)),
-            ("integration_event_key", "seen_at", SQL("event_uuid IN %s", uuids)),
-            ("integration_receipt", "received_at", SQL("event_id IN %s", ids)),
-            ("integration_attempt", "started_at", SQL("delivery_id IN %s", deliveries)),
-        ):
-            self.env.cr.execute(
-                SQL(
-                    "UPDATE %(table)s SET %(column)s = %(column)s - make_interval(days => %(days)s) WHERE %(where)s",
-                    table=SQL.identifier(table),
-                    column=SQL.identifier(column),
-                    days=days,
-                    where=where,
-                )
-            )
-        self.env.invalidate_all()
-
-    def purge(self, *whats):
-        """Let the rules of some kinds carry out batches until nothing more is to go; return how many rows went."""
-        rules = self.env["integration.retention"].search([])
-        rules.sudo().write({"rest_until": False, "last_id": 0, "round_began_at": False})
-        (rules.filtered(lambda rule: rule.what not in whats)).sudo().write({"rest_until": "2999-01-01 00:00:00"})
-        self.env.flush_all()
-        gone = sum(self.env["integration.retention"]._purge() for _turn in range(10))
-        self.env.invalidate_all()
-        return gone
-
-    def count(self, table, column, ids):
-        self.env.cr.execute(
-            SQL("SELECT count(*) FROM %s WHERE %s IN %s", SQL.identifier(table), SQL.identifier(column), tuple(ids))
-        )
-        return self.env.cr.fetchone()[0]
 
     # -- each kind ---------------------------------------------------------------------------------------------------
 

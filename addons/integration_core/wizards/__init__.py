@@ -6,3 +6,6 @@ from . import integration_break_glass_review
 from . import integration_key_wizard
 from . import integration_assign_wizard
 from . import integration_audit_wizard
+from . import integration_patient_numbers_mixin
+from . import integration_legal_hold_wizard
+from . import integration_erasure_wizard

@@ -9,6 +9,8 @@ OPERATIONS = {
     "release": ("integration.hold", "_release"),
     "reject": (None, "action_reject"),
     "use_now": (None, "action_use_now"),
+    "lift": ("integration.legal.hold", "_lift"),
+    "refuse": ("integration.erasure", "_refuse"),
 }
 
 
@@ -26,6 +28,8 @@ class IntegrationReasonWizard(models.TransientModel):
             ("release", "Release"),
             ("reject", "Reject"),
             ("use_now", "Use now"),
+            ("lift", "Lift"),
+            ("refuse", "Refuse"),
         ],
         required=True,
         readonly=True,
@@ -64,6 +68,12 @@ class IntegrationReasonWizard(models.TransientModel):
                 holds = self.env["integration.hold"].browse(self.res_ids or [])
                 names = ", ".join(holds.exists().mapped("display_name"))
                 return self.env._("%s: what waits there leaves at once.", names)
+            case "lift":
+                holds = self.env["integration.legal.hold"].browse(self.res_ids or [])
+                names = ", ".join(holds.exists().mapped("display_name"))
+                return self.env._("%s: from now on the rules of retention remove what is old.", names)
+            case "refuse":
+                return self.env._("Nothing is erased, and what was found is forgotten.")
             case "reject":
                 if self.count == 1:
                     return self.env._("It goes back to its author, with the reason. What is in use is taken back.")

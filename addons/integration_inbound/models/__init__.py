@@ -13,3 +13,7 @@ from . import integration_system
 from . import ir_http
 from . import integration_setup_check
 from . import integration_setup_guide
+from . import integration_retention
+from . import integration_retention_alarm
+from . import integration_legal_hold
+from . import integration_erasure

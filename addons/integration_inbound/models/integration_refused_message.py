@@ -1,5 +1,4 @@
 import json
-from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import envelope, hashing, problems
@@ -10,7 +9,6 @@ from ..domain import admission
 
 KEPT_PER_SYSTEM = 1000  # open refused messages of one system that are kept; further ones are only counted
 SETTLED_REASON = "A later message of the sender was accepted."
-KEEP_CLOSED_DAYS = 30  # how long the body of a settled one is kept
 
 PROBLEMS = [
     ("malformed-body", "Not strict JSON"),
@@ -359,17 +357,3 @@ class IntegrationRefusedMessage(models.Model):
         if not event:
             raise UserError(self.env._("It did not become an event, or the event is no longer kept."))
         return {"type": "ir.actions.act_window", "res_model": event._name, "res_id": event.id, "view_mode": "form"}
-
-    @api.autovacuum
-    def _gc_payloads(self):
-        """Forget the bodies of messages settled long ago, a batch at a time. Digest, size and reason stay."""
-        limit = 1000
-        self.env.cr.execute(
-            """
-            DELETE FROM integration_refused_payload WHERE id IN (
-                SELECT p.id FROM integration_refused_payload p JOIN integration_refused_message m ON m.id = p.refused_id
-                 WHERE m.state <> 'open' AND m.decided_at < %s LIMIT %s)
-            """,
-            (fields.Datetime.now() - timedelta(days=KEEP_CLOSED_DAYS), limit),
-        )
-        return self.env.cr.rowcount, self.env.cr.rowcount == limit

@@ -19,3 +19,4 @@ from . import test_standard_webhooks
 from . import test_status
 from . import test_without_database
 from . import test_setup_check
+from . import test_erasure

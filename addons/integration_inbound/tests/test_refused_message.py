@@ -187,9 +187,11 @@ class TestRefusedMessage(PartnerCase):
     def test_old_bodies_are_forgotten_and_the_row_stays(self):
         message = self.refuse()
         message.with_user(self.operator).action_close("done")
-        message.sudo().decided_at = "2020-01-01 00:00:00"
+        message.sudo().received_at = "2020-01-01 00:00:00"
+        rules = self.env["integration.retention"]
+        rules.search([]).write({"rest_until": False, "last_id": 0})
         self.env.flush_all()
-        message._gc_payloads()
+        rules._purge()
         self.assertIsNone(self.env["integration.refused.payload"]._load(message))
         self.assertTrue(message.exists().digest)
 

@@ -165,6 +165,8 @@ class IntegrationOverview(models.AbstractModel):
             warnings += self._operator_warnings()
         if roles["privacy"]:
             warnings += self._privacy_warnings()
+        if roles["operator"] or roles["privacy"]:
+            warnings += self._past_clock_warnings(roles)
         return warnings + self._request_warnings()
 
     @api.model
@@ -231,6 +233,25 @@ class IntegrationOverview(models.AbstractModel):
                 warnings.append(
                     {"level": "warning", "text": text, "action": self._open(model._description, name, domain)}
                 )
+        return warnings
+
+    @api.model
+    def _past_clock_warnings(self, roles):
+        """Return one line per company whose contents are past their clock and still open."""
+        warnings = []
+        for alarm in self.env["integration.retention.alarm"].search([("ended_at", "=", False)]):
+            money = alarm.money if roles["finance"] else ""
+            text = self.env._(
+                "Past their clock and still open: %(count)s contents, for %(age)s. They stay until they are settled.",
+                count=alarm.count,
+                age=self._age(alarm.began_at),
+            )
+            if money:
+                text = self.env._("%(text)s Money at risk: %(money)s.", text=text, money=money)
+            if len(self.env.companies) > 1:
+                text = f"{alarm.company_id.name}: {text}"
+            action = self._open(alarm.display_name, alarm._name, [("id", "=", alarm.id)], views=("form",))
+            warnings.append({"level": "warning", "text": text, "action": {**action, "res_id": alarm.id}})
         return warnings
 
     @api.model

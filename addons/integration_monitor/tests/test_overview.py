@@ -275,3 +275,21 @@ class TestOverview(MonitorCase):
         data = self.data(stranger)
         self.assertEqual(data["state"], "empty")
         self.assertEqual(self.cell(data, "received")["units"], 0)
+
+    def test_what_is_past_its_clock_is_one_line_with_its_money(self):
+        for name in ("E-1", "E-2"):
+            event = self.finalize(name, self.line(1, service="NEW", price="80.00"))
+            self.env.cr.execute(
+                "UPDATE integration_event SET received_at = received_at - interval '40 days' WHERE id = %s", (event.id,)
+            )
+        self.env["integration.retention.alarm"]._watch()
+        alarm = self.env["integration.retention.alarm"].search([("company_id", "=", self.company.id)])
+        officer = new_test_user(
+            self.env, "officer", groups="integration_core.group_privacy_officer", company_id=self.company.id
+        )
+        for user, money in ((self.boss, True), (officer, False)):
+            lines = [one for one in self.data(user)["warnings"] if one["text"].startswith("Past their clock")]
+            self.assertEqual(len(lines), 1)
+            self.assertIn("2 contents", lines[0]["text"])
+            self.assertEqual("160.00" in lines[0]["text"], money)
+            self.assertEqual((lines[0]["action"]["res_model"], lines[0]["action"]["res_id"]), (alarm._name, alarm.id))

@@ -141,7 +141,8 @@ class TestScreens(RolesCase):
                 shown = self._shown(role, faults)
                 count += len(shown)
                 for model, method, asks in sorted(shown):
-                    if not asks and self._sees(role, made.get(model)) and role not in MATRIX.methods(model).get(method, ()):
+                    refused = role not in MATRIX.methods(model).get(method, ())
+                    if refused and not asks and self._sees(role, made.get(model)):
                         faults.append(f"{role}: {model}.{method} is shown and would be refused")
                 shown = {(model, method) for model, method, _asks in shown}
                 needed = {(row.model, row.name) for row in MATRIX.of("button") if role in row.roles}

@@ -10,6 +10,7 @@ from integration_core.domain.retention import BY_LANE, LANES, LEAST_DAYS, Rule, 
 SHIPPED = [
     Rule("payload", None, 30),
     Rule("payload", "bulk", 7),
+    Rule("refused", None, 30),
     Rule("attempt", None, 90),
     Rule("event", None, 400),
     Rule("count", None, 400),
