@@ -183,7 +183,7 @@ class IntegrationRetention(models.Model):
     def _begin_again(self):
         """Let every rule look at its oldest rows again."""
         # sudo: where the rules stand is the engine's own note, made on behalf of whoever changed what may go
-        self.sudo().search([]).write({"last_id": 0, "rest_until": False})
+        self.sudo().search([("active", "=", True)]).write({"last_id": 0, "rest_until": False})
 
     def _purge_batch(self, lanes):
         """Look at the next window of rows and remove those that are old and closed; return how many went."""
