@@ -66,7 +66,8 @@ class IntegrationAuditVerification(models.AbstractModel):
 
     def _missing_triggers(self):
         self.env.cr.execute(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname = ANY (%s) AND tgenabled IN ('O', 'A')",
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+            " WHERE tgname = ANY (%s) AND tgenabled IN ('O', 'A')",
             ([name for names in TRIGGERS.values() for name in names],),
         )
         there = set(self.env.cr.fetchall())

@@ -53,7 +53,7 @@ class IntegrationRetention(models.Model):
     round_began_at = fields.Datetime(readonly=True, copy=False)
     rest_until = fields.Datetime(readonly=True, copy=False)
     next_at = fields.Datetime("Looks again", compute="_compute_next", help="Until then it has found nothing more.")
-    purpose = fields.Char("What goes, and why then", compute="_compute_purpose")
+    purpose = fields.Text("What goes, and why then", compute="_compute_purpose")
 
     _once = models.UniqueIndex(
         "(what, COALESCE(lane, '')) WHERE active", "There is a rule for this already: change its days."
