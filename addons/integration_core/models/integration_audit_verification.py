@@ -66,8 +66,9 @@ class IntegrationAuditVerification(models.AbstractModel):
 
     def _missing_triggers(self):
         self.env.cr.execute(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE %s AND tgenabled IN ('O', 'A')",
-            (r"integration\_audit\_%",),
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+            " WHERE tgname = ANY (%s) AND tgenabled IN ('O', 'A')",
+            ([name for names in TRIGGERS.values() for name in names],),
         )
         there = set(self.env.cr.fetchall())
         return [name for table, names in TRIGGERS.items() for name in names if (table, name) not in there]

@@ -53,7 +53,7 @@ class IntegrationRetention(models.Model):
     round_began_at = fields.Datetime(readonly=True, copy=False)
     rest_until = fields.Datetime(readonly=True, copy=False)
     next_at = fields.Datetime("Looks again", compute="_compute_next", help="Until then it has found nothing more.")
-    purpose = fields.Char("What goes, and why then", compute="_compute_purpose")
+    purpose = fields.Text("What goes, and why then", compute="_compute_purpose")
 
     _once = models.UniqueIndex(
         "(what, COALESCE(lane, '')) WHERE active", "There is a rule for this already: change its days."
@@ -183,7 +183,7 @@ class IntegrationRetention(models.Model):
     def _begin_again(self):
         """Let every rule look at its oldest rows again."""
         # sudo: where the rules stand is the engine's own note, made on behalf of whoever changed what may go
-        self.sudo().search([]).write({"last_id": 0, "rest_until": False})
+        self.sudo().search([("active", "=", True)]).write({"last_id": 0, "rest_until": False})
 
     def _purge_batch(self, lanes):
         """Look at the next window of rows and remove those that are old and closed; return how many went."""

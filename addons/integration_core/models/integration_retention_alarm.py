@@ -57,7 +57,7 @@ class IntegrationRetentionAlarm(models.Model):
             turns = [
                 (alarm.parked_count, self.env._("Parked: finance or the mapping steward settles what it waits for.")),
                 (alarm.dead_count, self.env._("Dead letters: the operator retries or skips them.")),
-                (alarm.waiting_count, self.env._("Waiting: the operator sees on Deliveries what holds them.")),
+                (alarm.waiting_count, self.env._("Waiting: finance bills the charges, the operator sees to the rest.")),
                 (alarm.refused_count, self.env._("Refused messages: the operator replays or closes them.")),
             ]
             alarm.next_step = "\n".join(text for count, text in turns if count)

@@ -5,8 +5,8 @@ from odoo.tools import SQL
 from ..domain import removal
 from ..domain.retention import LEAST_DAYS
 from ..fields import UncheckedMany2one
-from .integration_payload_gone import REASONS
 
+REASONS = [("retention", "By the rule"), ("erasure", "Erased on request")]
 WHATS = [
     ("payload", "Content of messages"),
     ("attempt", "Tries"),
