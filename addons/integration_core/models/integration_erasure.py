@@ -173,7 +173,7 @@ class IntegrationErasure(models.Model):
 
     def action_refuse(self):
         """Ask why, then refuse."""
-        self.check_access("read")
+        self._check_decision()
         action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_erasure_refuse")
         context = {"default_operation": "refuse", "active_model": self._name, "active_ids": self.ids}
         return {**action, "context": context}
@@ -192,6 +192,7 @@ class IntegrationErasure(models.Model):
 
     def action_open_certificates(self):
         """Show the certificates of what this request has erased."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_retention_certificate")
         return {**action, "domain": [("erasure_id", "=", self.id)], "context": {}}

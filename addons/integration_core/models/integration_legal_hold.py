@@ -151,19 +151,22 @@ class IntegrationLegalHold(models.Model):
             return self.env._("You have set this legal hold: another privacy officer lifts it.")
         return None
 
-    def _lift(self, reason):
-        """Lift these legal holds: from now on the rules take what is old.
-
-        :raises AccessError: unless it is another person than who set it, a privacy officer
-        """
+    def _check_lifting(self):
         self.check_access("read")
-        if not (reason or "").strip():
-            raise UserError(self.env._("Say why: the reason is kept with your name."))
         for hold in self:
             if refusal := hold._lift_refusal():
                 raise AccessError(refusal)
             if hold.lifted_at:
                 raise UserError(self.env._("It is lifted already. Reload the page."))
+
+    def _lift(self, reason):
+        """Lift these legal holds: from now on the rules take what is old.
+
+        :raises AccessError: unless it is another person than who set it, a privacy officer
+        """
+        self._check_lifting()
+        if not (reason or "").strip():
+            raise UserError(self.env._("Say why: the reason is kept with your name."))
         # sudo: as in _set
         self.sudo().write(
             {"lifted_at": fields.Datetime.now(), "lifted_by_id": self.env.uid, "lift_reason": reason.strip()}
@@ -174,7 +177,7 @@ class IntegrationLegalHold(models.Model):
 
     def action_lift(self):
         """Ask why, then lift."""
-        self.check_access("read")
+        self._check_lifting()
         action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_legal_hold_lift")
         context = {"default_operation": "lift", "active_model": self._name, "active_ids": self.ids}
         return {**action, "context": context}

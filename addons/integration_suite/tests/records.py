@@ -157,7 +157,7 @@ class Records:
         )
 
     def _make_integration_audit_seal(self):
-        return self.create("integration.audit.seal", row_ids="1")
+        return self.fill("integration.audit.seal", row_ids="1")
 
     def _make_integration_audit_queue(self):
         self.of("integration.audit")
@@ -165,7 +165,7 @@ class Records:
         return self.env["integration.audit.queue"].search([], limit=1)
 
     def _make_integration_break_glass(self):
-        return self.create("integration.break.glass", until=NOW + timedelta(hours=1))
+        return self.fill("integration.break.glass", until=NOW + timedelta(hours=1))
 
     def _make_integration_hold(self):
         return self.fill("integration.hold", scope="system", system_id=self.of("integration.system").id)
