@@ -204,6 +204,8 @@ class IntegrationRetentionAlarm(models.Model):
 
     def action_open_events(self):
         """Show the messages behind the figures, to those who may read the journal."""
+        self.env["integration.event"].check_access("read")
+        self.check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",

@@ -6,4 +6,3 @@ from . import integration_overview_money
 from . import integration_overview_plumbing
 from . import integration_overview_setup
 from . import integration_overview
-from . import integration_overview_audit

