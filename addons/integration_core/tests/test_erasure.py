@@ -123,6 +123,14 @@ class TestErasure(RetentionCase):
         self.approve(erasure)
         self.assertEqual(self.has_content(mine, other), [False, True])
 
+    def test_what_nobody_can_tell_stays_and_is_counted(self):
+        message, mine = self.voided("Z"), self.voided("A")
+        self.admitted("A")
+        erasure = self.request()
+        self.assertEqual((erasure.found_count, erasure.unreadable_count), (2, 1))
+        self.approve(erasure)
+        self.assertEqual(self.has_content(message, mine), [True, False])
+
     def test_a_message_of_the_encounter_that_names_somebody_else_stays(self):
         mine = self.admitted("A")
         other = self.post(ADMITTED, {**DATA, "encounter": "A", "patient": {"id": "MRN-2"}})[1]
