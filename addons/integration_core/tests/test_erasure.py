@@ -240,6 +240,13 @@ class TestErasure(RetentionCase):
                     {"name": "x", "reason": "x", "system_id": self.system.id, "patient_refs": ["x"]}
                 )
 
+    def test_auditors_read_it(self):
+        self.admitted("A")
+        erasure = self.request().with_user(self.person("aud", "auditor"))
+        names = [name for name, field in erasure._fields.items() if not field.groups]
+        self.assertEqual(erasure.read(names)[0]["found_count"], 1)
+        self.assertEqual(erasure.line_ids.read(["name", "state", "type_name"])[0]["state"], "found")
+
     def test_it_cannot_be_written_or_deleted(self):
         erasure = self.request()
         for user in (self.officer, self.second, self.person("boss", "admin")):
