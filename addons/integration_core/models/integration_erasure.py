@@ -61,7 +61,9 @@ class IntegrationErasure(models.Model):
     rest_until = fields.Datetime(readonly=True)
     # What it has found and done.
     opened_count = fields.Integer("Contents opened", readonly=True, help="To see whom they are about.")
-    unreadable_count = fields.Integer("Not readable", readonly=True)
+    unreadable_count = fields.Integer(
+        "Cannot be told", readonly=True, help="They name no patient and no encounter that is known, or are not legible."
+    )
     erased_count = fields.Integer("Erased", readonly=True)
     sent_count = fields.Integer("Sent on", readonly=True, help="Deliveries of these messages to endpoints outside.")
     stays = fields.Json(readonly=True)
@@ -235,7 +237,7 @@ class IntegrationErasure(models.Model):
             "SELECT count(DISTINCT event_uuid) FROM integration_receipt WHERE encounter = ANY (%s) AND system_id = %s",
             (sorted(encounters), self.system_id.id),
         )
-        return [["journal", self.env.cr.fetchone()[0]]]
+        return [["journal", self.env.cr.fetchone()[0]], ["trail", 1]]
 
     @api.model
     def _stay_words(self):
@@ -245,6 +247,7 @@ class IntegrationErasure(models.Model):
                 "%(count)s messages of the patient's encounters in journal and receipts, without content: ids, times, "
                 "digests, encounter numbers (proof of what was received; they go by their own rule)."
             ),
+            "trail": self.env._("The audit trail, which names no patient number (proof of what was done)."),
         }
 
     # -- what the engine does
@@ -332,7 +335,8 @@ class IntegrationErasure(models.Model):
     def _about_payload(self, ids):
         events = self.env["integration.event"].browse(ids)
         answers = self.env["integration.patient.finder"]._answers(self.system_id, self.patient_refs, events)
-        return [one for one, answer in answers.items() if answer is About.YES], 0
+        unknown = sum(answer is About.UNKNOWN for answer in answers.values())
+        return [one for one, answer in answers.items() if answer is About.YES], unknown
 
     def _candidates_encounter(self, after):
         return self._first_of(
@@ -357,8 +361,8 @@ class IntegrationErasure(models.Model):
         events = self.env["integration.event"].browse(ids)
         finder = self.env["integration.patient.finder"]
         answers = finder._answers(self.system_id, self.patient_refs, events, more=self._encounters())
-        # Of what is no longer legible its encounter still tells.
-        return [one for one, answer in answers.items() if answer is About.YES], 0
+        found = [one for one, answer in answers.items() if answer is About.YES]
+        return found, -len(found)  # which nobody could tell before
 
     def _first_of(self, statement):
         self.env.cr.execute(statement)

@@ -123,6 +123,14 @@ class TestErasure(RetentionCase):
         self.approve(erasure)
         self.assertEqual(self.has_content(mine, other), [False, True])
 
+    def test_what_nobody_can_tell_stays_and_is_counted(self):
+        message, mine = self.voided("Z"), self.voided("A")
+        self.admitted("A")
+        erasure = self.request()
+        self.assertEqual((erasure.found_count, erasure.unreadable_count), (2, 1))
+        self.approve(erasure)
+        self.assertEqual(self.has_content(message, mine), [True, False])
+
     def test_a_message_of_the_encounter_that_names_somebody_else_stays(self):
         mine = self.admitted("A")
         other = self.post(ADMITTED, {**DATA, "encounter": "A", "patient": {"id": "MRN-2"}})[1]
@@ -231,6 +239,13 @@ class TestErasure(RetentionCase):
                 self.env["integration.erasure"].with_user(user)._request(
                     {"name": "x", "reason": "x", "system_id": self.system.id, "patient_refs": ["x"]}
                 )
+
+    def test_auditors_read_it(self):
+        self.admitted("A")
+        erasure = self.request().with_user(self.person("aud", "auditor"))
+        names = [name for name, field in erasure._fields.items() if not field.groups]
+        self.assertEqual(erasure.read(names)[0]["found_count"], 1)
+        self.assertEqual(erasure.line_ids.read(["name", "state", "type_name"])[0]["state"], "found")
 
     def test_it_cannot_be_written_or_deleted(self):
         erasure = self.request()

@@ -202,6 +202,12 @@ class TestLegalHold(RetentionCase):
         with self.assertRaises(UserError):
             hold.sudo().unlink()
 
+    def test_auditors_read_them(self):
+        hold = self.hold("encounter", system_id=self.system.id, encounter="A")
+        names = ["name", "about", "system_id", "reason", "state", "may_lift", "user_id", "since"]
+        [row] = hold.with_user(self.person("aud", "auditor")).read(names)
+        self.assertEqual((row["about"], row["may_lift"]), ("Encounter A of EHR", False))
+
     def test_it_is_audited(self):
         hold = self.hold()
         self.lift(hold, self.second)

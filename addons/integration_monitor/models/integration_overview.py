@@ -164,7 +164,7 @@ class IntegrationOverview(models.AbstractModel):
         if roles["operator"]:
             warnings += self._operator_warnings()
         if roles["privacy"]:
-            warnings += self._privacy_warnings()
+            warnings += self._privacy_warnings() + self._erasure_warnings()
         if roles["operator"] or roles["privacy"]:
             warnings += self._past_clock_warnings(roles)
         return warnings + self._request_warnings()
@@ -234,6 +234,16 @@ class IntegrationOverview(models.AbstractModel):
                     {"level": "warning", "text": text, "action": self._open(model._description, name, domain)}
                 )
         return warnings
+
+    @api.model
+    def _erasure_warnings(self):
+        """Return one line when requests for erasure wait for this privacy officer."""
+        requests = self.env["integration.erasure"].search([("state", "=", "requested")]).filtered("may_decide")
+        if not requests:
+            return []
+        action = self._open(self.env._("Erasure"), requests._name, [("id", "in", requests.ids)])
+        text = self.env._("Requests for erasure that wait for your approval: %s.", len(requests))
+        return [{"level": "info", "text": text, "action": action}]
 
     @api.model
     def _past_clock_warnings(self, roles):

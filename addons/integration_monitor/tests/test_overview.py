@@ -293,3 +293,24 @@ class TestOverview(MonitorCase):
             self.assertIn("2 contents", lines[0]["text"])
             self.assertEqual("160.00" in lines[0]["text"], money)
             self.assertEqual((lines[0]["action"]["res_model"], lines[0]["action"]["res_id"]), (alarm._name, alarm.id))
+
+    def test_a_request_for_erasure_waits_for_another_officer(self):
+        officers = [
+            new_test_user(
+                self.env,
+                login,
+                groups="integration_core.group_privacy_officer",
+                company_id=self.company.id,
+                email=f"{login}@example.org",
+            )
+            for login in ("first", "second")
+        ]
+        self.env["integration.erasure"].with_user(officers[0])._request(
+            {"name": "Case", "reason": "art. 17", "system_id": self.system.id, "patient_refs": ["x"]}
+        )
+        told = [[one["text"] for one in self.data(officer)["warnings"]] for officer in officers]
+        self.assertEqual(told, [[], []], "it is searched first")
+        for _turn in range(5):
+            self.env["integration.erasure"]._advance()
+        told = [[one["text"] for one in self.data(officer)["warnings"]] for officer in officers]
+        self.assertEqual(told, [[], ["Requests for erasure that wait for your approval: 1."]])
