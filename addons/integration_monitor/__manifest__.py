@@ -12,6 +12,7 @@
         "security/ir.model.access.csv",
         "security/integration_monitor_rules.xml",
         "views/integration_receipt_views.xml",
+        "views/integration_effect_views.xml",
         "views/integration_ledger_line_views.xml",
         "views/integration_overview_views.xml",
         "views/integration_home_views.xml",

@@ -1,3 +1,4 @@
+from . import integration_effect
 from . import integration_ledger
 from . import integration_ledger_line
 from . import integration_receipt

@@ -13,7 +13,6 @@ from ..domain import matrix
 
 ROOT = Path(__file__).parents[3]
 MATRIX = matrix.load(ROOT)
-PASSWORD = "Correct-horse-battery-1"
 _GROUPS = {
     "settings": "base.group_system",
     "employee": "base.group_user",
@@ -113,7 +112,7 @@ class RolesCase(IntegrationCase):
         if role == "engine":  # no account: it has no password
             group = cls.env.ref(group_of(role))
             return cls.env["res.users"].create({"name": role, "login": role, "group_ids": [Command.set(group.ids)]})
-        return new_test_user(cls.env, f"role.{role}", groups=group_of(role), password=PASSWORD)
+        return new_test_user(cls.env, f"role.{role}", groups=group_of(role))
 
     def as_role(self, role, name):
         """Return a model as somebody with that role sees it."""

@@ -6,7 +6,7 @@ from odoo.service.model import call_kw, get_public_method
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
-from .common import MATRIX, PASSWORD, RolesCase, methods, suite_models
+from .common import MATRIX, RolesCase, methods, suite_models
 from .records import Records
 
 _logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class TestCallsOverTheNetwork(CallsCase, HttpCase):
     def test_who_may_nothing_is_refused_everything(self):
         wrong, count = [], 0
         for role in ("employee", "auditor"):
-            self.authenticate(self.users[role].login, PASSWORD)
+            self.authenticate(self.users[role].login, self.users[role].login)
             for model, method, roles in self.asked():
                 answered = self._is_answered(role, model, method)
                 count += 1
@@ -134,7 +134,7 @@ class TestCallsOverTheNetwork(CallsCase, HttpCase):
 
     @mute_logger(*_QUIET)
     def test_private_methods_are_refused(self):
-        self.authenticate(self.users["admin"].login, PASSWORD)
+        self.authenticate(self.users["admin"].login, self.users["admin"].login)
         for model, method in (
             ("integration.keyring", "_book"),
             ("integration.event", "_open_payload"),

@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.exceptions import AccessError, MissingError
 from odoo.tests import HttpCase, new_test_user, tagged
 
-from .common import MATRIX, PASSWORD, RolesCase, group_of, suite_models
+from .common import MATRIX, RolesCase, group_of, suite_models
 from .records import Records
 
 _logger = logging.getLogger(__name__)
@@ -20,10 +20,10 @@ class CompaniesCase(RolesCase):
         super().setUpClass()
         cls.a, cls.b = cls.env["res.company"].create([{"name": "House A"}, {"name": "House B"}])
         cls.made = {company: Records(cls.env, company).make_all() for company in (cls.a, cls.b)}
-        cls.of_a = cls._everything("of.a", cls.a)
-        cls.of_b = cls._everything("of.b", cls.b)
-        cls.of_both = cls._everything("of.both", cls.a | cls.b)
-        cls.of_all = cls._everything("of.all", cls.a | cls.env["res.company"].search([]))
+        cls.of_a = cls._everything("of.house.a", cls.a)
+        cls.of_b = cls._everything("of.house.b", cls.b)
+        cls.of_both = cls._everything("of.house.both", cls.a | cls.b)
+        cls.of_all = cls._everything("of.house.all", cls.a | cls.env["res.company"].search([]))
 
     @classmethod
     def _everything(cls, login, companies):
@@ -32,7 +32,6 @@ class CompaniesCase(RolesCase):
             cls.env,
             login,
             groups=",".join(["base.group_allow_export", *(group_of(role) for role in _ROLES)]),
-            password=PASSWORD,
             company_id=companies[0].id,
             company_ids=[Command.set(companies.ids)],
         )
@@ -251,7 +250,7 @@ class TestCompaniesOverTheNetwork(CompaniesCase, HttpCase):
     """The same over JSON-RPC, with the companies that the caller itself says it works in."""
 
     def test_asking_for_another_company_gives_nothing_of_it(self):
-        self.authenticate(self.of_a.login, PASSWORD)
+        self.authenticate(self.of_a.login, self.of_a.login)
         with self.faults() as faults:
             for name, of_a, of_b in self.stored("own", "shared"):
                 with faults.of(name):

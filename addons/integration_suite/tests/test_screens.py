@@ -69,11 +69,14 @@ class TestHomes(BillingCase, RolesCase, HttpCase):
     def test_the_clinical_side_sees_what_waits_for_it(self):
         [row] = self.as_role("clinical_liaison", "integration.overview").get_data()["corrections"]["rows"]
         self.assertEqual((row["reason"], row["count"]), ("service_unmapped", 1))
+        line = self.as_role("clinical_liaison", "integration.effect").search(row["action"]["domain"])
+        told = (line.encounter, line.unit, line.reason_title, line.turn)
+        self.assertEqual(told, ("E-1", "1", "Code not mapped", "Mapping steward"))
         self.browser_js(
             "/odoo/integration",
-            "document.querySelector('.o_integration_corrections tr[data-reason=service_unmapped]')"
-            " && console.log('test successful')",
-            "document.querySelector('.o_integration_corrections tbody tr')",
+            "if (document.querySelector('.o_integration_corrections tr[data-reason=service_unmapped]')) {"
+            " console.log('test successful'); }",
+            "!!document.querySelector('.o_integration_corrections tbody tr')",
             login=self.users["clinical_liaison"].login,
         )
 
