@@ -194,9 +194,8 @@ one. *Payload reader* is a clearance and opens nothing by itself; its column sho
 | privacy officer | who looked at contents and why, how long what is kept |
 | auditor | reads the configuration, the journal without contents, the audit trail; changes nothing, sees no money |
 | payload reader | a clearance: may open the content of a message it otherwise sees; each look is in the audit trail |
-
-## Companies
-
+"""
+_COMPANIES_HEAD: Final = """\
 How each model keeps companies apart; record rules see to it, and the tests prove it from the side of each company.
 """
 _SHORT: Final = {
@@ -211,7 +210,7 @@ _SHORT: Final = {
 
 def page(matrix: Matrix) -> str:
     """Return ``docs/roles.md``: the table in Markdown."""
-    lines = _HEAD.splitlines()
+    lines = [*_HEAD.splitlines(), "", _counts(matrix), "", "## Companies", "", *_COMPANIES_HEAD.splitlines()]
     lines += ["", "| kept apart | what it means | models |", "|---|---|---|"]
     for name, meaning in COMPANIES.items():
         models = [f"`{model}`" for model, row in matrix.models().items() if row.name == name and name != "odoo"]
@@ -229,6 +228,17 @@ def page(matrix: Matrix) -> str:
     lines += ["", "## Menus", ""]
     lines += _table(matrix, matrix.of("menu"), lambda row: f"`{row.name}`")
     return "\n".join(lines) + "\n"
+
+
+def _counts(matrix: Matrix) -> str:
+    stored = [row for row in matrix.of("records") if row.name not in ("none", "odoo")]
+    fields = sum(len(matrix.fields(model)) for model in matrix.models())
+    methods = sum(len(matrix.methods(model)) for model in matrix.models())
+    menus = sum(1 for _row in matrix.of("menu"))
+    return (
+        f"The table has {len(matrix.roles)} roles; {len(stored)} models with records, {len(OPERATIONS)} operations on "
+        f"each; {fields} fields; {methods} public methods; {menus} menus."
+    )
 
 
 def _table(matrix: Matrix, rows: Iterable[Row], label: Callable[[Row], str]) -> Iterator[str]:
