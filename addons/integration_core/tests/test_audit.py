@@ -541,6 +541,7 @@ class TestCoverage(AuditCase):
 
     def test_auditors_privacy_officers_and_administrators_read(self):
         self.rows()
+        self.audit._record("payload.read", reason="of what concerns patients alone the privacy officer reads")
         self.seals._seal_all()
         for name, may in (("auditor", 1), ("privacy_officer", 1), ("admin", 1), ("operator", 0), ("steward", 0)):
             user = new_test_user(self.env, f"reader_{name}", groups=f"integration_core.group_{name}")

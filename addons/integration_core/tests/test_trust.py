@@ -16,6 +16,7 @@ class TestTrust(IntegrationCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.boss = new_test_user(cls.env, "trust_boss", groups="integration_core.group_admin")
+        cls.boss.company_ids = cls.env["res.company"].search([])  # event types are changed by those in every company
         cls.systems = cls.env["integration.system"].with_user(cls.boss)
 
     def register(self, **context):

@@ -59,8 +59,13 @@ registry.category("web_tour.tours").add("integration_operator_skips", {
             trigger: ".o_integration_deliveries",
         },
         {
+            content: "To the deliveries",
+            trigger: ".o_menu_sections [data-menu-xmlid='integration_core.menu_deliveries']",
+            run: "click",
+        },
+        {
             content: "To the dead letters",
-            trigger: ".o_menu_sections [data-menu-xmlid='integration_core.menu_dead_letters']",
+            trigger: ".o-dropdown--menu [data-menu-xmlid='integration_core.menu_dead_letters']",
             run: "click",
         },
         {
