@@ -65,7 +65,7 @@ class RetentionCase(RecordingCase):
 
     def sql(self, query, *values):
         self.env.flush_all()
-        self.env.cr.execute(query, values)
+        self.env.cr.execute(query, values)  # pylint: disable=sql-injection
         self.env.invalidate_all()
         return self.env.cr.fetchall() if self.env.cr.description else []
 

@@ -31,6 +31,7 @@ class TestDiscreet(TransactionCase):
             with self.env.cr.savepoint():
                 self.env.cr.execute("INSERT INTO res_groups_users_rel (uid, gid) VALUES (%s, -1)", (self.env.uid,))
 
+        text = ""
         try:
             try:
                 with mute_logger("odoo.sql_db"):

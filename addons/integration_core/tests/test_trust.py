@@ -16,7 +16,6 @@ class TestTrust(IntegrationCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.boss = new_test_user(cls.env, "trust_boss", groups="integration_core.group_admin")
-        cls.boss.company_ids = cls.env["res.company"].search([])  # event types are changed by those in every company
         cls.systems = cls.env["integration.system"].with_user(cls.boss)
 
     def register(self, **context):
@@ -108,6 +107,7 @@ class TestTrust(IntegrationCase):
     def make_something_to_name(self):
         """Make one of everything that a protected field can name."""
         self.env["res.company"].create({"name": "Another"})
+        self.boss.company_ids = self.env["res.company"].search([])  # those in every company change event types
         self._make_system("decoy")
         for _twice in range(2):
             for model in self.approved_models():
