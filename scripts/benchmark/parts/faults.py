@@ -10,6 +10,7 @@ import http.client
 import os
 import random
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -190,14 +191,23 @@ class Crew:
         """Start again what ended, and count what nobody killed."""
         for number, worker in enumerate(self._workers):
             if not worker.alive:
-                self.ended_by_themselves += worker.pid not in self._killed
+                if worker.pid not in self._killed:
+                    self._tell_ended("a worker", "worker-*.log")
                 self._workers[number] = self._site.start_worker()
         with suppress(ChildProcessError):
             os.waitpid(self._odoo.pid, os.WNOHANG)
         if not self._odoo.alive():
-            self.ended_by_themselves += self._odoo.pid not in self._killed
+            if self._odoo.pid not in self._killed:
+                self._tell_ended("Odoo", "server-*.log")
             wait_until(lambda: server.port_is_free(self._port), 30, "Odoo's port is free")
             self._odoo = self._site.start_server(workers=2, cron_threads=1, port=self._port, wait=False)
+
+    def _tell_ended(self, what: str, logs: str) -> None:
+        """Count a process that nobody killed, and show what such processes wrote last."""
+        self.ended_by_themselves += 1
+        newest = sorted(self._site.folder.glob(logs), key=lambda path: path.stat().st_mtime)[-3:]
+        tails = "\n".join(f"{log.name}:\n{processes.tail(log, 15)}" for log in newest)
+        print(f"{what} ended by itself; the newest logs end with\n{tails}", file=sys.stderr)
 
 
 def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
