@@ -170,8 +170,13 @@ class Crew:
         self._odoo.signal_group(signal.SIGKILL)
 
     def _await_odoo(self) -> None:
+        def answers() -> bool:
+            # Odoo's master ends when it has to replace a worker while PostgreSQL recovers: supervisors start it again.
+            self.look_after()
+            return server.ready(self._odoo.url)
+
         try:
-            wait_until(lambda: server.ready(self._odoo.url), 60, "Odoo answers")
+            wait_until(answers, 60, "Odoo answers")
         except MeasureError as error:
             log = max(self._site.folder.glob("server-*.log"), key=lambda path: path.stat().st_mtime)
             children = processes.descendants(self._odoo.pid)
