@@ -28,8 +28,11 @@ from suite.refusal import Refusal
 
 BENCH_ADDONS: Final = Path(__file__).parent / "addons"
 QUEUE_JOB: Final = "odoo-addon-queue-job>=19.0,<19.1"
-_QUEUE_JOB_NEEDS: Final = ("openupgradelib", "cssselect")
-"""What queue_job asks for and Odoo's own environment lacks."""
+_CONNECTOR: Final = tuple(
+    f"odoo-addon-{name}>=19.0,<19.1" for name in ("connector", "component", "component-event")
+)
+_PEERS_NEED: Final = ("openupgradelib", "cssselect", "cachetools")
+"""What the peers ask for and Odoo's own environment lacks."""
 STEPS: Final = setup.STEPS + 3
 _OURS: Final = ("integration_suite", "integration_demo", "integration_bench")
 _PEERS: Final = ("integration_bench_peers",)
@@ -227,7 +230,7 @@ class Bed:
         return demo.template(self.databases, "bench_ours", "\n".join(content), prepare, home=self.home)
 
     def _peers_template(self, ours: Template, note: Callable[[str], None]) -> Template:
-        content = [ours.name, _digest(BENCH_ADDONS / "integration_bench_peers"), QUEUE_JOB, *_PEERS]
+        content = [ours.name, _digest(BENCH_ADDONS / "integration_bench_peers"), QUEUE_JOB, *_CONNECTOR, *_PEERS]
 
         def build(name: str) -> None:
             note("the peers; half a minute")
@@ -240,13 +243,13 @@ class Bed:
         return replace(ours, name=name)
 
     def install_queue_job(self, note: Callable[[str], None]) -> None:
-        """Put OCA's queue_job into a folder of its own; it is no requirement of the suite."""
-        complete = self.queue_job / ".complete"
+        """Put OCA's queue_job and connector into a folder of their own; they are no requirement of the suite."""
+        complete = self.queue_job / ".complete-2"
         if complete.exists():
             note("there already")
             return
         note("fetching it from PyPI")
-        for folder, names in ((self.queue_job, (QUEUE_JOB,)), (self.queue_job / "lib", _QUEUE_JOB_NEEDS)):
+        for folder, names in ((self.queue_job, (QUEUE_JOB, *_CONNECTOR)), (self.queue_job / "lib", _PEERS_NEED)):
             shutil.rmtree(folder, ignore_errors=True)
             processes.run(
                 [
@@ -254,7 +257,7 @@ class Bed:
                     *("--no-deps", "--target", folder, *names),
                 ],
                 log=self.home / "setup.log",
-                failing="OCA's queue_job could not be fetched",
+                failing="OCA's queue_job and connector could not be fetched",
                 remedy=_NEEDS_NETWORK,
             )
         complete.touch()
@@ -284,7 +287,7 @@ def prepared(progress: Progress, options: Options) -> Iterator[Bed]:
         odoo.configure(log_level="warn", addons_path=f"{ADDONS},{BENCH_ADDONS}")
         bed = Bed(options, odoo, home, scratch, Cluster(home, log, durable=True) if own else None)
         bed.clear()
-        with progress.step("OCA queue_job, to compare with") as step:
+        with progress.step("OCA addons, to compare with") as step:
             bed.install_queue_job(step.note)
         with progress.step("Databases to copy") as step:
             bed.make_templates(step.note)

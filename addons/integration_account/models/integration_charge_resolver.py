@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import decimals
+from odoo.addons.integration_mapping.domain.codes import Code
 
 from ..domain import payer
 
@@ -63,19 +64,21 @@ class IntegrationChargeResolver(models.AbstractModel):
 
     def _resolve_companies(self, system, charges, results):
         zone = self._zone(system)
-        keys = {
-            charge: (system._code_system("facility"), charge.facility, self._local_day(charge.performed_at, zone))
+        asked = {
+            charge: Code(charge.facility, at=self._local_day(charge.performed_at, zone), display=charge.facility)
             for charge in charges
             if charge.facility
         }
-        entities = self._entities(system, "facility", set(keys.values()), system.company_id)
+        answers = self.env["integration.mapping"].resolve(
+            system, "facility", asked.values(), company=system.company_id
+        )
+        answers.request()
         for charge in charges:
-            company = entities[keys[charge]].facility_company_id if entities.get(keys.get(charge)) else None
+            company = answers[asked[charge]].facility_company_id if charge.facility else None
             if charge.facility and not company:
                 results[charge.id].park(
                     "facility_unmapped", self.env._("Map facility %s to a company.", charge.facility)
                 )
-                self._ask(system, "facility", [(keys[charge], charge.facility)], system.company_id)
             company = company or system.company_id
             day = self._local_day(charge.performed_at, self._zone(system, charge.facility and company))
             results[charge.id].values.update(company_id=company.id, service_day=day)
@@ -106,33 +109,18 @@ class IntegrationChargeResolver(models.AbstractModel):
             rule = rule_of(encounter.encounter_class)
             result.ready_on = rule._ready_on(result.values["service_day"], discharged or None)
 
-    def _entities(self, system, kind, keys, company):
-        """Return ``{key: entity}`` for (code system, code, day) keys; one query."""
-        if not keys:
-            return {}
-        # sudo: the engine answers for the mapping, which few users may read in full
-        return self.env["integration.identifier"].sudo()._resolve(system, kind, keys, company)
-
-    def _ask(self, system, kind, missing, company):
-        """Put unmapped codes on the stewards' desk; ``missing`` is a list of (key, display)."""
-        codes = {(key[0], key[1]): display for key, display in missing}
-        if codes:
-            # sudo: asking for a mapping is what happens to whoever sends an unknown code
-            self.env["integration.mapping.task"].sudo()._request(system, kind, codes, company)
-
     def _look_up(self, system, kind, codes, company, results):
         """Return ``{charge: entity or empty}`` and ask for what is missing.
 
         :param codes: ``{charge: (code system, code, display)}``
         """
-        keys = {
-            charge: (code_system, code, results[charge.id].values["service_day"])
-            for charge, (code_system, code, _display) in codes.items()
+        asked = {
+            charge: Code(code, code_system, results[charge.id].values["service_day"], display)
+            for charge, (code_system, code, display) in codes.items()
         }
-        entities = self._entities(system, kind, set(keys.values()), company)
-        found = {charge: entities.get(key) or self.env["integration.entity"] for charge, key in keys.items()}
-        self._ask(system, kind, [(keys[charge], codes[charge][2]) for charge in codes if not found[charge]], company)
-        return found
+        answers = self.env["integration.mapping"].resolve(system, kind, asked.values(), company=company)
+        answers.request()
+        return {charge: answers[code] for charge, code in asked.items()}
 
     def _resolve_services(self, system, charges, results, company):
         declared = system._code_system("service")

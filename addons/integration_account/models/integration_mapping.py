@@ -54,8 +54,22 @@ class IntegrationMappingTask(models.Model):
             return Domain.FALSE
         domain = Domain("system_id", "=", identifier.system_id.id) & Domain("park_reason", "!=", "conflict")
         if identifier.kind in _FIELDS:
-            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[identifier.kind], "=", identifier.code)
+            codes = self._spellings(identifier)
+            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[identifier.kind], "in", codes)
         return domain & Domain("state", "=", "parked")
+
+    @api.model
+    def _spellings(self, identifier):
+        """Return how open charges of its system write this code; in most lists there is one way."""
+        code_systems, code_system = self.env["integration.code.system"], identifier.code_system
+        if code_system not in code_systems._normalizations([code_system]):
+            return [identifier.code]
+        # sudo: a steward mends the mapping and need not see charges
+        charges = self.env["integration.charge"].sudo()
+        own = [("system_id", "=", identifier.system_id.id), ("state", "in", OPEN)]
+        sent = charges._read_group(own, [_FIELDS[identifier.kind]])
+        keys = code_systems._keys((code_system, code) for [code] in sent if code)
+        return [code for (_system, code), key in keys.items() if key == identifier.code_key]
 
     def _waiting(self):
         """Add the parked charges that wait for each code; money as sent, per currency as sent."""
@@ -67,30 +81,54 @@ class IntegrationMappingTask(models.Model):
                     waiting[task_id] = waiting[task_id] + one if task_id in waiting else one
         return waiting
 
+    def _parked_spellings(self, column):
+        """Return ``{task: the ways in which parked charges write its code}``; one query more for normalised lists."""
+        code_systems = self.env["integration.code.system"]
+        normalised = code_systems._normalizations(set(self.mapped("code_system")))
+        found = {task: {task.code} for task in self}
+        loose = self.filtered(lambda task: task.code_system in normalised)
+        if loose:
+            sent = self.env.execute_query(
+                SQL(
+                    "SELECT DISTINCT c.system_id, %s FROM integration_charge c"
+                    " WHERE c.state = 'parked' AND c.system_id IN %s",
+                    column,
+                    tuple(loose.system_id.ids),
+                )
+            )
+            for task in loose:
+                own = [(task.code_system, code) for system_id, code in sent if code and system_id == task.system_id.id]
+                keys = code_systems._keys(own)
+                found[task] |= {code for _system, code in own if keys[_system, code] == task.code_key}
+        return found
+
     def _waiting_charges(self, reasons, column):
         """Yield (task id, Waiting) per task and currency; one query."""
         self.env["integration.charge"].flush_model()
+        spelled = [(task._origin.id, code) for task, codes in self._parked_spellings(column).items() for code in codes]
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT t.id, c.currency_code, company.name, count(*), sum(c.amount_sent) FILTER (WHERE c.priced),
                        count(*) FILTER (WHERE NOT COALESCE(c.priced, false)), min(c.parked_since), min(c.service_day)
                   FROM integration_mapping_task t
+                  JOIN unnest(%(tasks)s::int[], %(codes)s::varchar[]) AS spelled (task_id, code)
+                    ON spelled.task_id = t.id
                   JOIN integration_charge c
                     ON c.system_id = t.system_id AND c.state = 'parked' AND c.mode = 'live'
-                   AND c.company_id = t.company_id AND c.park_reason IN %(reasons)s AND %(column)s = t.code
+                   AND c.company_id = t.company_id AND c.park_reason IN %(reasons)s AND %(column)s = spelled.code
                    AND (t.kind <> 'service' OR c.code_system = t.code_system
                         OR c.code_system IS NULL AND t.id IN %(declared)s)
                   JOIN res_company co ON co.id = t.company_id
                   JOIN res_currency company ON company.id = co.currency_id
-                 WHERE t.id IN %(ids)s
                  GROUP BY t.id, c.currency_code, company.name
                 """,
                 reasons=tuple(reasons),
+                tasks=[task_id for task_id, _code in spelled],
+                codes=[code for _task_id, code in spelled],
                 column=column,
                 # A line that names no code system uses the one its system declared.
                 declared=tuple(t._origin.id for t in self if t.code_system == t.system_id._code_system(t.kind)) or (0,),
-                ids=tuple(self.ids),
             )
         )
         for task_id, sent, own, count, amount, unknown, since, day in rows:

@@ -10,10 +10,11 @@ MEANING = ("entity_id", "system_id", "code_system", "code", "valid_from", "valid
 # One text per question; the length keeps (ab, c) and (a, bc) apart.
 QUESTION = (
     "company_id::text || ' ' || system_id::text || ' ' || kind || ' ' || octet_length(code_system)::text || ' '"
-    " || code_system || code"
+    " || code_system || code_key"
 )
 USED_AT_ONCE = ("supplier", "product")
 """Kinds whose missing meaning stops an order for care. What waits for the others is money or a report."""
+_ASKED = ("company_id", "system_id", "kind", "code_system", "code_key", "valid_from", "valid_to", "state")
 TARGETS = ("partner_id", "product_id", "analytic_account_id", "facility_company_id")
 
 
@@ -27,7 +28,7 @@ class IntegrationIdentifier(models.Model):
 
     For one question (company, system, kind, code system, code, day) there is one answer or none: an exclusion
     constraint keeps the spans of approved and retired identifiers apart, whatever runs at the same time. Codes are
-    compared byte for byte.
+    compared byte for byte, by their keys: as sent, unless their code system declares how they are normalised first.
 
     What an approved identifier means never changes in place. A change is a new identifier that succeeds it: approving
     the new one ends the old one in the same transaction, so that no day is left without an answer between them.
@@ -65,6 +66,9 @@ class IntegrationIdentifier(models.Model):
         help="The list the code is taken from, as messages name it. By default the one the system declares.",
     )
     code = fields.Char(required=True, trim=False, help="Exactly as the system sends it: case and spaces count.")
+    code_key = fields.Char(
+        "Compared as", compute="_compute_code_key", store=True, precompute=True, help="The code, normalised."
+    )
     display = fields.Char("Called", help="What the other system calls it, for people.")
     valid_from = fields.Date("Valid from", help="First day of service it holds for. Empty: since ever.")
     valid_to = fields.Date("Valid until", help="Last day of service it holds for. Empty: until further notice.")
@@ -116,7 +120,7 @@ class IntegrationIdentifier(models.Model):
     )
     # Resolution reads this index only: its cost does not depend on how many identifiers there are.
     _resolve_idx = models.Index(
-        "(company_id, system_id, kind, code_system, code) INCLUDE (valid_from, valid_to, entity_id)"
+        "(company_id, system_id, kind, code_system, code_key) INCLUDE (valid_from, valid_to, entity_id)"
         " WHERE state IN ('approved', 'retired')"
     )
     _requested_idx = models.Index("(requested_at) WHERE approval_state = 'requested'")
@@ -134,6 +138,13 @@ class IntegrationIdentifier(models.Model):
         for identifier in self:
             declared = identifier.system_id._code_system(identifier.kind) if identifier.system_id else False
             identifier.code_system = identifier.code_system or declared
+
+    @api.depends("code_system", "code")
+    def _compute_code_key(self):
+        pairs = {identifier: (identifier.code_system or "", identifier.code or "") for identifier in self}
+        keys = self.env["integration.code.system"]._keys(pairs.values(), for_writing=True)
+        for identifier, pair in pairs.items():
+            identifier.code_key = keys[pair]
 
     @api.depends("entity_id")
     def _compute_targets(self):
@@ -181,7 +192,7 @@ class IntegrationIdentifier(models.Model):
             ("system_id", "=", self.system_id.id),
             ("kind", "=", self.kind),
             ("code_system", "=", self.code_system),
-            ("code", "=", self.code),
+            ("code_key", "=", self.code_key),
         ]
 
     @api.constrains("replaces_id", "entity_id", "system_id", "code_system", "code")
@@ -191,7 +202,7 @@ class IntegrationIdentifier(models.Model):
                 raise ValidationError(self.env._("A mapping can succeed only one of the same code in the same system."))
 
     def _question(self):
-        return (self.company_id, self.system_id, self.kind, self.code_system, self.code)
+        return (self.company_id, self.system_id, self.kind, self.code_system, self.code_key)
 
     # -- resolving ---------------------------------------------------------------------------------------------------
 
@@ -208,25 +219,25 @@ class IntegrationIdentifier(models.Model):
         wanted = list(dict.fromkeys(keys))
         if not wanted:
             return {}
-        self.flush_model(
-            ["company_id", "system_id", "kind", "code_system", "code", "valid_from", "valid_to", "state", "entity_id"]
-        )
-        code_systems, codes, days = (list(column) for column in zip(*wanted, strict=True))
+        self.flush_model([*_ASKED, "entity_id"])
+        keyed = self.env["integration.code.system"]._keys((code_system, code) for code_system, code, _day in wanted)
+        code_systems, _codes, days = (list(column) for column in zip(*wanted, strict=True))
+        code_keys = [keyed[code_system, code] for code_system, code, _day in wanted]
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT wanted.place, i.entity_id
-                  FROM unnest(%(code_systems)s::varchar[], %(codes)s::varchar[], %(days)s::date[])
-                       WITH ORDINALITY AS wanted (code_system, code, day, place)
+                  FROM unnest(%(code_systems)s::varchar[], %(code_keys)s::varchar[], %(days)s::date[])
+                       WITH ORDINALITY AS wanted (code_system, code_key, day, place)
                   JOIN integration_identifier i
                     ON i.company_id = %(company)s AND i.system_id = %(system)s AND i.kind = %(kind)s
-                   AND i.code_system = wanted.code_system AND i.code = wanted.code
+                   AND i.code_system = wanted.code_system AND i.code_key = wanted.code_key
                    AND i.state IN ('approved', 'retired')
                    AND (i.valid_from IS NULL OR i.valid_from <= wanted.day)
                    AND (i.valid_to IS NULL OR wanted.day <= i.valid_to)
                 """,
                 code_systems=code_systems,
-                codes=codes,
+                code_keys=code_keys,
                 days=days,
                 company=company.id,
                 system=system.id,

@@ -1,5 +1,5 @@
 from markupsafe import Markup
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
@@ -14,8 +14,14 @@ _READ_MAPPINGS = ",".join(f"integration_core.group_{role}" for role in _MAPPING_
 class IntegrationMappingTask(models.Model):
     """A code that something waits for: one task per code, however many messages use it.
 
-    Opened in the transaction that parks the first line, closed by the approval that answers it, opened again when it
-    turns out that a line of another day still has no answer.
+    ::
+
+        open ──a mapping is approved──▶ done ──a line of another day has no answer──▶ open
+         └──dismissed, with a reason──▶ dismissed ──taken up again──▶ open
+
+    Opened in the transaction that parks the first line, closed by the approval that answers it. A dismissed code will
+    not get a meaning: what waits for it stays parked and counted, and finance decides about it. Codes that their code
+    system compares as one are one task.
     """
 
     _name = "integration.mapping.task"
@@ -29,10 +35,19 @@ class IntegrationMappingTask(models.Model):
     kind = fields.Selection(KINDS, required=True, readonly=True)
     code_system = fields.Char(required=True, readonly=True, trim=False)
     code = fields.Char(required=True, readonly=True, trim=False)
+    code_key = fields.Char("Compared as", required=True, readonly=True, trim=False)
     display = fields.Char("Called", readonly=True, help="What the sending system calls it.")
-    state = fields.Selection([("open", "To map"), ("done", "Mapped")], required=True, readonly=True, default="open")
+    state = fields.Selection(
+        [("open", "To map"), ("done", "Mapped"), ("dismissed", "Dismissed")],
+        required=True,
+        readonly=True,
+        default="open",
+    )
     since = fields.Datetime(required=True, readonly=True, default=fields.Datetime.now)
     done_at = fields.Datetime("Mapped at", readonly=True)
+    dismissed_by_id = fields.Many2one("res.users", readonly=True, ondelete="set null")
+    dismissed_at = fields.Datetime(readonly=True)
+    dismissed_reason = fields.Char("Why it gets no meaning", readonly=True)
     waiting_lines = fields.Integer("Lines waiting", compute="_compute_waiting")
     waiting_money = fields.Char(
         "Money at risk",
@@ -48,14 +63,19 @@ class IntegrationMappingTask(models.Model):
         groups=_READ_MAPPINGS,
     )
     turn = fields.Selection(
-        [("steward", "Steward maps it"), ("approver", "Another steward approves"), ("nobody", "Nobody")],
+        [
+            ("steward", "Steward maps it"),
+            ("approver", "Another steward approves"),
+            ("finance", "Finance decides about what waits"),
+            ("nobody", "Nobody"),
+        ],
         compute="_compute_proposal",
         compute_sudo=True,
         string="Whose turn",
     )
 
     _question_uniq = models.UniqueIndex(
-        "(company_id, system_id, kind, code_system, code)", "There is one task per code."
+        "(company_id, system_id, kind, code_system, code_key)", "There is one task per code."
     )
     _open_idx = models.Index("(since) WHERE state = 'open'")
 
@@ -78,6 +98,14 @@ class IntegrationMappingTask(models.Model):
             task.waiting_money = self._money_text(one, currencies)
             task.waiting_first_day = one.first_day
 
+    def _waiting_text(self):
+        """Return what waits for all of these codes in a few words, False when nothing does."""
+        total = sum(self._waiting().values(), Waiting())
+        if not total.lines:
+            return False
+        lines = self.env._("1 line") if total.lines == 1 else self.env._("%s lines", total.lines)
+        return ", ".join(filter(None, (lines, self._money_text(total, self._currencies()))))
+
     @api.model
     def _currencies(self):
         """Return every currency by its code, switched off ones too: money may wait in one that is unknown here."""
@@ -95,13 +123,26 @@ class IntegrationMappingTask(models.Model):
             parts.append(self.env._("%s without a price", waiting.price_unknown))
         return "; ".join(parts)
 
+    def _question(self):
+        """Return the domain of the identifiers that answer this task's question."""
+        self.ensure_one()
+        return [
+            ("company_id", "=", self.company_id.id),
+            ("system_id", "=", self.system_id.id),
+            ("kind", "=", self.kind),
+            ("code_system", "=", self.code_system),
+            ("code_key", "=", self.code_key),
+        ]
+
     def _proposals(self):
         """Return the proposals for these codes that wait for approval: ``{task: identifier}``."""
         proposals = self.env["integration.identifier"].search(
-            [("approval_state", "=", "requested"), ("code", "in", self.mapped("code"))]
+            [("approval_state", "=", "requested"), ("code_key", "in", self.mapped("code_key"))]
         )
         by_question = {proposal._question(): proposal for proposal in proposals}
-        questions = {task: (task.company_id, task.system_id, task.kind, task.code_system, task.code) for task in self}
+        questions = {
+            task: (task.company_id, task.system_id, task.kind, task.code_system, task.code_key) for task in self
+        }
         return {task: by_question[question] for task, question in questions.items() if question in by_question}
 
     @api.depends("state")
@@ -110,7 +151,8 @@ class IntegrationMappingTask(models.Model):
         for task in self:
             task.proposal_id = proposals.get(task, False)
             waits = "approver" if task.proposal_id else "steward"
-            task.turn = waits if task.state == "open" else "nobody"
+            dismissed = "finance" if task.state == "dismissed" else "nobody"
+            task.turn = waits if task.state == "open" else dismissed
 
     # -- opening and closing -----------------------------------------------------------------------------------------
 
@@ -127,8 +169,13 @@ class IntegrationMappingTask(models.Model):
         if not codes:
             return self.browse()
         self.flush_model()
+        keys = self.env["integration.code.system"]._keys(codes, for_writing=True)
+        # Ways to write one code are one task, named as it was written first.
+        by_key = {}
+        for (code_system, code), display in codes.items():
+            by_key.setdefault((code_system, keys[code_system, code]), (code, display or None))
         # One order for everybody: transactions that open the same tasks wait for each other, never in a circle.
-        wanted = sorted((code_system, code, display or None) for (code_system, code), display in codes.items())
+        wanted = sorted((code_system, key, code, display) for (code_system, key), (code, display) in by_key.items())
         self._insert_missing(system, kind, wanted, company)
         states = self._states_of(system, kind, wanted, company)
         done = self.browse(task_id for task_id, state in states if state == "done")
@@ -143,20 +190,21 @@ class IntegrationMappingTask(models.Model):
             SQL(
                 """
                 INSERT INTO integration_mapping_task
-                       (company_id, system_id, kind, code_system, code, display, state, since,
+                       (company_id, system_id, kind, code_system, code_key, code, display, state, since,
                         create_uid, create_date, write_uid, write_date)
                 SELECT %(company)s, %(system)s, %(kind)s, wanted.*, 'open', now() AT TIME ZONE 'UTC',
                        %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(code_systems)s::varchar[], %(codes)s::varchar[], %(displays)s::varchar[])
-                       AS wanted (code_system, code, display)
-                ON CONFLICT (company_id, system_id, kind, code_system, code) DO NOTHING
+                  FROM unnest(%(code_systems)s::varchar[], %(keys)s::varchar[], %(codes)s::varchar[],
+                              %(displays)s::varchar[]) AS wanted (code_system, code_key, code, display)
+                ON CONFLICT (company_id, system_id, kind, code_system, code_key) DO NOTHING
                 """,
                 company=company.id,
                 system=system.id,
                 kind=kind,
-                code_systems=[code_system for code_system, _code, _display in wanted],
-                codes=[code for _code_system, code, _display in wanted],
-                displays=[display for _code_system, _code, display in wanted],
+                code_systems=[code_system for code_system, _key, _code, _display in wanted],
+                keys=[key for _code_system, key, _code, _display in wanted],
+                codes=[code for _code_system, _key, code, _display in wanted],
+                displays=[display for _code_system, _key, _code, display in wanted],
                 uid=self.env.uid,
             )
         )
@@ -168,12 +216,12 @@ class IntegrationMappingTask(models.Model):
             SQL(
                 """
                 SELECT id, state FROM integration_mapping_task
-                 WHERE company_id = %s AND system_id = %s AND kind = %s AND (code_system, code) IN %s
+                 WHERE company_id = %s AND system_id = %s AND kind = %s AND (code_system, code_key) IN %s
                 """,
                 company.id,
                 system.id,
                 kind,
-                tuple((code_system, code) for code_system, code, _display in wanted),
+                tuple((code_system, key) for code_system, key, _code, _display in wanted),
             )
         )
 
@@ -189,8 +237,77 @@ class IntegrationMappingTask(models.Model):
             return
         domain = fields.Domain.OR(fields.Domain(identifier._question_domain()) for identifier in answered)
         # sudo: whoever approves may hold the approving right without the right to edit tasks
-        tasks = self.sudo().search(domain & fields.Domain("state", "=", "open"))
+        tasks = self.sudo().search(domain & fields.Domain("state", "in", ("open", "dismissed")))
         tasks.write({"state": "done", "done_at": fields.Datetime.now()})
+
+    @api.model
+    def _compare_anew(self, code_system):
+        """Compute the keys of this list's tasks anew; tasks that become one are one, since the earliest of them.
+
+        :param code_system: the code system whose comparison changed
+        """
+        # sudo: the list is one for all companies
+        tasks = self.sudo().search([("code_system", "=", code_system.name)], order="since, id")
+        keys = self.env["integration.code.system"]._keys((task.code_system, task.code) for task in tasks)
+        kept, gone = {}, self.sudo().browse()
+        for task in tasks:
+            key = keys[task.code_system, task.code]
+            first = kept.setdefault((task.company_id, task.system_id, task.kind, key), task)
+            if first != task:
+                gone |= task
+                if task.state == "open" and first.state != "open":
+                    first.write({"state": "open", "since": task.since, "done_at": False})
+        gone.unlink()
+        changed = {task.id: key for (*_question, key), task in kept.items() if task.code_key != key}
+        self.env.flush_all()
+        code_system._store_keys(self._table, changed)
+        self.invalidate_model(["code_key"])
+
+    # -- dismissing --------------------------------------------------------------------------------------------------
+
+    def _dismiss(self, reason):
+        """Say that these codes get no meaning; what waits for them stays parked, and finance decides about it.
+
+        :raises UserError: without a reason, and for codes that nobody has to map
+        """
+        reason = (reason or "").strip()
+        if not reason:
+            raise UserError(self.env._("Say why: the reason is kept with your name."))
+        for task in self:
+            if task.turn != "steward":
+                raise UserError(self.env._("%s does not wait for a steward.", task.code))
+        # sudo: stewards change tasks by these deeds alone
+        self.sudo().write(
+            {
+                "state": "dismissed",
+                "dismissed_by_id": self.env.uid,
+                "dismissed_at": fields.Datetime.now(),
+                "dismissed_reason": reason,
+            }
+        )
+        self.env["integration.audit"]._record("mapping_task.dismiss", self, reason=reason)
+
+    def action_dismiss(self):
+        """Open the small form that asks why these codes get no meaning."""
+        self.env["integration.identifier"].check_access("create")
+        self.check_access("read")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Dismiss"),
+            "res_model": "integration.mapping.dismiss",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_task_ids": self.ids},
+        }
+
+    def action_take_up(self):
+        """Put dismissed codes back on the stewards' desk."""
+        self.env["integration.identifier"].check_access("create")
+        self.check_access("read")
+        dismissed = self.filtered(lambda task: task.state == "dismissed")
+        # sudo: stewards change tasks by these deeds alone
+        dismissed.sudo().write({"state": "open", "since": fields.Datetime.now()})
+        self.env["integration.audit"]._record("mapping_task.take_up", dismissed)
 
     @api.autovacuum
     def _gc_nothing_waits(self):
@@ -208,12 +325,15 @@ class IntegrationMappingTask(models.Model):
         self.check_access("read")
         if len({(task.kind, task.company_id) for task in self}) > 1:
             raise UserError(self.env._("Choose codes of one kind and one company at a time."))
+        dialog = self.env["integration.map.codes"].create({"task_ids": [Command.set(self.ids)]})
+        dialog._suggest()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._(
                 "What does %s mean?", self.code if len(self) == 1 else self.env._("each of these codes")
             ),
-            "res_model": "integration.map.codes",
+            "res_model": dialog._name,
+            "res_id": dialog.id,
             "view_mode": "form",
             "target": "new",
             "context": {"default_task_ids": self.ids},

@@ -2,8 +2,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from unittest.mock import patch
 
-from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 
 from ..domain.waiting import Waiting
 from .common import CODES, MappingCase
@@ -186,3 +186,35 @@ class TestTask(MappingCase):
         before = self.env["product.product"].search_count([])
         task.with_user(self.author).action_create_services()
         self.assertEqual(self.env["product.product"].search_count([]), before)
+
+    def test_dismissing_needs_a_reason_and_drops_nothing(self):
+        task = self._request("A")
+        for nothing in (None, "", "  "):
+            with self.assertRaises(UserError):
+                task.with_user(self.author)._dismiss(nothing)
+        with self._waits(Waiting(2, {"USD": Decimal(5)})):
+            action = task.with_user(self.author).action_dismiss()
+            wizard = self.env[action["res_model"]].with_user(self.author).with_context(**action["context"])
+            dialog = wizard.create({"reason": "A test code of the analyser"})
+            self.assertIn("2 lines", dialog.waiting)
+            dialog.action_confirm()
+            task.invalidate_recordset()
+            self.assertEqual((task.state, task.turn, task.dismissed_by_id), ("dismissed", "finance", self.author))
+            self.assertEqual(task.waiting_lines, 2, "what waits goes on waiting, and is shown")
+        self.assertEqual(self._request("A"), task)
+        self.assertEqual(task.state, "dismissed", "later lines join it")
+
+    def test_a_dismissed_code_is_taken_up_again_or_mapped_after_all(self):
+        one, other = self._request("A"), self._request("B")
+        (one | other).with_user(self.author)._dismiss("noise")
+        one.with_user(self.author).action_take_up()
+        self.assertEqual((one.state, one.turn), ("open", "steward"))
+        self.map(code="B")
+        self.assertEqual(other.state, "done")
+
+    def test_only_stewards_dismiss(self):
+        task = self._request("A")
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        for deed in (lambda: task.with_user(viewer).action_dismiss(), lambda: task.with_user(viewer).action_take_up()):
+            with self.assertRaises(AccessError):
+                deed()

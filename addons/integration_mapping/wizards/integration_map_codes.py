@@ -1,8 +1,7 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
-from ..domain.waiting import Waiting
-from ..models.integration_entity import KINDS
+from ..models.integration_entity import BINDINGS, KINDS
 from ..models.integration_identifier import TARGETS
 
 
@@ -27,6 +26,7 @@ class IntegrationMapCodes(models.TransientModel):
         ],
         compute="_compute_approval",
     )
+    suggestion_ids = fields.One2many("integration.map.suggestion", "wizard_id", "Suggestions", readonly=True)
     partner_id = fields.Many2one("res.partner", "Contact", check_company=True)
     product_id = fields.Many2one("product.product", check_company=True)
     analytic_account_id = fields.Many2one("account.analytic.account", "Cost center", check_company=True)
@@ -59,13 +59,25 @@ class IntegrationMapCodes(models.TransientModel):
 
     @api.depends("task_ids")
     def _compute_waiting(self):
-        tasks = self.env["integration.mapping.task"]
-        currencies = tasks._currencies()
         for wizard in self:
-            total = sum(wizard.task_ids._waiting().values(), Waiting())
-            lines = self.env._("1 line") if total.lines == 1 else self.env._("%s lines", total.lines)
-            parts = (lines, tasks._money_text(total, currencies))
-            wizard.waiting = ", ".join(filter(None, parts)) if total.lines else False
+            wizard.waiting = wizard.task_ids._waiting_text()
+
+    def _suggest(self):
+        """Look up what the code could mean; only for one code at a time, whose evidence a person can weigh."""
+        self.ensure_one()
+        if len(self.task_ids) == 1:
+            found = self.env["integration.mapping.advice"]._advise(self.task_ids)
+            self.suggestion_ids = [Command.create(self._suggestion_vals(one)) for one in found]
+
+    @api.model
+    def _suggestion_vals(self, advice):
+        model, record_id = advice.candidate
+        return {
+            "res_model": model,
+            "res_id": record_id,
+            "name": self.env[model].browse(record_id).display_name,
+            "evidence": " ".join(one.text for one in advice.evidence),
+        }
 
     @api.depends("task_ids", "replaces_id")
     def _compute_approval(self):
@@ -77,6 +89,18 @@ class IntegrationMapCodes(models.TransientModel):
                 wizard.approval = "none"
             else:
                 wizard.approval = "other" if enforced else "self"
+
+    def _choose(self, model, record_id):
+        """Fill in what a suggestion proposes; the steward still confirms."""
+        self.ensure_one()
+        record = self.env[model].browse(record_id)
+        if model == "integration.entity" and record.kind == "department":
+            self.department_id = record
+            return
+        target = record[BINDINGS[record.kind]] if model == "integration.entity" else record
+        for name in TARGETS:
+            if self._fields[name].comodel_name == target._name:
+                self[name] = target
 
     def action_confirm(self):
         """Propose the mapping, and approve it where that needs nobody else."""

@@ -6,6 +6,6 @@
     "category": "Hidden/Tools",
     "author": "Odoo Healthcare Integration Suite",
     "license": "LGPL-3",
-    "depends": ["integration_bench", "integration_account", "base_automation", "queue_job", "rpc"],
+    "depends": ["integration_bench", "integration_account", "base_automation", "connector", "queue_job", "rpc"],
     "data": ["security/ir.model.access.csv", "data/ir_cron.xml"],
 }
