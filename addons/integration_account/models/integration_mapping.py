@@ -37,39 +37,40 @@ class IntegrationMappingTask(models.Model):
         # sudo: a steward mends the mapping and need not see charges
         charges = self.env["integration.charge"].sudo()
         marked = charges.browse()
-        for identifier in identifiers:
-            marked |= charges.search(self._charges_waiting_for(identifier))
+        lists = identifiers.grouped(lambda one: (one.system_id, one.kind, one.code_system))
+        for (system, kind, code_system), of_list in lists.items():
+            marked |= charges.search(self._charges_waiting_for(system, kind, code_system, of_list))
         if marked:
             marked.write({"recheck": True})
             self.env["integration.engine"]._wake()
         return result
 
     @api.model
-    def _charges_waiting_for(self, identifier):
-        """Return the domain of charges that a changed identifier may change; of those approved, none.
+    def _charges_waiting_for(self, system, kind, code_system, identifiers):
+        """Return the domain of charges that changed identifiers of one list may change; of those approved, none.
 
         Payers are not stored by code on every charge: all that are parked are looked at again.
         """
-        if identifier.kind not in _REASONS:
+        if kind not in _REASONS:
             return Domain.FALSE
-        domain = Domain("system_id", "=", identifier.system_id.id) & Domain("park_reason", "!=", "conflict")
-        if identifier.kind in _FIELDS:
-            codes = self._spellings(identifier)
-            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[identifier.kind], "in", codes)
+        domain = Domain("system_id", "=", system.id) & Domain("park_reason", "!=", "conflict")
+        if kind in _FIELDS:
+            codes = self._spellings(system, kind, code_system, identifiers)
+            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[kind], "in", codes)
         return domain & Domain("state", "=", "parked")
 
     @api.model
-    def _spellings(self, identifier):
-        """Return how open charges of its system write this code; in most lists there is one way."""
-        code_systems, code_system = self.env["integration.code.system"], identifier.code_system
+    def _spellings(self, system, kind, code_system, identifiers):
+        """Return how open charges of a system write these codes of one list; in most lists there is one way."""
+        code_systems = self.env["integration.code.system"]
         if code_system not in code_systems._normalizations([code_system]):
-            return [identifier.code]
+            return identifiers.mapped("code")
         # sudo: a steward mends the mapping and need not see charges
         charges = self.env["integration.charge"].sudo()
-        own = [("system_id", "=", identifier.system_id.id), ("state", "in", OPEN)]
-        sent = charges._read_group(own, [_FIELDS[identifier.kind]])
+        sent = charges._read_group([("system_id", "=", system.id), ("state", "in", OPEN)], [_FIELDS[kind]])
         keys = code_systems._keys((code_system, code) for [code] in sent if code)
-        return [code for (_system, code), key in keys.items() if key == identifier.code_key]
+        wanted = set(identifiers.mapped("code_key"))
+        return [code for (_list, code), key in keys.items() if key in wanted]
 
     def _waiting(self):
         """Add the parked charges that wait for each code; money as sent, per currency as sent."""

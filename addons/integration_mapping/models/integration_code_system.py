@@ -2,11 +2,12 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
-from ..domain import normalization
+from ..domain.normalization import EXACT
+from ..domain.normalization import key as key_of
 from ..domain.validity import Span
 
 NORMALIZATIONS = [
-    (normalization.EXACT, "Exactly as sent"),
+    (EXACT, "Exactly as sent"),
     ("trim", "Without spaces around"),
     ("upper", "Without spaces around, capital or small letters alike"),
     ("compact", "Letters and digits alone, capital or small alike"),
@@ -35,10 +36,10 @@ class IntegrationCodeSystem(models.Model):
     name = fields.Char("Code system", required=True, trim=False, help="Exactly as messages name it.")
     description = fields.Char(help="What list this is, and who keeps it.")
     normalization = fields.Selection(
-        NORMALIZATIONS, "Codes are compared", default=normalization.EXACT, required=True, readonly=True, copy=False
+        NORMALIZATIONS, "Codes are compared", default=EXACT, required=True, readonly=True, copy=False
     )
     wanted = fields.Selection(
-        NORMALIZATIONS, "Compare codes", default=normalization.EXACT, required=True, help="In force once approved."
+        NORMALIZATIONS, "Compare codes", default=EXACT, required=True, help="In force once approved."
     )
     identifier_count = fields.Integer("Mapped codes", compute="_compute_identifier_count")
 
@@ -49,7 +50,7 @@ class IntegrationCodeSystem(models.Model):
         """Refuse to let a comparison in force wander to another list."""
         for code_system in self:
             renamed = "name" in vals and vals["name"] != code_system.name
-            if renamed and code_system.normalization != normalization.EXACT:
+            if renamed and code_system.normalization != EXACT:
                 raise UserError(self.env._("Codes of %s are compared by it: it keeps its name.", code_system.name))
         return super().write(vals)
 
@@ -80,7 +81,7 @@ class IntegrationCodeSystem(models.Model):
                 "SELECT name, normalization FROM integration_code_system"
                 " WHERE name = ANY(%s) AND normalization <> %s ORDER BY name %s",
                 list(names),
-                normalization.EXACT,
+                EXACT,
                 SQL("FOR SHARE") if for_writing else SQL(),
             )
         )
@@ -95,7 +96,7 @@ class IntegrationCodeSystem(models.Model):
         pairs = set(pairs)
         declared = self._normalizations({code_system for code_system, _code in pairs}, for_writing=for_writing)
         return {
-            (code_system, code): normalization.key(declared.get(code_system, normalization.EXACT), code)
+            (code_system, code): key_of(declared.get(code_system, EXACT), code)
             for code_system, code in pairs
         }
 
@@ -147,7 +148,7 @@ class IntegrationCodeSystem(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_unused(self):
         for code_system in self:
-            if code_system.normalization != normalization.EXACT:
+            if code_system.normalization != EXACT:
                 raise UserError(
                     self.env._("Codes of %s are compared by it. Have them compared exactly first.", code_system.name)
                 )
@@ -167,7 +168,7 @@ class IntegrationCodeSystem(models.Model):
                 self.name,
             )
         )
-        keys = {row[0]: normalization.key(self.normalization, row[1]) for row in rows}
+        keys = {row[0]: key_of(self.normalization, row[1]) for row in rows}
         self._check_distinct(rows, keys)
         changed = {row[0]: keys[row[0]] for row in rows if row[-1] != keys[row[0]]}
         self._store_keys(identifiers._table, changed)
@@ -214,5 +215,5 @@ class IntegrationCodeSystem(models.Model):
     @api.autovacuum
     def _gc_keys(self):
         """Compute anew what was stored by a transaction that did not see a comparison that changed beside it."""
-        for code_system in self.search([("normalization", "!=", normalization.EXACT)]):
+        for code_system in self.search([("normalization", "!=", EXACT)]):
             code_system._compare_anew()

@@ -235,10 +235,28 @@ class IntegrationMappingTask(models.Model):
         answered = identifiers.filtered(lambda i: i.state == "approved")
         if not answered:
             return
-        domain = fields.Domain.OR(fields.Domain(identifier._question_domain()) for identifier in answered)
         # sudo: whoever approves may hold the approving right without the right to edit tasks
-        tasks = self.sudo().search(domain & fields.Domain("state", "in", ("open", "dismissed")))
-        tasks.write({"state": "done", "done_at": fields.Datetime.now()})
+        self.sudo()._answered_by(answered).write({"state": "done", "done_at": fields.Datetime.now()})
+
+    @api.model
+    def _answered_by(self, identifiers):
+        """Return the tasks whose question these identifiers answer; one query, however many."""
+        identifiers.flush_model()
+        self.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT t.id
+                  FROM integration_identifier i
+                  JOIN integration_mapping_task t
+                    ON t.company_id = i.company_id AND t.system_id = i.system_id AND t.kind = i.kind
+                   AND t.code_system = i.code_system AND t.code_key = i.code_key
+                 WHERE i.id = ANY(%s) AND t.state IN ('open', 'dismissed')
+                """,
+                identifiers.ids,
+            )
+        )
+        return self.browse(dict.fromkeys(task_id for (task_id,) in rows))
 
     @api.model
     def _compare_anew(self, code_system):

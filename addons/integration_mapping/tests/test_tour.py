@@ -33,3 +33,23 @@ class TestTour(HttpCase):
         key = ("heart", "ECHO-2", date(2026, 6, 1))
         answers = self.env["integration.identifier"]._resolve(system, "service", {key}, system.company_id)
         self.assertEqual(answers[key].product_id, self.product)
+
+    def test_a_steward_maps_by_a_suggestion_another_approves_and_finance_looks(self):
+        for login, role in (("map.steward", "steward"), ("map.approver", "steward"), ("map.viewer", "finance_viewer")):
+            new_test_user(self.env, login, groups=f"integration_core.group_{role}")
+        system = self.env["integration.system"].search([("state", "=", "active")], limit=1)
+        system = system or self.env["integration.system"].create({"name": "Laboratory", "code": "lab"})
+        system.sudo().write({"mode": "live", "state": "active"})
+        product = self.env["product.product"].create({"name": "Glucose in plasma", "type": "service"})
+        codes = {("lab", "GLU-7"): "Plasma glucose", ("lab", "NOISE"): "QC sample"}
+        tasks = self.env["integration.mapping.task"]._request(system, "service", codes, system.company_id)
+        self.start_tour("/odoo/integration-approvals", "integration_mapping_suggestions", login="map.steward")
+        tasks.invalidate_recordset()
+        self.assertEqual(sorted(tasks.mapped("turn")), ["approver", "finance"])
+        self.start_tour("/odoo/integration-approvals", "integration_mapping_approve", login="map.approver")
+        tasks.invalidate_recordset()
+        self.assertEqual(sorted(tasks.mapped("state")), ["dismissed", "done"])
+        key = ("lab", "GLU-7", date(2026, 6, 1))
+        found = self.env["integration.identifier"]._resolve(system, "service", {key}, system.company_id)
+        self.assertEqual(found[key].product_id, product)
+        self.start_tour("/odoo/integration-mapped-codes", "integration_mapping_look", login="map.viewer")
