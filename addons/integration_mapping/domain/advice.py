@@ -55,12 +55,15 @@ def rank(found: Iterable[tuple[T, Evidence]], *, limit: int = 5) -> Sequence[Adv
     >>> [one.candidate for one in rank([("a", alike), ("b", before), ("b", alike), ("c", before)])]
     ['b', 'c', 'a']
     """
-    by_candidate: dict[T, list[Evidence]] = {}
+    by_candidate: dict[T, dict[Weight, Evidence]] = {}
     for candidate, evidence in found:
-        by_candidate.setdefault(candidate, []).append(evidence)
+        told = by_candidate.setdefault(candidate, {})
+        # The same reason twice is one reason: a record and its entity are called alike.
+        if evidence.weight not in told or told[evidence.weight].likeness < evidence.likeness:
+            told[evidence.weight] = evidence
     advices = [
-        Advice(candidate, tuple(sorted(evidence, key=lambda one: (-one.weight, -one.likeness))))
-        for candidate, evidence in by_candidate.items()
+        Advice(candidate, tuple(sorted(told.values(), key=lambda one: -one.weight)))
+        for candidate, told in by_candidate.items()
     ]
     advices.sort(key=lambda one: (-one.evidence[0].weight, -len(one.evidence), -one.evidence[0].likeness))
     return advices[:limit]

@@ -67,7 +67,12 @@ class IntegrationIdentifier(models.Model):
     )
     code = fields.Char(required=True, trim=False, help="Exactly as the system sends it: case and spaces count.")
     code_key = fields.Char(
-        "Compared as", compute="_compute_code_key", store=True, precompute=True, help="The code, normalised."
+        "Compared as",
+        compute="_compute_code_key",
+        store=True,
+        precompute=True,
+        required=True,  # a question without a key would slip past the constraint below
+        help="The code, normalised.",
     )
     display = fields.Char("Called", help="What the other system calls it, for people.")
     valid_from = fields.Date("Valid from", help="First day of service it holds for. Empty: since ever.")

@@ -68,8 +68,9 @@ class TestCodeSystem(MappingCase):
         self.map(self.blood, code="A-1")
         self.map(self.xray, code="a1")
         known = self.compare("compact")
-        with self.assertRaisesRegex(UserError, "A-1.*a1|a1.*A-1"):
+        with self.assertRaises(UserError) as refused:
             known.with_user(self.approver).action_approve()
+        self.assertIn("A-1 and a1", str(refused.exception))
         self.assertEqual(known.normalization, "exact")
 
     def test_meanings_of_other_days_may_become_one_code(self):

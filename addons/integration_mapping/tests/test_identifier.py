@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2 import IntegrityError
-from psycopg2.errors import ExclusionViolation
+from psycopg2.errors import ExclusionViolation, NotNullViolation
 
 from .common import CODES, MappingCase
 
@@ -41,13 +41,13 @@ class TestResolve(MappingCase):
         key = ("other", "CBC", date(2026, 6, 1))
         self.assertFalse(self.Identifier._resolve(self.system, "service", {key}, self.env.company))
 
-    def test_one_query_for_a_batch(self):
+    def test_two_queries_for_a_batch(self):
         for number in range(40):
             self.map(self.blood if number % 2 else self.xray, code=f"C{number}")
         keys = {(CODES, f"C{number}", date(2026, 6, 1)) for number in range(60)}
         self.env.flush_all()
         self.env.invalidate_all()
-        with self.assertQueryCount(1):
+        with self.assertQueryCount(2):
             answers = self.Identifier._resolve(self.system, "service", keys, self.env.company)
         self.assertEqual(len(answers), 40)
         self.assertEqual(answers[CODES, "C1", date(2026, 6, 1)], self.blood)
@@ -75,6 +75,7 @@ class TestOneAnswer(MappingCase):
             "approval_state": "approved",
             **vals,
         }
+        row.setdefault("code_key", row["code"])
         columns = ", ".join(row)
         self.env.cr.execute(
             f"INSERT INTO integration_identifier ({columns}) VALUES %s",  # noqa: S608 (names from above)
@@ -97,6 +98,10 @@ class TestOneAnswer(MappingCase):
                 self.env.cr.savepoint(),
             ):
                 self._raw(**vals)
+
+    def test_a_question_without_a_key_is_no_question(self):
+        with mute_logger("odoo.sql_db"), self.assertRaises(NotNullViolation), self.env.cr.savepoint():
+            self._raw(code_key=None)
 
     def test_revoked_and_proposed_do_not_answer(self):
         self._raw(state="revoked")

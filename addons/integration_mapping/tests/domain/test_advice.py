@@ -12,7 +12,10 @@ def test_the_strongest_evidence_leads(found):
     strongest = [one.evidence[0].weight for one in advices]
     assert strongest == sorted(strongest, reverse=True)
     assert {one.candidate for one in advices} == {candidate for candidate, _evidence in found}
-    assert sum(len(one.evidence) for one in advices) == len(found)
+    assert sum(len(one.evidence) for one in advices) == len({(key, told.weight) for key, told in found})
+    for one in advices:
+        best = {told.weight: told.likeness for told in one.evidence}
+        assert all(best[told.weight] >= told.likeness for key, told in found if key == one.candidate)
 
 
 def test_a_like_name_never_beats_an_identical_identifier():

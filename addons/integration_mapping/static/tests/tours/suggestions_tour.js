@@ -44,7 +44,7 @@ registry.category("web_tour.tours").add("integration_mapping_suggestions", {
 registry.category("web_tour.tours").add("integration_mapping_approve", {
     steps: () => [
         ...menu("Approvals", "Waiting"),
-        { content: "Open the request", trigger: ".o_data_row:contains(GLU-7)", run: "click" },
+        { content: "Open the request", trigger: ".o_data_row:contains(GLU-7) td[name=record_name]", run: "click" },
         { content: "What it means is told", trigger: ".o_form_view:contains(Glucose in plasma)" },
         { content: "Approve", trigger: ".o_form_view button[name=action_approve]", run: "click" },
         { content: "It is decided", trigger: ".o_form_view:not(:has(button[name=action_approve]:visible))" },
@@ -55,7 +55,7 @@ registry.category("web_tour.tours").add("integration_mapping_look", {
     steps: () => [
         {
             content: "Finance sees what the code means",
-            trigger: ".o_data_row:contains(GLU-7):contains(Glucose in plasma)",
+            trigger: ".o_data_row:contains(GLU-7):contains(Glucose in plasma) td[name=code]",
             run: "click",
         },
         { content: "Nothing to press that changes it", trigger: ".o_form_view:not(:has(button[name=action_change]))" },
