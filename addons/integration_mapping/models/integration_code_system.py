@@ -206,8 +206,8 @@ class IntegrationCodeSystem(models.Model):
                         self.env._(
                             "Compared like this, %(one)s and %(other)s would be one code with two mappings on the same"
                             " days. End one of the two first.",
-                            one=code,
-                            other=other_code,
+                            one=other_code,
+                            other=code,
                         )
                     )
             others.append((code, span))
