@@ -79,12 +79,13 @@ class IntegrationPortableImportWizard(models.TransientModel):
             return True
         waiting = sum(entry.waits for entry in incoming.entries)
         self.write(
-            {"state": "done", "stale": False, "waiting_count": waiting, "summary": self._table(incoming.entries, [])}
+            {"state": "done", "stale": False, "waiting_count": waiting, "summary": self._overview(incoming.entries, [])}
         )
         return True
 
     def action_open_approvals(self):
         """Show what waits for approval now."""
+        self.check_access("read")
         return self.env["ir.actions.actions"]._for_xml_id("integration_core.action_approval")
 
     # -- the dry run
@@ -108,7 +109,7 @@ class IntegrationPortableImportWizard(models.TransientModel):
                 "seen_digest": digest,
                 "refused_count": counts[Outcome.REFUSED],
                 "todo_count": counts[Outcome.NEW] + counts[Outcome.CHANGED],
-                "summary": self._companies(document) + self._table(entries, absent),
+                "summary": self._companies(document) + self._overview(entries, absent),
                 "line_ids": [fields.Command.create(values) for values in self._lines(entries, absent)],
             }
         )
@@ -170,7 +171,7 @@ class IntegrationPortableImportWizard(models.TransientModel):
         lines = [Markup("<li>%s → <b>%s</b></li>") % pair for pair in found]
         return Markup("<div>%s<ul>%s</ul></div>") % (self.env._("Companies:"), Markup().join(lines))
 
-    def _table(self, entries, absent):
+    def _overview(self, entries, absent):
         known = self.env["integration.portable"]
         counts = Counter((entry.model, entry.outcome.value) for entry in entries)
         counts.update((name, Outcome.ABSENT.value) for name, _told in absent)
