@@ -116,8 +116,8 @@ class IntegrationPortable(models.AbstractModel):
                 return self.env._("This is no configuration that this release can read. It must say: %s.", rules.FORMAT)
             case "digest":
                 return self.env._(
-                    "Its digest does not fit: it was cut or edited since it was exported. Export it again; leave out what "
-                    "is not to be taken on this screen."
+                    "Its digest does not fit: it was cut or edited since it was exported. Export it again, and leave out "
+                    "here what is not to be taken."
                 )
         return self.env._("This is no configuration as its schema says. At %s.", error.place)
 
@@ -136,7 +136,8 @@ class IntegrationPortable(models.AbstractModel):
     def _outgoing(self, companies, part="all"):
         """Return what a document of these companies says, as :class:`~..portable.Outgoing`; told by nobody yet."""
         self._check_administrator()
-        companies.check_access("read")
+        if companies - self.env.user.company_ids:
+            raise AccessError(self.env._("You do not work in each of these companies."))
         return portable.Outgoing(self.env, companies, part)
 
     @api.model

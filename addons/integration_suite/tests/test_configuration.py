@@ -367,7 +367,7 @@ class TestRefusals(ConfigurationCase):
 
     def test_what_several_here_are_called(self):
         document = self.document()
-        self.product.copy({"default_code": "GLU-CFG"})
+        self.env["product.product"].create({"name": "Glucose again", "default_code": "GLU-CFG"})
         self.assert_refused(document, "integration.entity", "GLU-CFG", "2 records here are called so")
 
     def test_the_name_alone_finds_nothing(self):
@@ -546,7 +546,7 @@ class TestAllOrNothing(ConfigurationCase):
 @tagged("post_install", "-at_install")
 class TestSecrets(ConfigurationCase):
     def test_no_secret_and_no_patient_is_in_the_bytes(self):
-        self.endpoint.url = f"https://user:{SECRET}@warehouse.example.org/in"
+        self.endpoint.url = f"https://warehouse.example.org/in/{SECRET}"
         for holder, use in ((self.system, "inbound"), (self.endpoint, "outbound")):
             name = "system_id" if use == "inbound" else "endpoint_id"
             key, text = self.env["integration.credential"]._generate({name: holder.id}, company=self.company, use=use)
