@@ -250,8 +250,13 @@ def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
 def told(value: JSON) -> str:
     """Return a value as a person reads it, cut to a bearable length.
 
-    >>> told({"system_id": {"code": "ehr"}, "code": "GLU", "valid_to": None}), told(None), told([{"name": "a"}, "b"])
-    ('ehr, GLU', '-', 'a; b')
+    What is its own comes before what it refers to. The company is left out where there is anything else to know it by:
+    whoever reads it works there.
+
+    >>> told({"system_id": {"code": "ehr"}, "code": "GLU", "valid_to": None, "company_id": {"vat": "1"}})
+    'GLU, ehr'
+    >>> told(None), told([{"name": "a"}, "b"]), told({"company_id": {"vat": "1"}})
+    ('-', 'a; b', '1')
     """
     text = _told(value)
     return text if len(text) <= _TOLD_LENGTH else text[: _TOLD_LENGTH - 1] + "…"
@@ -259,9 +264,9 @@ def told(value: JSON) -> str:
 
 def _told(value: JSON) -> str:
     if isinstance(value, dict):
-        # What it belongs to comes first, as one would say it.
-        members = sorted(value.items(), key=lambda pair: (not isinstance(pair[1], dict), pair[0]))
-        return ", ".join(_told(one) for _name, one in members if one not in (None, ""))
+        members = sorted(value.items(), key=lambda pair: (isinstance(pair[1], dict), pair[0]))
+        parts = [_told(one) for name, one in members if one not in (None, "") and name != "company_id"]
+        return ", ".join(dict.fromkeys(parts)) or _told(value.get("company_id"))
     if isinstance(value, list):
         return "; ".join(map(_told, value)) or "-"
     return "-" if value in (None, "") else " ".join(str(value).split())

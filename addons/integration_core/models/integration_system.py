@@ -322,7 +322,10 @@ class IntegrationSystem(models.Model):
     def _portable_note(self, values):
         if not self:
             return self.env._("It arrives in test mode, as a draft without keys.")
-        return super()._portable_note(values)
+        note = super()._portable_note(values)
+        if note and self.mode == "live":
+            return self.env._("It goes back to test mode until a second person has approved the change.")
+        return note
 
     def _portable_asks(self):
         """Ask for nothing: without keys, and untried, it is not to go live."""
