@@ -27,6 +27,7 @@
         "wizards/integration_audit_wizard_views.xml",
         "wizards/integration_legal_hold_wizard_views.xml",
         "wizards/integration_erasure_wizard_views.xml",
+        "wizards/integration_portable_wizard_views.xml",
         "views/integration_event_views.xml",
         "views/integration_effect_views.xml",
         "views/integration_delivery_views.xml",

@@ -7,7 +7,7 @@ class IntegrationBillingRule(models.Model):
     """When charges of one class of encounters are ready: days after the discharge, or days after the service."""
 
     _name = "integration.billing.rule"
-    _inherit = ["integration.audited.mixin", "integration.company.mixin"]
+    _inherit = ["integration.audited.mixin", "integration.company.mixin", "integration.portable.mixin"]
     _description = "Billing rule"
     _order = "company_id, encounter_class nulls last, id"
     _rec_name = "encounter_class"
@@ -59,6 +59,21 @@ class IntegrationBillingRule(models.Model):
         if not self:
             return None
         return readiness.ready_on(self.basis, self.days, service_day=service_day, discharge_day=discharge_day)
+
+    @api.model
+    def _portable_key(self):
+        return ("company_id", "encounter_class")
+
+    @api.model
+    def _portable_fields(self):
+        return ["basis", "days"]
+
+    @api.model
+    def _portable_known(self):
+        return [("active", "=", True)]
+
+    def _portable_note(self, values):
+        return self.env._("It holds at once.")
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -23,6 +23,10 @@ class IntegrationSubscription(models.Model):
                 raise ValidationError(self.env._("Choose the company whose journals these are."))
 
     @api.model
+    def _portable_fields(self):
+        return [*super()._portable_fields(), "journal_ids"]
+
+    @api.model
     def _facet_filter_depends(self):
         return [*super()._facet_filter_depends(), "journal_ids.code"]
 

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 _WATCHED = (
     "prices_include_tax",
@@ -35,6 +35,19 @@ class IntegrationSystem(models.Model):
     facility_code_system = fields.Char(
         "Facility codes", help="Code system of its facility codes. Empty: codes of its own."
     )
+
+    @api.model
+    def _portable_fields(self):
+        return [
+            *super()._portable_fields(),
+            "prices_include_tax",
+            "self_pay_default",
+            "service_code_system",
+            "department_code_system",
+            "cost_center_code_system",
+            "payer_code_system",
+            "facility_code_system",
+        ]
 
     def _code_system(self, kind):
         self.ensure_one()

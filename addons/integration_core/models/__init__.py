@@ -15,6 +15,7 @@ from . import integration_master_key
 from . import integration_copy
 from . import integration_key_holder_mixin
 from . import integration_company_mixin
+from . import integration_portable_mixin
 from . import integration_run_as_mixin
 from . import res_groups
 from . import res_users
@@ -57,3 +58,4 @@ from . import integration_engine
 from . import integration_setup_check
 from . import integration_setup_guide
 from . import integration_audit_check
+from . import integration_portable

@@ -29,7 +29,12 @@ class IntegrationEventType(models.Model):
     """An entry of the catalogue: what a kind of event means, what its data must look like and who owns it."""
 
     _name = "integration.event.type"
-    _inherit = ["mail.thread", "integration.approval.mixin", "integration.audited.mixin"]
+    _inherit = [
+        "mail.thread",
+        "integration.approval.mixin",
+        "integration.audited.mixin",
+        "integration.portable.mixin",
+    ]
     _description = "Event type"
     _order = "name"
 
@@ -158,6 +163,43 @@ class IntegrationEventType(models.Model):
             "schema_json": json.dumps(catalogue.schema(entry.type), indent=2, ensure_ascii=False),
             "example_json": json.dumps(catalogue.example(entry.type), indent=2, ensure_ascii=False),
         }
+
+    @api.model
+    def _portable_key(self):
+        return ("name",)
+
+    @api.model
+    def _portable_fields(self):
+        return [
+            "title",
+            "description",
+            "direction",
+            "lane",
+            "owner",
+            "sunset",
+            "patient_data",
+            "finance_data",
+            "unit",
+            "priced",
+            "desk",
+            "schema_json",
+        ]
+
+    @api.model
+    def _portable_carried(self):
+        """The customer's own: what the suite ships is there already, as its release says."""
+        return [("name", "not in", [entry.type for entry in catalogue.entries()]), ("state", "!=", "retired")]
+
+    @api.model
+    def _portable_refusal(self, values, record):
+        if catalogue.get(values["name"]):
+            return self.env._("The suite ships it: its release says what it is.")
+        return super()._portable_refusal(values, record)
+
+    def _portable_note(self, values):
+        if not self:
+            return self.env._("It arrives as a draft and waits for a second person's approval.")
+        return super()._portable_note(values)
 
     @api.model
     def _named(self, name):

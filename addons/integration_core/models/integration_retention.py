@@ -23,7 +23,7 @@ class IntegrationRetention(models.Model):
     """
 
     _name = "integration.retention"
-    _inherit = ["integration.audited.mixin"]
+    _inherit = ["integration.audited.mixin", "integration.portable.mixin"]
     _description = "Rule of retention"
     _order = "sequence, id"
     _rec_name = "what"
@@ -97,6 +97,23 @@ class IntegrationRetention(models.Model):
                 "Who did what, in whole seals, and the certificates of removal. The longest clock."
             ),
         }
+
+    @api.model
+    def _portable_key(self):
+        return ("what", "lane")
+
+    @api.model
+    def _portable_fields(self):
+        return ["days"]
+
+    @api.model
+    def _portable_known(self):
+        return [("active", "=", True)]
+
+    def _portable_note(self, values):
+        if self and values.get("days", self.days) < self.days:
+            return self.env._("It holds at once: what is older goes.")
+        return self.env._("It holds at once.")
 
     # -- what may be set
     # -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,12 @@ class IntegrationSubscription(models.Model):
     """Who gets which events: a handler inside Odoo, or (integration_outbound) an endpoint outside."""
 
     _name = "integration.subscription"
-    _inherit = ["mail.thread", "integration.audited.mixin", "integration.company.mixin"]
+    _inherit = [
+        "mail.thread",
+        "integration.audited.mixin",
+        "integration.company.mixin",
+        "integration.portable.mixin",
+    ]
     _description = "Subscription"
     _order = "name"
     _check_company_auto = True
@@ -101,6 +106,23 @@ class IntegrationSubscription(models.Model):
                 raise ValidationError(self.env._("Choose the handler that gets these events."))
             if subscription.consumer != "handler" and not subscription.company_id:
                 raise ValidationError(self.env._("What leaves Odoo belongs to one company: choose it."))
+
+    @api.model
+    def _portable_key(self):
+        return ("company_id", "name")
+
+    @api.model
+    def _portable_fields(self):
+        return ["event_type_ids", "consumer", "handler", "ordered", "facility_codes", "document_type_ids"]
+
+    def _portable_prepare(self, values):
+        """Let what is new sleep until somebody resumes it."""
+        return values if self else {**values, "state": "paused"}
+
+    def _portable_note(self, values):
+        if not self:
+            return self.env._("It arrives paused.")
+        return self.env._("It holds at once.") if self.state == "active" else super()._portable_note(values)
 
     def _as_operator(self):
         """Return these with the right to pause and resume them, for those who keep deliveries moving.

@@ -32,6 +32,7 @@ class IntegrationSystem(models.Model):
         "integration.key.holder.mixin",
         "integration.run.as.mixin",
         "integration.audited.mixin",
+        "integration.portable.mixin",
     ]
     _description = "System"
     _order = "code"
@@ -298,6 +299,37 @@ class IntegrationSystem(models.Model):
             event_type_id=self.env["integration.event.type"]._named(type_name).id,
             vault=self.env["integration.keyring"]._vault(),
         )
+
+    # -- carried to another database
+
+    @api.model
+    def _portable_key(self):
+        return ("code",)
+
+    @api.model
+    def _portable_fields(self):
+        return [
+            "company_id",
+            "name",
+            "timezone",
+            "event_type_ids",
+            "clearance",
+            "max_body_bytes",
+            "rate_per_minute",
+            "timestamp_tolerance",
+        ]
+
+    def _portable_note(self, values):
+        if not self:
+            return self.env._("It arrives in test mode, as a draft without keys.")
+        note = super()._portable_note(values)
+        if note and self.mode == "live":
+            return self.env._("It goes back to test mode until a second person has approved the change.")
+        return note
+
+    def _portable_asks(self):
+        """Ask for nothing: without keys, and untried, it is not to go live."""
+        return False
 
     # -- life cycle
     # -----------------------------------------------------------------------------------------------------

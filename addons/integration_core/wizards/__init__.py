@@ -9,3 +9,5 @@ from . import integration_audit_wizard
 from . import integration_patient_numbers_mixin
 from . import integration_legal_hold_wizard
 from . import integration_erasure_wizard
+from . import integration_portable_export_wizard
+from . import integration_portable_import_wizard

@@ -53,6 +53,10 @@ class IntegrationSystem(models.Model):
     # sudo: that nothing works is for everybody to see who sees the system, keys or not
     lacks_fitting_key = fields.Boolean(compute="_compute_lacks_fitting_key", compute_sudo=True)
 
+    @api.model
+    def _portable_fields(self):
+        return [*super()._portable_fields(), "signature_profile", "signature_header", "message_id_header"]
+
     @api.depends("signature_profile", "signature_header", "message_id_header")
     def _compute_signature_headers(self):
         for system in self:

@@ -48,7 +48,13 @@ class IntegrationEntity(models.Model):
     """
 
     _name = "integration.entity"
-    _inherit = ["mail.thread", "integration.emitter.mixin", "integration.audited.mixin", "integration.company.mixin"]
+    _inherit = [
+        "mail.thread",
+        "integration.emitter.mixin",
+        "integration.audited.mixin",
+        "integration.company.mixin",
+        "integration.portable.mixin",
+    ]
     _description = "Canonical entity"
     _order = "kind, name, id"
     _check_company_auto = True
@@ -166,6 +172,24 @@ class IntegrationEntity(models.Model):
         else:
             domain += [(BINDINGS[kind], "=", target.id)]
         return self.with_context(active_test=False).search(domain, limit=1)
+
+    # -- carried to another database -----------------------------------------------------------------------------------
+
+    _portable_part = "mappings"
+
+    @api.model
+    def _portable_key(self):
+        return ("company_id", "kind", *dict.fromkeys(BINDINGS.values()), "name")
+
+    @api.model
+    def _portable_key_of(self, found):
+        """What it is in Odoo; departments of one cost center are told apart by their names."""
+        kind = found["kind"]
+        return ("company_id", "kind", BINDINGS[kind], *(("name",) if kind == "department" else ()))
+
+    @api.model
+    def _portable_fields_of(self, found):
+        return [name for name in super()._portable_fields_of(found) if name not in BINDINGS.values()]
 
     # -- what must not change by one person --------------------------------------------------------------------------
 

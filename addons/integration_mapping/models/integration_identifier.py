@@ -18,6 +18,11 @@ _ASKED = ("company_id", "system_id", "kind", "code_system", "code_key", "valid_f
 TARGETS = ("partner_id", "product_id", "analytic_account_id", "facility_company_id")
 
 
+def _is_here(value):
+    """Tell an id from what stands for a record that comes with the same document."""
+    return isinstance(value, int)
+
+
 class IntegrationIdentifier(models.Model):
     """What one system calls one canonical entity, and on which days.
 
@@ -35,7 +40,12 @@ class IntegrationIdentifier(models.Model):
     """
 
     _name = "integration.identifier"
-    _inherit = ["integration.approval.mixin", "integration.audited.mixin", "integration.company.mixin"]
+    _inherit = [
+        "integration.approval.mixin",
+        "integration.audited.mixin",
+        "integration.company.mixin",
+        "integration.portable.mixin",
+    ]
     _description = "Code mapping"
     _order = "kind, code_system, code, valid_from, id"
     _rec_name = "code"
@@ -394,6 +404,69 @@ class IntegrationIdentifier(models.Model):
         """Let what waits go on, and tell subscribers."""
         self.env["integration.mapping.task"]._mapping_changed(self)
         self.filtered(lambda identifier: identifier.mode == "live").entity_id._note_change(["codes"])
+
+    # -- carried to another database -----------------------------------------------------------------------------------
+
+    _portable_part = "mappings"
+
+    @api.model
+    def _portable_key(self):
+        """All that it says: another meaning, or other days, are another identifier."""
+        return ("system_id", "code_system", "code", "entity_id", "valid_from", "valid_to")
+
+    @api.model
+    def _portable_known(self):
+        return [("state", "!=", "revoked")]
+
+    @api.model
+    def _portable_carried(self):
+        """What was agreed on; of what was not, what nobody has rejected and what changes nothing that was."""
+        return [
+            "|",
+            ("state", "!=", "proposed"),
+            *("&", ("approval_state", "!=", "rejected"), ("replaces_id", "=", False)),
+        ]
+
+    def _portable_one_of(self):
+        """One in force stands for those that propose the same, of which any will do."""
+        return self.filtered(lambda identifier: identifier._is_in_force())[:1] or self[:1]
+
+    def _portable_rivals(self, values):
+        """Return what is in force and means something on the days that ``values`` are about."""
+        entity = self.env["integration.entity"].browse(values["entity_id"] if _is_here(values["entity_id"]) else [])
+        if not entity or not _is_here(values["system_id"]):
+            return self.browse()
+        rivals = self.search(
+            [
+                ("company_id", "=", entity.company_id.id),
+                ("system_id", "=", values["system_id"]),
+                ("kind", "=", entity.kind),
+                ("code_system", "=", values["code_system"]),
+                ("code", "=", values["code"]),
+                ("state", "in", ("approved", "retired")),
+            ]
+        )
+        days = [fields.Date.to_date(values[name]) or None for name in ("valid_from", "valid_to")]
+        return rivals.filtered(lambda one: one._span().overlaps(validity.Span(*days)))
+
+    @api.model
+    def _portable_refusal(self, values, record):
+        if len(self._portable_rivals(values)) > 1:
+            return self.env._("On these days it means several things here already. End those first.")
+        return super()._portable_refusal(values, record)
+
+    def _portable_prepare(self, values):
+        """Have a proposal succeed what its code means here."""
+        return {**values, "replaces_id": self._portable_rivals(values).id}
+
+    def _portable_note(self, values):
+        if rival := self._portable_rivals(values):
+            return self.env._("It is proposed in place of: %s", rival.display_name)
+        return self.env._("It arrives as a proposal.")
+
+    def _portable_asks(self):
+        """Submit each; where no second person is needed, because its system is in test mode, it is taken at once."""
+        return self.approval_state == "draft" and self.state == "proposed"
 
     # -- buttons -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ class IntegrationEgressAllow(models.Model):
     """
 
     _name = "integration.egress.allow"
-    _inherit = ["integration.audited.mixin"]
+    _inherit = ["integration.audited.mixin", "integration.portable.mixin"]
     _description = "Allowed private receiver"
     _order = "host, port"
 
@@ -59,6 +59,17 @@ class IntegrationEgressAllow(models.Model):
 
     def _audit_reason(self):
         return self.reason
+
+    @api.model
+    def _portable_key(self):
+        return ("host", "port")
+
+    @api.model
+    def _portable_fields(self):
+        return ["reason"]
+
+    def _portable_note(self, values):
+        return self.env._("It holds at once.")
 
     @api.model
     def _normalised(self, vals):

@@ -6,7 +6,7 @@ from odoo.addons.integration_core.domain.approval import public_url
 from odoo.addons.integration_core.domain.changes import Told
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..domain import egress
+from ..domain import addresses, egress
 from .integration_breaker import endpoint_key, origin_key
 
 TESTED = "integration.endpoint.tested.v1"
@@ -53,6 +53,7 @@ class IntegrationEndpoint(models.Model):
         "integration.key.holder.mixin",
         "integration.audited.mixin",
         "integration.company.mixin",
+        "integration.portable.mixin",
     ]
     _description = "Endpoint"
     _order = "name, id"
@@ -312,6 +313,28 @@ class IntegrationEndpoint(models.Model):
 
     def _on_approval_lost(self):
         self.write({"state": "draft", "approved_mode": False})
+
+    # -- carried to another database ----------------------------------------------------------------------------------
+
+    @api.model
+    def _portable_key(self):
+        return ("company_id", "name")
+
+    @api.model
+    def _portable_fields(self):
+        return ["system_id", "url", "timeout", "schedule", "concurrency", "rate_per_minute"]
+
+    def _portable_withheld(self):
+        secret = addresses.may_hold_secret(self.url or "")
+        return {*super()._portable_withheld(), *(["url"] if secret else [])}
+
+    def _portable_note(self, values):
+        if not self:
+            return self.env._("It arrives as a draft without keys: nothing is sent until its address is approved.")
+        return super()._portable_note(values)
+
+    def _portable_asks(self):
+        return super()._portable_asks() and not self.egress_problem
 
     # -- life cycle --------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,14 @@ class IntegrationSubscription(models.Model):
         help="Only what followed from messages of these systems. Empty: whatever the cause, Odoo's own users included.",
     )
 
+    @api.model
+    def _portable_fields(self):
+        return [*super()._portable_fields(), "endpoint_id", "include_own", "origin_system_ids"]
+
+    @api.model
+    def _portable_carried(self):
+        return [*super()._portable_carried(), ("for_tests", "=", False)]
+
     def init(self):
         self.env["integration.configuration"]._follow(self._fields["origin_system_ids"].relation)
         return super().init()

@@ -1,4 +1,5 @@
 from . import test_calls
 from . import test_companies
+from . import test_configuration
 from . import test_roles
 from . import test_screens
