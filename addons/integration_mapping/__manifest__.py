@@ -19,10 +19,13 @@
         "views/integration_entity_views.xml",
         "views/integration_mapping_task_views.xml",
         "views/integration_code_system_views.xml",
+        "views/integration_approval_views.xml",
+        "views/integration_crosswalk_views.xml",
         "views/integration_system_views.xml",
         "views/integration_mapping_menus.xml",
     ],
     "assets": {
+        "web.assets_backend": ["integration_mapping/static/src/**/*"],
         "web.assets_tests": ["integration_mapping/static/tests/tours/*.js"],
     },
     "pre_init_hook": "pre_init_hook",

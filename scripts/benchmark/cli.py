@@ -34,6 +34,7 @@ PARTS: Final = (
     "memory",
     "audit",
     "resolve",
+    "crosswalk",
     "install",
     "faults",
 )

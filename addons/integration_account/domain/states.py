@@ -9,3 +9,6 @@ UNBILLED: Final = ("parked", "held", "ready", "approved")
 
 OPEN: Final = ("parked", "held", "ready")
 """What a mended mapping, setting or price may still change by itself: nothing that a person has approved."""
+
+STANDING: Final = (*UNBILLED, "billed")
+"""On its way to an invoice or on one; nothing has ended or reversed it."""

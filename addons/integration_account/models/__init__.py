@@ -24,6 +24,7 @@ from . import integration_patient_finder
 from . import integration_erasure
 from . import integration_mapping
 from . import integration_portable
+from . import integration_identifier
 from . import recheck
 from . import account_move
 from . import account_move_line

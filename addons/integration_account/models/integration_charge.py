@@ -163,6 +163,9 @@ class IntegrationCharge(models.Model):
     _parked_idx = models.Index("(evaluated_at) WHERE state = 'parked'")
     _held_idx = models.Index("(ready_on) WHERE state = 'held'")
     _day_idx = models.Index("(company_id, service_day)")
+    # What used a code of a service, of which there are many. Of departments and payers there are few, each with a good
+    # part of all charges: an index of theirs would cost each charge and spare nothing.
+    _service_idx = models.Index("(system_id, service_code, service_day)")
 
     @api.depends("encounter", "line")
     def _compute_display_name(self):

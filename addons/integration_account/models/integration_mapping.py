@@ -12,14 +12,14 @@ _TARGETS = ("parent_id", "analytic_account_id", "partner_id", "product_id", "fac
 # The first-ranked payer of a charge is its own, else its encounter's.
 _PAYER = """(SELECT COALESCE(CASE WHEN c.payer_told THEN c.coverage ->> 0 END, e.coverage ->> 0)
                FROM integration_encounter e WHERE e.id = c.encounter_id)"""
-_COLUMNS = {
+COLUMNS = {
     "service": SQL("c.service_code"),
     "department": SQL("c.department"),
     "cost_center": SQL("c.cost_center"),
     "facility": SQL("c.facility"),
     "payer": SQL(_PAYER),
 }
-_REASONS = {
+REASONS = {
     "service": ["service_unmapped"],
     "department": ["department_unmapped", "department_without_cost_center"],
     "cost_center": ["cost_center_unmapped"],
@@ -51,7 +51,7 @@ class IntegrationMappingTask(models.Model):
 
         Payers are not stored by code on every charge: all that are parked are looked at again.
         """
-        if kind not in _REASONS:
+        if kind not in REASONS:
             return Domain.FALSE
         domain = Domain("system_id", "=", system.id) & Domain("park_reason", "!=", "conflict")
         if kind in _FIELDS:
@@ -75,10 +75,10 @@ class IntegrationMappingTask(models.Model):
     def _waiting(self):
         """Add the parked charges that wait for each code; money as sent, per currency as sent."""
         waiting = dict(super()._waiting())
-        for kind, column in _COLUMNS.items():
+        for kind, column in COLUMNS.items():
             tasks = self.filtered(lambda task, kind=kind: task.kind == kind)
             if tasks:
-                for task_id, one in tasks._waiting_charges(_REASONS[kind], column):
+                for task_id, one in tasks._waiting_charges(REASONS[kind], column):
                     waiting[task_id] = waiting[task_id] + one if task_id in waiting else one
         return waiting
 
@@ -143,7 +143,7 @@ class IntegrationEntity(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if not vals.keys().isdisjoint(_TARGETS):
-            reasons = [reason for kind in set(self.mapped("kind")) for reason in _REASONS.get(kind, ())]
+            reasons = [reason for kind in set(self.mapped("kind")) for reason in REASONS.get(kind, ())]
             if reasons:
                 self.env["integration.charge"]._recheck([*reasons, "department_without_cost_center"])
         return result

@@ -13,3 +13,4 @@ from . import test_reversal
 from . import test_subscription_filters
 from . import test_setup_check
 from . import test_erasure
+from . import test_impact

@@ -44,6 +44,18 @@ class Span:
         ends_after_start = self.last is None or other.first is None or other.first <= self.last
         return starts_before_end and ends_after_start
 
+    def within(self, first: date | None, last: date | None) -> Span | None:
+        """Return the part of the span from ``first`` to ``last``, both inclusive and ``None`` open; None for no day.
+
+        >>> Span(date(2026, 1, 1), None).within(None, date(2026, 1, 31))
+        Span(first=datetime.date(2026, 1, 1), last=datetime.date(2026, 1, 31))
+        >>> Span(None, date(2025, 12, 31)).within(date(2026, 1, 1), None) is None
+        True
+        """
+        begin = max((day for day in (self.first, first) if day), default=None)
+        end = min((day for day in (self.last, last) if day), default=None)
+        return None if begin and end and begin > end else Span(begin, end)
+
 
 def remainder(old: Span, new: Span) -> Span | None:
     """Return what is left of ``old`` when ``new`` takes over from its first day on.

@@ -2,9 +2,14 @@ from . import integration_code_system
 from . import integration_system
 from . import integration_entity
 from . import integration_identifier
+from . import integration_identifier_impact
 from . import integration_mapping_task
 from . import integration_portable
 from . import integration_setup_check
 from . import integration_setup_guide
 from . import integration_mapping
 from . import integration_mapping_advice
+from . import integration_approval
+from . import integration_crosswalk_cell
+from . import integration_crosswalk_filter
+from . import integration_crosswalk

@@ -117,6 +117,9 @@ class IntegrationEntity(models.Model):
         "This company has such an entry already.",
     )
 
+    # The crosswalk reads pages by name, and how many there are, from this alone.
+    _crosswalk_idx = models.Index("(company_id, kind, name, id) WHERE active")
+
     @api.depends("identifier_ids.state", "identifier_ids.code", "identifier_ids.system_id")
     def _compute_codes(self):
         today = fields.Date.context_today(self)

@@ -10,3 +10,5 @@ from . import test_tour
 from . import test_mapping
 from . import test_setup_check
 from . import test_four_eyes
+from . import test_crosswalk
+from . import test_crosswalk_tour

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 
@@ -19,6 +19,15 @@ class IntegrationIdentifierEnd(models.TransientModel):
     )
     last_day = fields.Date(default=fields.Date.context_today, help="The last day of service it holds for.")
     reason = fields.Char(required=True)
+    impact = fields.Char("Reaches", compute="_compute_impact", help="Lines whose days have no meaning afterwards.")
+
+    @api.depends("identifier_ids", "how", "last_day")
+    def _compute_impact(self):
+        currencies = self.env["integration.mapping.task"]._currencies()
+        for wizard in self:
+            identifiers = wizard.identifier_ids._origin
+            uses = identifiers._end_uses(wizard.last_day if wizard.how == "retire" else None)
+            wizard.impact = identifiers._changed_text(uses, currencies)
 
     def action_confirm(self):
         """Carry it out; lines of days without an answer wait for a new mapping from now on."""

@@ -1,6 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
+from ..domain.usage import Uses
 from ..models.integration_entity import BINDINGS, KINDS
 from ..models.integration_identifier import TARGETS
 
@@ -18,6 +19,7 @@ class IntegrationMapCodes(models.TransientModel):
     company_id = fields.Many2one("res.company", compute="_compute_question")
     codes = fields.Char("What is sent", compute="_compute_question")
     waiting = fields.Char(compute="_compute_waiting")
+    impact = fields.Char("Reaches", compute="_compute_impact", help="Lines that would mean something else.")
     approval = fields.Selection(
         [
             ("none", "Takes effect at once: the system is in test mode."),
@@ -78,6 +80,14 @@ class IntegrationMapCodes(models.TransientModel):
             "name": self.env[model].browse(record_id).display_name,
             "evidence": " ".join(one.text for one in advice.evidence),
         }
+
+    @api.depends("replaces_id", "valid_from")
+    def _compute_impact(self):
+        currencies = self.env["integration.mapping.task"]._currencies()
+        for wizard in self:
+            old = wizard.replaces_id._origin
+            uses = sum(old._uses({one.id: one._span_from(wizard.valid_from) for one in old}).values(), Uses())
+            wizard.impact = old._changed_text(uses, currencies) if old else False
 
     @api.depends("task_ids", "replaces_id")
     def _compute_approval(self):
