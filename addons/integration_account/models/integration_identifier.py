@@ -6,7 +6,7 @@ from odoo.addons.integration_mapping.domain.waiting import Waiting
 from odoo.tools import SQL
 
 from ..domain.states import OPEN, STANDING
-from .integration_mapping import COLUMNS, REASONS
+from .integration_mapping import COLUMNS, REASONS, sent_codes
 
 # Whether a line's own code was the one that decided: what it gave a meaning to is there.
 _DECIDED = {
@@ -52,6 +52,10 @@ class IntegrationIdentifier(models.Model):
             )
 
     def _uses_query(self, kind, spanned):
+        spans = dict(spanned)
+        identifiers = self.browse(one.id for one in spans)
+        sent = sent_codes(self.env, COLUMNS[kind], STANDING)
+        spelled = self.env["integration.code.system"]._spellings(identifiers, sent)
         # A charge is of the company that the code of its facility means, all its other codes are of that company.
         company = (
             SQL("c.company_id = (SELECT facility_company_id FROM integration_entity WHERE id = i.entity_id)")
@@ -69,10 +73,11 @@ class IntegrationIdentifier(models.Model):
                    array_agg(DISTINCT m.id) FILTER (WHERE m.state = 'draft'),
                    count(*) FILTER (WHERE %(went)s),
                    count(*) FILTER (WHERE %(went)s AND NOT COALESCE(c.priced, false))
-              FROM unnest(%(ids)s, %(firsts)s::date[], %(lasts)s::date[]) AS span (id, first, last)
+              FROM unnest(%(ids)s, %(codes)s::varchar[], %(firsts)s::date[], %(lasts)s::date[])
+                   AS span (id, code, first, last)
               JOIN integration_identifier i ON i.id = span.id
               JOIN integration_charge c
-                ON c.system_id = i.system_id AND %(company)s AND %(column)s = i.code AND %(decided)s
+                ON c.system_id = i.system_id AND %(company)s AND %(column)s = span.code AND %(decided)s
                AND c.mode = 'live' AND c.current AND c.state IN %(standing)s
                AND (c.state <> 'parked' OR c.park_reason NOT IN %(reasons)s)
                AND (span.first IS NULL OR c.service_day >= span.first)
@@ -87,9 +92,10 @@ class IntegrationIdentifier(models.Model):
             # It came before the code was approved, and was worked out since.
             went=SQL("c.state <> 'parked' AND c.received_at < i.decided_at AND c.evaluated_at >= i.decided_at"),
             open=OPEN,
-            ids=[one.id for one, _span in spanned],
-            firsts=[span.first for _one, span in spanned],
-            lasts=[span.last for _one, span in spanned],
+            ids=[one.id for one, _code in spelled],
+            codes=[code for _one, code in spelled],
+            firsts=[spans[one].first for one, _code in spelled],
+            lasts=[spans[one].last for one, _code in spelled],
             company=company,
             column=COLUMNS[kind],
             decided=_DECIDED[kind],

@@ -28,6 +28,26 @@ REASONS = {
 }
 
 
+def sent_codes(env, column, states):
+    """Return a function that tells, for systems, the codes that their charges of these states hold, as sent.
+
+    :param column: the code's column, one of :data:`COLUMNS`
+    """
+
+    def sent(systems):
+        env["integration.charge"].flush_model()
+        return env.execute_query(
+            SQL(
+                "SELECT DISTINCT c.system_id, %s FROM integration_charge c WHERE c.state IN %s AND c.system_id IN %s",
+                column,
+                tuple(states),
+                tuple(systems.ids),
+            )
+        )
+
+    return sent
+
+
 class IntegrationMappingTask(models.Model):
     _inherit = "integration.mapping.task"
 
@@ -38,15 +58,15 @@ class IntegrationMappingTask(models.Model):
         charges = self.env["integration.charge"].sudo()
         marked = charges.browse()
         lists = identifiers.grouped(lambda one: (one.system_id, one.kind, one.code_system))
-        for (system, kind, code_system), of_list in lists.items():
-            marked |= charges.search(self._charges_waiting_for(system, kind, code_system, of_list))
+        for (system, kind, _code_system), of_list in lists.items():
+            marked |= charges.search(self._charges_waiting_for(system, kind, of_list))
         if marked:
             marked.write({"recheck": True})
             self.env["integration.engine"]._wake()
         return result
 
     @api.model
-    def _charges_waiting_for(self, system, kind, code_system, identifiers):
+    def _charges_waiting_for(self, system, kind, identifiers):
         """Return the domain of charges that changed identifiers of one list may change; of those approved, none.
 
         Payers are not stored by code on every charge: all that are parked are looked at again.
@@ -55,22 +75,10 @@ class IntegrationMappingTask(models.Model):
             return Domain.FALSE
         domain = Domain("system_id", "=", system.id) & Domain("park_reason", "!=", "conflict")
         if kind in _FIELDS:
-            codes = self._spellings(system, kind, code_system, identifiers)
-            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[kind], "in", codes)
+            sent = sent_codes(self.env, COLUMNS[kind], OPEN)
+            spelled = self.env["integration.code.system"]._spellings(identifiers, sent)
+            return domain & Domain("state", "in", OPEN) & Domain(_FIELDS[kind], "in", [code for _one, code in spelled])
         return domain & Domain("state", "=", "parked")
-
-    @api.model
-    def _spellings(self, system, kind, code_system, identifiers):
-        """Return how open charges of a system write these codes of one list; in most lists there is one way."""
-        code_systems = self.env["integration.code.system"]
-        if code_system not in code_systems._normalizations([code_system]):
-            return identifiers.mapped("code")
-        # sudo: a steward mends the mapping and need not see charges
-        charges = self.env["integration.charge"].sudo()
-        sent = charges._read_group([("system_id", "=", system.id), ("state", "in", OPEN)], [_FIELDS[kind]])
-        keys = code_systems._keys((code_system, code) for [code] in sent if code)
-        wanted = set(identifiers.mapped("code_key"))
-        return [code for (_list, code), key in keys.items() if key in wanted]
 
     def _waiting(self):
         """Add the parked charges that wait for each code; money as sent, per currency as sent."""
@@ -82,31 +90,10 @@ class IntegrationMappingTask(models.Model):
                     waiting[task_id] = waiting[task_id] + one if task_id in waiting else one
         return waiting
 
-    def _parked_spellings(self, column):
-        """Return ``{task: the ways in which parked charges write its code}``; one query more for normalised lists."""
-        code_systems = self.env["integration.code.system"]
-        normalised = code_systems._normalizations(set(self.mapped("code_system")))
-        found = {task: {task.code} for task in self}
-        loose = self.filtered(lambda task: task.code_system in normalised)
-        if loose:
-            sent = self.env.execute_query(
-                SQL(
-                    "SELECT DISTINCT c.system_id, %s FROM integration_charge c"
-                    " WHERE c.state = 'parked' AND c.system_id IN %s",
-                    column,
-                    tuple(loose.system_id.ids),
-                )
-            )
-            for task in loose:
-                own = [(task.code_system, code) for system_id, code in sent if code and system_id == task.system_id.id]
-                keys = code_systems._keys(own)
-                found[task] |= {code for _system, code in own if keys[_system, code] == task.code_key}
-        return found
-
     def _waiting_charges(self, reasons, column):
         """Yield (task id, Waiting) per task and currency; one query."""
         self.env["integration.charge"].flush_model()
-        spelled = [(task._origin.id, code) for task, codes in self._parked_spellings(column).items() for code in codes]
+        spelled = self.env["integration.code.system"]._spellings(self, sent_codes(self.env, column, ("parked",)))
         rows = self.env.execute_query(
             SQL(
                 """
@@ -125,8 +112,8 @@ class IntegrationMappingTask(models.Model):
                  GROUP BY t.id, c.currency_code, company.name
                 """,
                 reasons=tuple(reasons),
-                tasks=[task_id for task_id, _code in spelled],
-                codes=[code for _task_id, code in spelled],
+                tasks=[task._origin.id for task, _code in spelled],
+                codes=[code for _task, code in spelled],
                 column=column,
                 # A line that names no code system uses the one its system declared.
                 declared=tuple(t._origin.id for t in self if t.code_system == t.system_id._code_system(t.kind)) or (0,),

@@ -100,6 +100,30 @@ class IntegrationCodeSystem(models.Model):
             for code_system, code in pairs
         }
 
+    @api.model
+    def _spellings(self, records, sent):
+        """Return how the codes of these records are written where they are used: list of ``(record, code)``.
+
+        :param records: identifiers or tasks: what has ``system_id``, ``code_system``, ``code`` and ``code_key``
+        :param sent: called with systems, for lists that are normalised alone; returns iterable of ``(system id, code
+            as sent)``, None among the codes allowed
+        """
+        normalised = self._normalizations(set(records.mapped("code_system")))
+        loose = records.filtered(lambda one: one.code_system in normalised)
+        spelled = [(one, one.code) for one in records - loose]
+        if not loose:
+            return spelled
+        by_system = {}
+        for system_id, code in sent(loose.system_id):
+            if code:
+                by_system.setdefault(system_id, set()).add(code)
+        for (system, code_system), of_list in loose.grouped(lambda one: (one.system_id, one.code_system)).items():
+            by_key = {}
+            for code in by_system.get(system.id, ()):
+                by_key.setdefault(key_of(normalised[code_system], code), []).append(code)
+            spelled += [(one, code) for one in of_list for code in by_key.get(one.code_key, ())]
+        return spelled
+
     # -- approval ----------------------------------------------------------------------------------------------------
 
     def _approval_group(self):

@@ -75,12 +75,12 @@ class IntegrationIdentifier(models.Model):
         if not asked:
             return {}
         tasks = self.env["integration.mapping.task"].search(
-            [("state", "=", "open"), ("code", "in", asked.mapped("code")), ("system_id", "in", asked.system_id.ids)]
+            [("state", "=", "open"), ("code_key", "in", asked.mapped("code_key")), ("system_id", "in", asked.system_id.ids)]
         )
         waiting = tasks._waiting()
         by_question = {
-            (task.company_id, task.system_id, task.kind, task.code_system, task.code): waiting.get(task.id, Waiting())
-            for task in tasks
+            (one.company_id, one.system_id, one.kind, one.code_system, one.code_key): waiting.get(one.id, Waiting())
+            for one in tasks
         }
         return {one: by_question[one._question()] for one in asked if one._question() in by_question}
 
