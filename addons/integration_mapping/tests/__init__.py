@@ -7,3 +7,6 @@ from . import test_access
 from . import test_tour
 from . import test_setup_check
 from . import test_four_eyes
+from . import test_import
+from . import test_mapping_export
+from . import test_chargemaster
