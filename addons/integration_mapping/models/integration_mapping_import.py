@@ -25,7 +25,7 @@ SHOWN = 15
 FROM_PEOPLE = {"file", "file_name", "profile_id", "system_id", "kind", "mode", "effective", "company_id", "note"}
 """What a person says of an import, as long as it is not carried out; the rest is the suite's own."""
 _COUNTS = {status.value: f"{status.value}_count" for status in Status}
-_MONEY_READERS = "integration_core.group_steward,integration_core.group_finance_viewer"
+_MONEY_READERS = "integration_core.group_steward"
 
 
 class IntegrationMappingImport(models.Model):

@@ -10,3 +10,4 @@ from . import test_four_eyes
 from . import test_import
 from . import test_mapping_export
 from . import test_chargemaster
+from . import test_import_tour
