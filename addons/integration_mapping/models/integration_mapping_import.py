@@ -50,7 +50,7 @@ class IntegrationMappingImport(models.Model):
     _approval_guarded = ("digest", "profile_id", "mode", "effective")
     _approval_protected = (
         *("state", "digest", "checked_at", "row_count", *_COUNTS.values(), "extra_count", "scope_count"),
-        *("started_at", "ended_at", "last_row_id", "applied_count", "tasks_answered", "released", "read_as"),
+        *("started_at", "ended_at", "last_row_id", "applied_count", "tasks_answered", "read_as"),
     )
     _approval_shown = ("file_name", "note")
     _audit_name = "mapping_import"
@@ -215,6 +215,8 @@ class IntegrationMappingImport(models.Model):
             raise UserError(self.env._("This import has begun. Make a new one for another file."))
         result = super().write(vals)
         if set(vals) - {"note"}:
+            # What was asked for is another list now; most of what says which one it is stands in the file.
+            self.filtered(lambda one: one.approval_state == "requested")._approval_lose(sorted(vals))
             self._forget_check()
         return result
 
@@ -222,7 +224,8 @@ class IntegrationMappingImport(models.Model):
         """Let nothing be left of what was looked at."""
         self.env["integration.mapping.import.row"]._remove_of(self)
         counts = dict.fromkeys((*_COUNTS.values(), "row_count", "extra_count", "scope_count"), 0)
-        self._own().write({"state": "draft", "digest": False, "checked_at": False, "read_as": False, **counts})
+        values = {"state": "draft", "digest": False, "checked_at": False, "read_as": False, "author_id": self.env.uid}
+        self._own().write({**values, **counts})
 
     def _own(self):
         """Return these imports for what only the suite writes of them."""
@@ -358,7 +361,10 @@ class IntegrationMappingImport(models.Model):
             decision = self._decided(self._with_parent(step, answers), answers, known)
             answers[step.claim.question] = decision
             decided.append((step, decision))
-        lines += [self._step_line(step, decision, names) for step, decision in decided]
+        meant = self._meant(decision.known for _step, decision in decided if decision.status is Status.CHANGED)
+        # In the order in which they are carried out: all codes of one entity together, so that it changes once.
+        decided.sort(key=lambda one: (one[0].parent is not None, one[1].entity or 0, one[0].claim.line))
+        lines += [self._step_line(step, decision, names, meant) for step, decision in decided]
         lines += [
             {
                 **self._claim_line(one.claim),
@@ -403,19 +409,20 @@ class IntegrationMappingImport(models.Model):
             "note": claim.note or None,
             "target": claim.meaning.target,
             "target_name": claim.meaning.name or None,
-            "entity_id": claim.meaning.entity,
+            "entity": claim.meaning.entity,
             "made": claim.meaning.made,
         }
 
-    def _step_line(self, step, decision, entities):
+    def _step_line(self, step, decision, entities, meant):
         entity = entities.get(decision.entity)
         made = self.env._("A new service")
         return {
             **self._claim_line(step.claim),
             "status": decision.status.value,
             "reason": decision.reason or None,
-            "entity_id": decision.entity,
-            "known_id": decision.known or None,
+            "entity": decision.entity,
+            "known": decision.known or None,
+            "meant": meant.get(decision.known),
             "extra": step.extra,
             "means": entity.name if entity else made if step.claim.meaning.made else step.claim.meaning.name or None,
             "parent_code_system": step.parent.code_system if step.parent else None,
@@ -440,8 +447,11 @@ class IntegrationMappingImport(models.Model):
         scopes = {(question.system, question.kind, question.code_system) for question in told}
         known = self._known_of(scopes)
         self._own().scope_count = len(import_plan.current(known, effective=self.effective))
+        ends = import_plan.absent(known, told, effective=self.effective)
+        entities = self.env["integration.entity"].browse({one.entity for one, _last in ends})
+        names = {entity.id: entity.name for entity in entities}
         lines = []
-        for one, last in import_plan.absent(known, told, effective=self.effective):
+        for one, last in ends:
             begun = one.span.first is None or one.span.first <= last
             lines.append(
                 {
@@ -454,13 +464,20 @@ class IntegrationMappingImport(models.Model):
                     "code": one.question.key,
                     "code_key": one.question.key,
                     "display": one.display or None,
-                    "entity_id": one.entity,
-                    "known_id": one.id,
+                    "entity": one.entity,
+                    "known": one.id,
+                    "meant": names.get(one.entity),
                     "valid_from": one.span.first,
                     "valid_to": last if begun else one.span.last,
                 }
             )
         return lines
+
+    @api.model
+    def _meant(self, ids):
+        """Return what identifiers mean now, as people read it: ``{id: text}``."""
+        identifiers = self.env["integration.identifier"].browse(set(ids) - {0})
+        return {one.id: f"{one.entity_id.name} ({one.holds})" for one in identifiers}
 
     def _recount(self):
         """Count the rows anew; the sum over the rows of the file is their number."""
@@ -512,12 +529,12 @@ class IntegrationMappingImport(models.Model):
 
     @api.model
     def _shown_before(self, row):
-        return f"{row.system_id.code}: {row.code} → {row.known_id.entity_id.name} ({row.known_id.holds})"
+        return f"{row.system_id.code}: {row.code} → {row.meant}"
 
     def _shown_after(self, row):
         if row.status == "retired":
             return self.env._("%(code)s: ends", code=row.code)
-        means = row.means or row.entity_id.name or row.display or ""
+        means = row.means or row.display or ""
         return f"{row.system_id.code}: {row.code} → {means}"
 
     def _on_approved(self):
@@ -558,6 +575,18 @@ class IntegrationMappingImport(models.Model):
             "view_mode": "list",
             "domain": [("import_id", "=", self.id)],
             "context": {"search_default_group_status": 1},
+        }
+
+    def action_made(self):
+        """Open the mappings that it made."""
+        self.check_access("read")
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Mapped by %s", self.display_name),
+            "res_model": "integration.identifier",
+            "view_mode": "list,form",
+            "domain": [("import_id", "=", self.id)],
         }
 
     # -- what is on record -------------------------------------------------------------------------------------------
@@ -643,3 +672,17 @@ class IntegrationMappingImport(models.Model):
             note=note or "",
             price=price,
         )
+
+
+class IntegrationIdentifier(models.Model):
+    _inherit = "integration.identifier"
+
+    import_id = fields.Many2one(
+        "integration.mapping.import",
+        "Imported by",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        index="btree_not_null",
+        help="The list that it came with.",
+    )

@@ -1,8 +1,9 @@
+import json
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..domain.import_plan import Claim, Meaning, Question, Step
-from ..domain.validity import Span
+from ..domain.import_work import work_of
 from .integration_entity import KINDS
 
 STATUSES = [
@@ -59,11 +60,10 @@ REASONS = [
 
 _WRITTEN = (
     *("line", "status", "reason", "other_line", "detail", "kind", "system_id", "code_system", "code", "code_key"),
-    *("display", "price", "valid_from", "valid_to", "note", "means", "entity_id", "target", "target_name", "made"),
-    *("extra", "parent_code_system", "parent_key", "known_id"),
+    *("display", "price", "valid_from", "valid_to", "note", "means", "entity", "target", "target_name", "made"),
+    *("extra", "parent_code_system", "parent_key", "known", "meant"),
 )
 _AT_ONCE = 5000
-_SQL_TYPES = {name: SQL(name) for name in ("varchar", "int4", "bool", "date")}
 
 
 class IntegrationMappingImportRow(models.Model):
@@ -97,7 +97,7 @@ class IntegrationMappingImportRow(models.Model):
     valid_to = fields.Date("Valid until", readonly=True)
     note = fields.Char(readonly=True)
     means = fields.Char(readonly=True)
-    entity_id = fields.Many2one("integration.entity", readonly=True, ondelete="set null")
+    entity = fields.Integer(readonly=True, help="The entry that it means, where there was one when it was looked at.")
     target = fields.Integer(readonly=True, help="Odoo's record, whose entry is still to be made.")
     target_name = fields.Char(readonly=True)
     made = fields.Boolean("Becomes a service", readonly=True)
@@ -106,15 +106,11 @@ class IntegrationMappingImportRow(models.Model):
     )
     parent_code_system = fields.Char(readonly=True)
     parent_key = fields.Char(readonly=True, help="The code whose meaning this second code shares.")
-    known_id = fields.Many2one("integration.identifier", "On record", readonly=True, ondelete="set null")
-    known_entity_id = fields.Many2one(related="known_id.entity_id", string="Meant so far")
-    made_id = fields.Many2one("integration.identifier", "Made", readonly=True, ondelete="set null")
-    done = fields.Boolean(readonly=True)
+    known = fields.Integer(readonly=True, help="The mapping on record that it is about.")
+    meant = fields.Char("Meant so far", readonly=True)
 
     # The engine takes what is to be done from it, and the screen its groups.
     _status_idx = models.Index("(import_id, status, id)")
-    _known_idx = models.Index("(known_id) WHERE known_id IS NOT NULL")
-    _made_idx = models.Index("(made_id) WHERE made_id IS NOT NULL")
 
     @api.depends("reason", "other_line", "detail")
     def _compute_why(self):
@@ -134,21 +130,18 @@ class IntegrationMappingImportRow(models.Model):
         :param owner: the import
         :param lines: values by column; what is absent is NULL
         """
-        own = {"import_id": owner.id, "company_id": owner.company_id.id}
-        columns = {name: self._fields[name].column_type[0] for name in _WRITTEN}
+        columns = SQL(", ").join(map(SQL.identifier, _WRITTEN))
         for begin in range(0, len(lines), _AT_ONCE):
-            part = lines[begin : begin + _AT_ONCE]
             self.env.cr.execute(
                 SQL(
-                    "INSERT INTO %s (import_id, company_id, done, %s) SELECT %s, %s, FALSE, * FROM unnest(%s)",
-                    SQL.identifier(self._table),
-                    SQL(", ").join(map(SQL.identifier, columns)),
-                    own["import_id"],
-                    own["company_id"],
-                    SQL(", ").join(
-                        SQL("%s::%s[]", [line.get(name) for line in part], _SQL_TYPES[kind])
-                        for name, kind in columns.items()
-                    ),
+                    """
+                    INSERT INTO integration_mapping_import_row (import_id, company_id, %(columns)s)
+                    SELECT %(import)s, %(company)s, %(columns)s
+                      FROM json_populate_recordset(NULL::integration_mapping_import_row, %(lines)s)
+                           WITH ORDINALITY ORDER BY ordinality
+                    """,
+                    **{"columns": columns, "import": owner.id, "company": owner.company_id.id},
+                    lines=json.dumps(lines[begin : begin + _AT_ONCE], default=str),
                 )
             )
         self.invalidate_model()
@@ -162,50 +155,47 @@ class IntegrationMappingImportRow(models.Model):
 
     @api.model
     def _settle(self, settled):
-        """Write what became of rows: ``[(id, status, reason, made id or None, detail or None)]``; one statement."""
+        """Write what became of rows other than was planned: ``[(id, status, reason, detail or None)]``."""
         if not settled:
             return
         self.flush_model()
-        ids, statuses, reasons, made, details = (list(column) for column in zip(*settled, strict=True))
+        ids, statuses, reasons, details = (list(column) for column in zip(*settled, strict=True))
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE %s r SET done = TRUE, status = w.status, reason = w.reason, made_id = w.made,
-                                detail = COALESCE(w.detail, r.detail)
-                  FROM unnest(%s, %s::varchar[], %s::varchar[], %s::int[], %s::varchar[])
-                       AS w (id, status, reason, made, detail)
+                UPDATE integration_mapping_import_row r
+                   SET status = w.status, reason = w.reason, detail = COALESCE(w.detail, r.detail)
+                  FROM unnest(%s, %s::varchar[], %s::varchar[], %s::varchar[]) AS w (id, status, reason, detail)
                  WHERE r.id = w.id
                 """,
-                SQL.identifier(self._table),
                 ids,
                 statuses,
                 reasons,
-                made,
                 details,
             )
         )
         self.invalidate_model()
 
-    # -- what the domain sees
+    @api.model
+    def _next(self, owner, after, limit):
+        """Return what is to be done about the next rows of an import, as :class:`import_work.Work`.
 
-    def _question(self):
-        return Question(self.system_id.id, self.kind, self.code_system, self.code_key)
-
-    def _parent(self):
-        if not self.parent_key:
-            return None
-        return Question(self.system_id.id, self.kind, self.parent_code_system, self.parent_key)
-
-    def _as_step(self):
-        """Return the row as :func:`import_plan.decide` takes it."""
-        claim = Claim(
-            line=self.line,
-            question=self._question(),
-            code=self.code,
-            display=self.display or "",
-            meaning=Meaning(self.entity_id.id or None, self.target or None, self.target_name or "", self.made),
-            price=self.price or "",
-            span=Span(self.valid_from or None, self.valid_to or None),
-            note=self.note or "",
+        Read as they are, without records: there are tens of thousands of them.
+        """
+        self.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id, status, reason, COALESCE(known, 0), line, system_id, kind, code_system, code_key, code,
+                       display, entity, target, target_name, made, price, valid_from, valid_to, note,
+                       parent_code_system, parent_key, extra
+                  FROM integration_mapping_import_row
+                 WHERE import_id = %s AND id > %s AND status IN %s ORDER BY id LIMIT %s
+                """,
+                owner.id,
+                after,
+                TODO,
+                limit,
+            )
         )
-        return Step(claim, parent=self._parent(), extra=self.extra)
+        return [work_of(*row) for row in rows]

@@ -63,6 +63,10 @@ class ImportCase(MappingCase):
         parts = one.new_count + one.changed_count + one.unchanged_count + one.merged_count + one.refused_count
         self.assertEqual(one.row_count, parts)
 
+    def made(self, one):
+        """Return the mappings that an import made."""
+        return self.Identifier.search([("import_id", "=", one.id)], order="id")
+
     def reasons(self, one):
         """Return ``{line: reason}`` of the rows that have one."""
         return {row.line: row.reason for row in one.row_ids if row.reason}

@@ -37,7 +37,7 @@ class TestImport(ImportCase):
         self.assert_adds_up(one)
         self.assertEqual((one.state, one.stage, one.row_count), ("checked", "checked", 5))
         [changed] = one.row_ids.filtered(lambda row: row.status == "changed")
-        self.assertEqual((changed.known_entity_id, changed.entity_id), (self.blood, self.xray))
+        self.assertEqual((changed.meant, changed.means), ("Blood count (always)", "X-ray"))
 
     def test_each_refused_row_says_why_in_words(self):
         one = self.upload(self.codes(self.row("A"), self.row("A", self.xray)))
@@ -69,7 +69,7 @@ class TestImport(ImportCase):
         one = self.load(self.codes(self.row("A"), self.row("B", self.xray)))
         self.assertEqual((one.stage, one.applied_count, one.progress), ("done", 2, 100))
         self.assertEqual((self.meaning("A"), self.meaning("B")), (self.blood, self.xray))
-        self.assertEqual(one.row_ids.made_id.mapped("code"), ["A", "B"])
+        self.assertEqual(self.made(one).mapped("code"), ["A", "B"])
 
     def test_what_an_import_makes_is_what_a_person_would_have_made(self):
         by_hand = self.map(code="HAND", display="x", note="y", source="codes.csv")
@@ -80,7 +80,17 @@ class TestImport(ImportCase):
         differ = {}
         [imported] = self.identifiers("FILE")
         # approval_snapshot is kept when the record is next changed.
-        own = {"id", "code", "code_key", "approval_snapshot", "create_date", "write_date", "requested_at", "decided_at"}
+        own = {
+            "id",
+            "code",
+            "import_id",
+            "code_key",
+            "approval_snapshot",
+            "create_date",
+            "write_date",
+            "requested_at",
+            "decided_at",
+        }
         for name, field in self.Identifier._fields.items():
             if field.store and field.column_type and name not in own and by_hand[name] != imported[name]:
                 differ[name] = by_hand[name], imported[name]
@@ -127,10 +137,10 @@ class TestImport(ImportCase):
             "ehr,service,F,NONE,\n"
         )
         self.assertEqual(self.reasons(one), {7: "unknown_record"})
-        made = {i.code: i.entity_id._target() for i in one.row_ids.made_id}
+        made = {i.code: i.entity_id._target() for i in self.made(one)}
         xray = self.xray.product_id
         self.assertEqual(made, {"A": xray, "B": partner, "C": account, "D": account, "E": xray})
-        department = one.row_ids.made_id.filtered(lambda i: i.kind == "department").entity_id
+        department = self.made(one).filtered(lambda i: i.kind == "department").entity_id
         self.assertEqual((department.name, department.parent_id.analytic_account_id), ("Theatre 1", account))
 
     def test_in_batches_and_nothing_twice_after_a_crash(self):
@@ -187,7 +197,7 @@ class TestImport(ImportCase):
         self.assertEqual(
             one.row_ids.filtered(lambda row: row.status == "refused").why, "It could not be carried out: Not this one."
         )
-        self.assertEqual(sorted(one.row_ids.made_id.mapped("code")), ["A", "C", "D"])
+        self.assertEqual(sorted(self.made(one).mapped("code")), ["A", "C", "D"])
 
     # -- the same again ----------------------------------------------------------------------------------------------
 
@@ -363,7 +373,7 @@ class TestImport(ImportCase):
         )
         one = self.load(content, profile_id=profile.id)
         self.assertEqual(self.counts(one), {"new": 4, "extra": 1})
-        by_code = {i.code: i for i in one.row_ids.made_id}
+        by_code = {i.code: i for i in self.made(one)}
         self.assertEqual({i.entity_id for i in map(by_code.get, ("250", "n1", "n2"))}, {by_code["250"].entity_id})
         self.assertEqual((by_code["n1"].code_system, by_code["n2"].display), ("NDC", "codeine"))
         products = {code: by_code[code].entity_id.product_id for code in ("250", "7", "9")}
@@ -382,7 +392,7 @@ class TestImport(ImportCase):
 
     def test_prices_stay_out_of_odoo_unless_the_profile_says_so(self):
         one = self.load("code,description,price\n1,scan,12\n", profile_id=self.profile(meaning="made").id)
-        self.assertEqual(one.row_ids.made_id.entity_id.product_id.list_price, 0.0)
+        self.assertEqual(self.made(one).entity_id.product_id.list_price, 0.0)
 
     def test_a_column_that_the_profile_names_must_be_there(self):
         with self.assertRaisesRegex(UserError, "CHG"):

@@ -5,7 +5,6 @@ import io
 from datetime import date
 
 import openpyxl
-from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
@@ -47,10 +46,8 @@ class TestMappingExport(ImportCase):
 
     def test_into_an_empty_database_it_is_what_it_was(self):
         def told():
-            return sorted(
-                (i.code, i.display, i.note, i.valid_from, i.valid_to, i.entity_id.id)
-                for i in self.Identifier.search([("state", "in", ("approved", "retired"))])
-            )
+            rows = self.Identifier.search([("state", "in", ("approved", "retired"))])
+            return sorted(str((i.code, i.display, i.note, i.valid_from, i.valid_to, i.entity_id.id)) for i in rows)
 
         before, content = told(), self.export("csv")
         self.mapped._approving().write({"state": "revoked"})
@@ -91,4 +88,3 @@ class TestMappingExport(ImportCase):
         self.map(code="T", system=self.trial)
         wizard = self.Export.with_user(self.author).create({"system_id": self.trial.id, "kind": "service"})
         self.assertEqual(wizard.count, 1)
-        self.assertEqual(fields.first(wizard).company_id, self.env.company)
