@@ -9,12 +9,14 @@
     "license": "LGPL-3",
     "depends": ["integration_core", "product", "analytic"],
     "external_dependencies": {"python": ["rapidfuzz"]},
+    "external_dependencies": {"python": ["openpyxl"]},
     "data": [
         "security/ir.model.access.csv",
         "security/integration_mapping_rules.xml",
         "wizards/integration_map_codes_views.xml",
         "wizards/integration_identifier_end_views.xml",
         "wizards/integration_mapping_dismiss_views.xml",
+        "wizards/integration_mapping_export_views.xml",
         "views/integration_identifier_views.xml",
         "views/integration_entity_views.xml",
         "views/integration_mapping_task_views.xml",
@@ -22,6 +24,8 @@
         "views/integration_approval_views.xml",
         "views/integration_crosswalk_views.xml",
         "views/integration_system_views.xml",
+        "views/integration_import_profile_views.xml",
+        "views/integration_mapping_import_views.xml",
         "views/integration_mapping_menus.xml",
     ],
     "assets": {

@@ -25,6 +25,7 @@ PARTS: Final = (
     "latency",
     "emit",
     "handlers",
+    "mapping_import",
     "inbound",
     "forgeries",
     "gate",

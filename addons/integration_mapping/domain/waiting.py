@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T", date, datetime)
 
@@ -49,3 +49,19 @@ class Waiting:
             since=_earliest(self.since, other.since),
             first_day=_earliest(self.first_day, other.first_day),
         )
+
+    def as_json(self) -> dict[str, object]:
+        """Return what a JSON field keeps of it; :meth:`from_json` reads it.
+
+        >>> Waiting.from_json(Waiting(2, {"USD": Decimal("1.10")}).as_json()).amounts
+        {'USD': Decimal('1.10')}
+        """
+        amounts = {currency: str(amount) for currency, amount in self.amounts.items()}
+        return {"lines": self.lines, "amounts": amounts, "price_unknown": self.price_unknown}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any] | None) -> Waiting:
+        """Return what :meth:`as_json` has kept; nothing waits where nothing was kept."""
+        kept = kept or {}
+        amounts = {currency: Decimal(amount) for currency, amount in kept.get("amounts", {}).items()}
+        return cls(lines=kept.get("lines", 0), amounts=amounts, price_unknown=kept.get("price_unknown", 0))

@@ -5,6 +5,12 @@ from . import integration_identifier
 from . import integration_identifier_impact
 from . import integration_mapping_task
 from . import integration_portable
+from . import integration_import_profile
+from . import integration_mapping_lookup
+from . import integration_mapping_import_row
+from . import integration_mapping_import
+from . import integration_mapping_import_apply
+from . import integration_engine
 from . import integration_setup_check
 from . import integration_setup_guide
 from . import integration_mapping

@@ -12,3 +12,7 @@ from . import test_setup_check
 from . import test_four_eyes
 from . import test_crosswalk
 from . import test_crosswalk_tour
+from . import test_import
+from . import test_mapping_export
+from . import test_chargemaster
+from . import test_import_tour

@@ -2,3 +2,4 @@ from . import integration_map_codes
 from . import integration_identifier_end
 from . import integration_map_suggestion
 from . import integration_mapping_dismiss
+from . import integration_mapping_export
