@@ -33,6 +33,7 @@ PARTS: Final = (
     "snapshot",
     "memory",
     "audit",
+    "encryption",
     "install",
     "faults",
 )
