@@ -102,6 +102,12 @@ class IntegrationSubscription(models.Model):
             if subscription.consumer != "handler" and not subscription.company_id:
                 raise ValidationError(self.env._("What leaves Odoo belongs to one company: choose it."))
 
+    def _audit_change_word(self, names):
+        """To pause and to resume have names of their own, whether by the button or on the form."""
+        if names == {"state"}:
+            return "pause" if self.state == "paused" else "resume"
+        return super()._audit_change_word(names)
+
     def _as_operator(self):
         """Return these with the right to pause and resume them, for those who keep deliveries moving.
 
@@ -121,13 +127,11 @@ class IntegrationSubscription(models.Model):
     def action_pause(self):
         """Hold its deliveries: they keep waiting and spend no attempts."""
         self._as_operator().write({"state": "paused"})
-        self.env["integration.audit"]._record("subscription.pause", self)
         self.env["integration.engine"]._wake(plan=True)
         return True
 
     def action_resume(self):
         """Let its deliveries move again."""
         self._as_operator().write({"state": "active"})
-        self.env["integration.audit"]._record("subscription.resume", self)
         self.env["integration.engine"]._wake(plan=True)
         return True
