@@ -36,6 +36,7 @@ PARTS: Final = (
     "audit",
     "resolve",
     "crosswalk",
+    "encryption",
     "install",
     "faults",
 )

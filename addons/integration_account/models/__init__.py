@@ -6,6 +6,7 @@ from . import integration_subscription
 from . import integration_billing_rule
 from . import integration_guarantor
 from . import integration_payer_mixin
+from . import integration_delegation
 from . import integration_encounter
 from . import integration_charge_reversal
 from . import integration_charge

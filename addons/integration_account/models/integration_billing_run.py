@@ -3,7 +3,10 @@ from odoo.exceptions import AccessError
 
 
 class IntegrationBillingRun(models.Model):
-    """Approved charges on their way to draft invoices, in the background: who approved, how far it is, what failed."""
+    """Approved charges on their way to draft invoices, in the background: who approved, how far it is, what failed.
+
+    A run is one company's: whoever sees it sees all of it, and its figures are about nothing else.
+    """
 
     _name = "integration.billing.run"
     _description = "Billing run"
@@ -11,7 +14,10 @@ class IntegrationBillingRun(models.Model):
     _rec_name = "create_date"
 
     user_id = fields.Many2one("res.users", "Approved by", required=True, readonly=True)
-    company_ids = fields.Many2many("res.company", string="Companies", readonly=True)
+    on_behalf_of_id = fields.Many2one(
+        "res.users", "On behalf of", readonly=True, help="The finance reviewer who is away and has delegated it."
+    )
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     group_ids = fields.One2many("integration.billing.group", "run_id", readonly=True)
     charge_count = fields.Integer("Charges", readonly=True)
     total = fields.Integer("Drafts to make", readonly=True)
@@ -38,30 +44,44 @@ class IntegrationBillingRun(models.Model):
                 run.state = "failed" if run.failed else "done"
 
     @api.model
-    def _start(self, charges):
+    def _start(self, charges, delegator=None):
         """Approve ``charges`` (live and ready) and queue one draft per company, encounter, customer and currency.
 
-        :return: the new run, as the user sees it
+        :param delegator: the user on whose behalf that is done, if on somebody's
+        :return: the new runs, one per company, as the user sees them
         """
+        by_company = charges.grouped("company_id")
         # sudo: runs are made by the button alone; the caller has proven the right to approve
-        run = self.sudo().create(
-            {
-                "user_id": self.env.uid,
-                "company_ids": [fields.Command.set(charges.company_id.ids)],
-                "charge_count": len(charges),
-            }
-        )
-        grouped = charges.grouped(lambda c: (c.company_id, c.encounter_id, c.partner_id, c.currency_id))
-        groups = run.group_ids.create(
+        runs = self.sudo().create(
             [
                 {
-                    "run_id": run.id,
+                    "user_id": self.env.uid,
+                    "on_behalf_of_id": delegator and delegator.id,
                     "company_id": company.id,
+                    "charge_count": len(members),
+                }
+                for company, members in by_company.items()
+            ]
+        )
+        for run, members in zip(runs, by_company.values(), strict=True):
+            run._queue(members)
+        self.env["integration.engine"]._wake()
+        return runs.sudo(False)
+
+    def _queue(self, charges):
+        """Approve the charges of this run's company and queue their drafts."""
+        self.ensure_one()
+        grouped = charges.grouped(lambda c: (c.encounter_id, c.partner_id, c.currency_id))
+        groups = self.group_ids.create(
+            [
+                {
+                    "run_id": self.id,
+                    "company_id": self.company_id.id,
                     "encounter_id": encounter.id,
                     "partner_id": partner.id,
                     "currency_id": currency.id,
                 }
-                for company, encounter, partner, currency in grouped
+                for encounter, partner, currency in grouped
             ]
         )
         now = fields.Datetime.now()
@@ -69,21 +89,16 @@ class IntegrationBillingRun(models.Model):
             members.write(
                 {"state": "approved", "approved_by_id": self.env.uid, "approved_at": now, "group_id": group.id}
             )
-        run.total = len(groups)
-        self.env["integration.engine"]._wake()
-        return run.sudo(False)
+        self.total = len(groups)
 
     def action_open(self):
-        """Show this run and its progress."""
+        """Show this run and its progress; several of different companies as a list."""
         self.check_access("read")
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Billing run"),
-            "res_model": "integration.billing.run",
-            "res_id": self.id,
-            "view_mode": "form",
-        }
+        action = {"type": "ir.actions.act_window", "res_model": self._name}
+        if len(self) == 1:
+            return {**action, "name": self.env._("Billing run"), "res_id": self.id, "view_mode": "form"}
+        mine = [("id", "in", self.ids)]
+        return {**action, "name": self.env._("Billing runs"), "domain": mine, "view_mode": "list,form"}
 
     def action_retry_failed(self):
         """Try the failed drafts of these runs again."""

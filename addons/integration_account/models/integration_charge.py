@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 from odoo import api, fields, models
+from odoo.addons.integration_core.domain import approval
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
@@ -413,26 +416,42 @@ class IntegrationCharge(models.Model):
         by_hand = not self.env.su and self.env.user.has_group("integration_core.group_finance_viewer")
         return {**vals, "author_id": self.env.uid} if by_hand else vals
 
-    def _check_authors(self):
-        """Return those of these charges whose money the user has decided about; they may if nobody else could.
+    def _review_rulings(self):
+        """Judge whether the current user may approve these charges.
 
-        :raises UserError: where another finance reviewer could
+        :return: {:class:`approval.Ruling`: charges}
+        :raises UserError: where the user, or whom they decide for, entered some of them or decided about their money
+        :raises AccessError: where the user decides for somebody who does not work in the company
         """
-        own = self.filtered(lambda charge: charge.author_id == self.env.user)
         roles = self.env["integration.approving.role"]
+        roles._look()
+        standing, rulings = roles._standing(REVIEWER), {}
+        for author, charges in self.grouped("author_id").items():
+            for company, members in charges.grouped("company_id").items():
+                ruling = approval.decide(self._standing_in(standing, company), authors=author.ids)
+                if ruling.decision is approval.Decision.REFUSED_NOT_APPROVER:
+                    raise AccessError(self.env._("Whom you decide for approves no charges of %s.", company.name))
+                rulings[ruling] = rulings.get(ruling, self.browse()) | members
+        own = self.browse().union(*(members for ruling, members in rulings.items() if not ruling.allowed))
         if own:
-            roles._look()
-            if roles._is_enforced(REVIEWER):
-                names = ", ".join(own[:5].mapped("display_name"))
-                raise UserError(
-                    self.env._(
-                        "You entered these charges or decided about their money yourself (%(count)s: %(names)s). "
-                        "Another finance reviewer approves them.",
-                        count=len(own),
-                        names=names,
-                    )
+            names = ", ".join(own[:5].mapped("display_name"))
+            raise UserError(
+                self.env._(
+                    "You, or whom you decide for, entered these charges or decided about their money (%(count)s: "
+                    "%(names)s). Another finance reviewer approves them.",
+                    count=len(own),
+                    names=names,
                 )
-        return own
+            )
+        return rulings
+
+    @api.model
+    def _standing_in(self, standing, company):
+        """Return what is left of a standing in one company: a delegate decides only where the delegator works."""
+        # sudo: in which companies somebody works, whoever asks
+        users = self.env["res.users"].sudo()
+        held = (one for one in standing.delegations if company in users.browse(one.delegator).company_ids)
+        return replace(standing, delegations=tuple(held))
 
     # -- buttons ------------------------------------------------------------------------------------------------------
 
@@ -447,20 +466,66 @@ class IntegrationCharge(models.Model):
         # sudo: nobody may write charges directly; the group and the record rules were checked just above
         return self.sudo()
 
+    def _as_approver(self):
+        """Return these charges writable, after proving that the user may approve charges, be it for somebody else.
+
+        :raises AccessError: for whoever is neither a finance reviewer nor the delegate of one
+        """
+        if not self._may_approve():
+            raise AccessError(
+                self.env._("Only finance reviewers, and whom they have delegated it to, approve charges.")
+            )
+        self.check_access("read")
+        # sudo: nobody may write charges directly; the right and the record rules were checked just above
+        return self.sudo()
+
+    @api.model
+    def _may_approve(self):
+        """Tell whether the user is a finance reviewer, or decides for one who is away."""
+        if self.env.user.has_group(REVIEWER):
+            return True
+        return bool(self.env["integration.approving.role"]._standing(REVIEWER).delegations)
+
     def action_approve(self):
         """Approve ready charges; their draft invoices are made in the background.
 
         :return: an action that shows the progress
         """
-        charges = self._as_reviewer().filtered(lambda charge: charge.state == "ready" and charge.mode == "live")
+        charges = self._as_approver().filtered(lambda charge: charge.state == "ready" and charge.mode == "live")
         if not charges:
             raise UserError(self.env._("None of these charges is ready for review. Test charges are never billed."))
-        own = charges._check_authors()
-        if own:
-            own.write({"self_approved": True})
-            self.env["integration.audit"]._record("charge.self_approve", own)
-        run = self.env["integration.billing.run"]._start(charges)
-        return run.action_open()
+        runs = self.env["integration.billing.run"]
+        for ruling, members in charges._review_rulings().items():
+            runs |= members._approve_under(ruling)
+        return runs.action_open()
+
+    def _approve_under(self, ruling):
+        """Approve charges as a ruling allows; return the runs that bill them."""
+        if ruling.decision is approval.Decision.SELF_APPROVED:
+            self.write({"self_approved": True})
+            self.env["integration.audit"]._record("charge.self_approve", self)
+        if not ruling.delegation:
+            return self.env["integration.billing.run"]._start(self)
+        # sudo: the name of whom somebody decides for
+        delegator = self.env["res.users"].sudo().browse(ruling.delegation.delegator)
+        runs = self.env["integration.billing.run"]._start(self, delegator)
+        detail = f"on behalf of {delegator.name} ({delegator.id})"
+        self.env["integration.audit"]._record("charge.approve", self, detail=detail)
+        return runs
+
+    @api.model
+    def _get_view_cache_key(self, view_id=None, view_type="form", **options):
+        # Not by their groups alone: a delegate has the button, too, for as long as the delegation holds.
+        return (*super()._get_view_cache_key(view_id, view_type, **options), self._may_approve())
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Take the button away from whoever may not approve charges."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        if not self._may_approve():
+            for button in arch.xpath("//button[@name='action_approve']"):
+                button.getparent().remove(button)
+        return arch, view
 
     def action_try_again(self):
         """Look again at parked charges, now.

@@ -95,7 +95,7 @@ class IntegrationEncounter(models.Model):
 
     def action_approve_charges(self):
         """Approve every ready charge of these encounters."""
-        self.env["integration.charge"]._as_reviewer()
+        self.env["integration.charge"]._as_approver()
         self.check_access("read")
         charges = self.env["integration.charge"].search(
             [("encounter_id", "in", self.ids), ("state", "=", "ready"), ("mode", "=", "live")]

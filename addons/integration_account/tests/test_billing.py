@@ -185,6 +185,22 @@ class TestBilling(BillingCase):
         self.assertEqual((run.done, run.failed, run.progress, run.state), (12, 0, 100.0, "done"))
         self.assertEqual(len(charges.invoice_id), 12)
 
+    def test_each_company_has_a_run_of_its_own(self):
+        """Who works in one company alone sees all of its run, and nothing of the other's."""
+        here = self.ready("R-1")
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        self.reviewer.company_ids |= elsewhere
+        there = self.ready("R-2").sudo()
+        self.env.cr.execute("UPDATE integration_charge SET company_id = %s WHERE id = %s", (elsewhere.id, there.id))
+        self.env.invalidate_all()
+        both = (here | there).with_context(allowed_company_ids=(self.company | elsewhere).ids)
+        action = both.with_user(self.reviewer).action_approve()
+        runs = self.env["integration.billing.run"].search(action["domain"])
+        self.assertEqual(set(runs.company_id), {self.company, elsewhere})
+        self.assertEqual(set(runs.mapped("total")), {1})
+        of_one = runs.with_user(self._user("viewer", "integration_core.group_finance_viewer"))
+        self.assertEqual(of_one.search([("id", "in", runs.ids)]).company_id, self.company)
+
     def test_one_bad_encounter_stops_no_other(self):
         bad, good = self.ready("B-21", self.line(1, service="SCAN")), self.ready("B-22")
         target = type(self.env["integration.charge"])

@@ -58,9 +58,14 @@ class IntegrationAuditedMixin(models.AbstractModel):
             return super().write(vals)
         before = [record._audit_values(names) for record in self]
         result = super().write(vals)
-        news = [changes.changed(old, one._audit_values(names)) for one, old in zip(self, before, strict=True)]
-        changed = [(one.id, detail) for one, detail in zip(self, news, strict=True) if detail]
-        self.browse(one for one, _detail in changed)._audit_tell("change", [detail for _id, detail in changed])
+        told = {}
+        for one, old in zip(self, before, strict=True):
+            now = one._audit_values(names)
+            if detail := changes.changed(old, now):
+                word = one._audit_change_word({name for name in names if old[name] != now[name]})
+                told.setdefault(word, []).append((one.id, detail))
+        for word, changed in told.items():
+            self.browse(one for one, _detail in changed)._audit_tell(word, [detail for _id, detail in changed])
         return result
 
     def unlink(self):
@@ -76,6 +81,11 @@ class IntegrationAuditedMixin(models.AbstractModel):
             for one, detail in zip(self, details, strict=True)
         ]
         audit._append(f"{self._audit_name}.{self._audit_words.get(word, word)}", rows)
+
+    def _audit_change_word(self, names):
+        """Return what the trail calls a change of these fields (a set), where it is a deed with a name of its own."""
+        self.ensure_one()
+        return "change"
 
     def _audit_reason(self):
         """Return why, where the record itself says so."""

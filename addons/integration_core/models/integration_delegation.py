@@ -90,7 +90,7 @@ class IntegrationDelegation(models.Model):
         for one in self:
             # sudo: whether somebody may decide does not depend on what the asking user may read
             delegate = one.delegate_id.sudo()
-            asked = roles._request_roles() if one.role == "all" else [one.role]
+            asked = roles._roles() if one.role == "all" else [one.role]
             if not any(one.delegator_id.id in roles._people(role) for role in asked):
                 raise ValidationError(
                     self.env._("%s may not approve that, and so cannot delegate it.", one.delegator_id.name)

@@ -323,16 +323,13 @@ class IntegrationRetention(models.Model):
 
     @api.model
     def _open_events(self):
-        """SQL that selects (event's id, kind of what is open) of all that :meth:`_open_condition` is about, by indexes.
+        """SQL that selects (event's id, kind of what is open) of all that :meth:`_open_condition` is about.
 
-        Addons add to it, as to that.
+        It is asked about one event at a time, by indexes on the event. Addons add to it, as to that.
         """
         return SQL(
             """
-            SELECT d.event_id, d.state
-              FROM integration_due u JOIN integration_delivery d ON d.id = u.id WHERE d.state = 'waiting'
-            UNION ALL
-            SELECT event_id, 'dead' FROM integration_delivery WHERE dead_since IS NOT NULL AND state = 'dead'
+            SELECT event_id, state FROM integration_delivery WHERE state IN ('waiting', 'dead')
             UNION ALL
             SELECT event_id, status FROM integration_effect WHERE status IN ('waiting', 'parked')
             """

@@ -124,6 +124,12 @@ class IntegrationSubscription(models.Model):
             return self.env._("It arrives paused.")
         return self.env._("It holds at once.") if self.state == "active" else super()._portable_note(values)
 
+    def _audit_change_word(self, names):
+        """To pause and to resume have names of their own, whether by the button or on the form."""
+        if names == {"state"}:
+            return "pause" if self.state == "paused" else "resume"
+        return super()._audit_change_word(names)
+
     def _as_operator(self):
         """Return these with the right to pause and resume them, for those who keep deliveries moving.
 
@@ -143,13 +149,11 @@ class IntegrationSubscription(models.Model):
     def action_pause(self):
         """Hold its deliveries: they keep waiting and spend no attempts."""
         self._as_operator().write({"state": "paused"})
-        self.env["integration.audit"]._record("subscription.pause", self)
         self.env["integration.engine"]._wake(plan=True)
         return True
 
     def action_resume(self):
         """Let its deliveries move again."""
         self._as_operator().write({"state": "active"})
-        self.env["integration.audit"]._record("subscription.resume", self)
         self.env["integration.engine"]._wake(plan=True)
         return True

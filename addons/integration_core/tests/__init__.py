@@ -15,6 +15,7 @@ from . import test_loops
 from . import test_master_key
 from . import test_order
 from . import test_order_property
+from . import test_people_tours
 from . import test_plans
 from . import test_retention
 from . import test_run_as

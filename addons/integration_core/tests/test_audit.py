@@ -414,6 +414,27 @@ class TestCoverage(AuditCase):
         self.system.write({"state": "active"})  # by code with all rights, and no deed
         self.assertEqual(self.newest("system.change").detail, "state: suspended → active")
 
+    def test_a_pause_is_one_row_whichever_way_it_was_made(self):
+        subscription, name = self.subscription, self.subscription.name
+        last = self.audit.search([], limit=1, order="id desc").id
+        operator = new_test_user(self.env, "operator", groups="integration_core.group_operator")
+        subscription.with_user(operator).action_pause()
+        subscription.with_user(operator).action_pause()  # it was paused already
+        subscription.with_user(operator).action_resume()
+        subscription.with_user(self.boss).write({"state": "paused"})
+        subscription.with_user(self.boss).write({"state": "active", "name": "Renamed"})
+        told = [(row.action, row.user_id, row.detail) for row in self.audit.search([("id", ">", last)], order="id")]
+        pause, resume = "state: active → paused", "state: paused → active"
+        self.assertEqual(
+            told,
+            [
+                ("subscription.pause", operator.id, pause),
+                ("subscription.resume", operator.id, resume),
+                ("subscription.pause", self.boss.id, pause),
+                ("subscription.change", self.boss.id, f"name: {name} → Renamed; {resume}"),
+            ],
+        )
+
     def test_a_key_is_told_without_its_secret(self):
         key, text = self.env["integration.credential"]._rotate(self.system, use="inbound")
         row = self.newest("credential.create")

@@ -49,11 +49,12 @@ class IntegrationOverview(models.AbstractModel):
         to_map = self._to_map(roles)
         holds = self._holds(roles)
         waiting = self._waiting_for_people(deliveries, parked or corrections, to_map, holds)
+        unseen = self._waiting_unseen(deliveries, parked or corrections)
         return {
             "state": "ok" if last else "empty",
             "period": period,
             "roles": roles,
-            "headline": self._headline(last, engine, equation, holds, waiting),
+            "headline": self._headline(last, engine, equation, holds, waiting, unseen),
             "holds": holds,
             "warnings": self._warnings(roles),
             "equation": equation,
@@ -91,7 +92,7 @@ class IntegrationOverview(models.AbstractModel):
     # -- is it flowing -----------------------------------------------------------------------------
 
     @api.model
-    def _headline(self, last, engine, equation, holds, waiting_for_people):
+    def _headline(self, last, engine, equation, holds, waiting, unseen):
         """Return the one sentence that answers: is it flowing?"""
         # sudo: why nothing is sent or accepted concerns everybody who looks here; it names no secret
         key_problem = self.env["integration.keyring"].sudo()._status()
@@ -124,7 +125,7 @@ class IntegrationOverview(models.AbstractModel):
                 self.env._("Ready, and nothing was received yet."),
                 self.env._("Register a system and let it send."),
             )
-        return self._flowing(last, waiting_for_people)
+        return self._flowing(last, waiting, unseen)
 
     @api.model
     def _waiting_for_people(self, deliveries, parked, to_map, holds):
@@ -141,12 +142,35 @@ class IntegrationOverview(models.AbstractModel):
         return found
 
     @api.model
-    def _flowing(self, last, waiting_for_people):
-        ago = self.env._("The last message came %s ago.", self._age(last))
-        if waiting_for_people:
-            what = ", ".join(waiting_for_people)
-            return self._sentence("warning", self.env._("Flowing. Waiting for a person: %s.", what), ago)
-        return self._sentence("success", self.env._("Everything flows."), ago)
+    def _waiting_unseen(self, deliveries, lines):
+        """Return how much waits for a person that this user's role does not show: list of (text, whose turn it is).
+
+        *Everything flows* must be true for whoever reads it, so everybody with a role is told how many: no money, no
+        name, and no way to open what their role has nothing to do with.
+        """
+        companies, found = self.env.companies.ids, []
+        if deliveries is None:
+            dead = [("company_id", "in", companies), ("dead_since", "!=", False), ("state", "=", "dead")]
+            # sudo: a number of the user's own companies
+            if count := self.env["integration.delivery"].sudo().search_count(dead):
+                turn = self.env._("Dead letters are the operators' turn.")
+                found.append((self.env._("dead letters (%s)", count), turn))
+        if lines is None:
+            parked = [("status", "=", "parked"), ("event_id.company_id", "in", companies)]
+            # sudo: as above
+            if count := self.env["integration.effect"].sudo().search_count([*parked, ("event_id.mode", "=", "live")]):
+                turn = self.env._("Parked lines are the turn of finance or the mapping stewards.")
+                found.append((self.env._("parked lines (%s)", count), turn))
+        return found
+
+    @api.model
+    def _flowing(self, last, waiting, unseen):
+        detail = self.env._("The last message came %s ago.", self._age(last))
+        what = [*waiting, *(text for text, _turn in unseen)]
+        if not what:
+            return self._sentence("success", self.env._("Everything flows."), detail)
+        detail = " ".join([detail, *(turn for _text, turn in unseen)])
+        return self._sentence("warning", self.env._("Flowing. Waiting for a person: %s.", ", ".join(what)), detail)
 
     @staticmethod
     def _sentence(level, text, detail=""):

@@ -217,6 +217,42 @@ class TestOverview(MonitorCase):
         for part in ("equation", "parked", "to_map", "pipeline", "deliveries", "hours"):
             self.assertFalse(data[part], part)
 
+    def test_nobody_is_told_that_everything_flows_while_something_waits(self):
+        """Who may not look at lines or dead letters is told how many there are, without money, and whose turn it is."""
+        roles = ("finance_viewer", "operator", "steward", "clinical_liaison", "governance_approver", "privacy_officer",
+                 "auditor")  # fmt: skip
+        people = [new_test_user(self.env, f"x_{role}", groups=f"integration_core.group_{role}") for role in roles]
+        self.finalize("E-1", self.line(1))
+        self.assertEqual({self.data(one)["headline"]["text"] for one in people}, {"Everything flows."})
+        self.finalize("E-2", self.line(1, service="NEW", price="80.00"))
+        dead = self.finalize("E-3", self.line(1), drain=False)
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC' WHERE event_id = %s",
+            (dead.id,),
+        )
+        self.env.invalidate_all()
+        for one in people:
+            with self.subTest(one.login):
+                headline = self.data(one)["headline"]
+                self.assertEqual(headline["level"], "warning")
+                self.assertIn("parked lines (1", headline["text"])
+                self.assertIn("dead letters (1)", headline["text"])
+                self.assertEqual("80.00" in headline["text"], one.login == "x_finance_viewer")
+        told = {one.login: self.data(one)["headline"]["detail"] for one in people}
+        self.assertIn("Parked lines are the turn of finance or the mapping stewards.", told["x_privacy_officer"])
+        self.assertIn("Dead letters are the operators' turn.", told["x_privacy_officer"])
+        self.assertNotIn("Dead letters", told["x_auditor"])
+        self.assertNotIn("Parked lines", told["x_finance_viewer"])
+
+    def test_what_waits_in_another_company_or_in_test_mode_is_not_counted(self):
+        self.finalize("E-1", self.line(1))
+        self.finalize("E-2", self.line(1, service="NEW"))
+        officer = new_test_user(self.env, "officer", groups="integration_core.group_privacy_officer")
+        self.assertIn("parked lines (1)", self.data(officer)["headline"]["text"])
+        self.env.cr.execute("UPDATE integration_event SET mode = 'test' WHERE company_id = %s", (self.company.id,))
+        self.env.invalidate_all()
+        self.assertEqual(self.data(officer)["headline"]["text"], "Everything flows.")
+
     def test_what_is_in_use_unconfirmed_is_told_in_red(self):
         past = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         asked = {"approval_state": "requested", "requested_by_id": self.env.uid, "urgent": True, "confirm_by": past}

@@ -185,9 +185,6 @@ class Records:
     def _make_integration_refusal(self):
         return self.fill("integration.refusal", claimed=self.of("integration.system").code)
 
-    def _make_integration_billing_run(self):
-        return self.fill("integration.billing.run", company_ids=[Command.set(self.company.ids)])
-
     def _make_integration_billing_rule(self):
         return self.fill("integration.billing.rule", encounter_class=f"class-{self.company.id}")
 

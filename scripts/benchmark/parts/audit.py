@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import psycopg2
 
 from benchmark.bed import Bed
+from benchmark.draining import drain
 from benchmark.figures import Figure, at_most, paired, ratio_at_least
 from benchmark.parts.outbound import ENDPOINTS
-from benchmark.receiving import Receiver, receiving
-from benchmark.site import MeasureError, Site, wait_until
+from benchmark.receiving import receiving
+from benchmark.site import MeasureError, Site
 
-_TIMEOUT = 300.0
 _EVERY_SECONDS = 0.1
 _ROWS = 20
 """Rows written each time: 200 a second, far more than people do at a hospital."""
@@ -33,14 +33,14 @@ def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
         types: list[str] = site.inside("ours.prepare", ports=receiver.ports)
         rounds = []
         with site.workers(1), _writing(site):
-            _drain(site, receiver, types, 50)
+            drain(site, receiver, types, 50)
             for turn in range(bed.options.rounds):
                 note(f"round {turn + 1}")
                 rates = {}
                 # Each goes first in turn: what a round leaves behind is the other's to bear.
                 for on in (True, False) if turn % 2 else (False, True):
                     site.inside("audit.chain", on=on)
-                    rates[on] = _drain(site, receiver, types, events)
+                    rates[on] = drain(site, receiver, types, events)
                 rounds.append((rates[True], rates[False]))
         site.inside("audit.chain", on=True)
     title = "events/s to endpoints while 200 rows/s of audit trail are written and sealed; not queued, not sealed"
@@ -86,14 +86,3 @@ def _writing(site: Site) -> Iterator[None]:
         writer.join()
     if failures:
         raise MeasureError(f"the trail could not be written: {failures[0]}")
-
-
-def _drain(site: Site, receiver: Receiver, types: list[str], count: int) -> float:
-    """Return events per second from the moment that subscriptions are resumed to the last arrival."""
-    site.inside("ours.pause")
-    site.inside("ours.emit", count=count, types=types)
-    receiver.reset()
-    began: float = site.inside("ours.resume")
-    rate = count / (receiver.last(count, _TIMEOUT) - began)
-    wait_until(lambda: not site.inside("ours.open_deliveries"), 60, "every delivery is complete")
-    return rate
