@@ -328,9 +328,7 @@ class IntegrationIdentifier(models.Model):
         """Ask for approval of proposals; what has ended stays so."""
         for identifier in self:
             if identifier.state != "proposed":
-                raise UserError(
-                    self.env._("%s was decided on before. Propose a new mapping.", identifier.display_name)
-                )
+                raise UserError(self.env._("%s was decided on before. Propose a new mapping.", identifier.display_name))
         return super().action_request_approval()
 
     def _on_not_confirmed(self):
