@@ -2,5 +2,13 @@ from . import integration_system
 from . import integration_entity
 from . import integration_identifier
 from . import integration_mapping_task
+from . import integration_proposal
+from . import integration_attribute_owner
+from . import integration_attribute_change
+from . import integration_party_number
+from . import integration_duplicate
+from . import integration_handler
+from . import res_partner
+from . import master_data
 from . import integration_setup_check
 from . import integration_setup_guide

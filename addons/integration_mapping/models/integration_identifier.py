@@ -342,6 +342,8 @@ class IntegrationIdentifier(models.Model):
             identifier._check_free()
             identifier.write({"state": "approved"})
         self._announce()
+        # sudo: what a proposal says otherwise is noted whoever approves its code
+        self.env["integration.proposal"].sudo().search([("identifier_id", "in", self.ids)])._accepted()
 
     def _end_predecessor(self):
         old = self.replaces_id

@@ -1,2 +1,5 @@
 from . import integration_map_codes
 from . import integration_identifier_end
+from . import base_partner_merge
+from . import integration_proposal_attach
+from . import integration_reason_wizard
