@@ -268,17 +268,6 @@ class IntegrationBankChange(models.Model):
                 )
         return super().action_approve()
 
-    def action_ask_again(self):
-        """Ask again after a request has expired, was rejected or was withdrawn."""
-        for change in self:
-            # sudo: whether the caller may write to the account, not to this record, is what counts
-            change.bank_id.check_access("write")
-            own = change.sudo()
-            if own.state not in ("waiting", "refused") or own.approval_state == "requested":
-                raise UserError(self.env._("%s waits for a decision, or needs none.", own.display_name))
-            self._withhold(own.bank_id, "asked", {own.bank_id: own.old_number})
-        return True
-
     def _on_approved(self):
         self._approving().write({"state": "cooling"})
         self._release()
@@ -319,10 +308,15 @@ class IntegrationBankChange(models.Model):
         due._release()
         return self.sudo().search_count(domain, limit=1) if len(due) == limit else 0
 
+    def _is_underway(self):
+        """Tell whether people or time are at work on it: nobody has to ask again."""
+        self.ensure_one()
+        return self.state == "cooling" or (self.state == "waiting" and self.approval_state == "requested")
+
     def _says(self):
         """Return what a person who would pay reads: state, since when, whose turn."""
         self.ensure_one()
-        since = age_in_words(self.env, self.since)
+        age = age_in_words(self.env, self.since)
         turns = dict(self._fields["turn"]._description_selection(self.env))
         match self.state:
             case "cooling":
@@ -331,7 +325,7 @@ class IntegrationBankChange(models.Model):
                 )
             case "refused":
                 return self.env._("Refused (%s). Do not pay to it.", self.decision_reason or "")
-        return self.env._("Withheld since %(since)s. Now: %(turn)s.", since=since, turn=turns[self.turn])
+        return self.env._("Withheld for %(age)s. Now: %(turn)s.", age=age, turn=turns[self.turn])
 
 
 class IntegrationSupplierPhone(models.Model):

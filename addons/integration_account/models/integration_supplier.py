@@ -37,10 +37,8 @@ class IntegrationEntity(models.Model):
     @api.model
     def _parts_as_values(self, kind, parts, company):
         values = super()._parts_as_values(kind, parts, company)
-        if kind == "supplier":
-            values["supplier_rank"] = 1
-            if parts.get("payment_terms"):
-                values[_TERM] = self._payment_term(parts["payment_terms"], company).id
+        if kind == "supplier" and parts.get("payment_terms"):
+            values[_TERM] = self._payment_term(parts["payment_terms"], company).id
         return values
 
     @api.model
@@ -100,6 +98,13 @@ class ResPartner(models.Model):
                 for one in suppliers
             ]
         )
+
+
+class IntegrationProposal(models.Model):
+    _inherit = "integration.proposal"
+
+    def _target_vals(self):
+        return {**super()._target_vals(), **({"supplier_rank": 1} if self.kind == "supplier" else {})}
 
 
 class IntegrationDuplicate(models.Model):

@@ -23,11 +23,17 @@ class ResPartnerBank(models.Model):
         "Payments to it", compute="_compute_integration_status", help="Why it cannot be paid to, and whose turn it is."
     )
 
+    integration_may_ask = fields.Boolean(compute="_compute_integration_status")
+
     def _compute_integration_status(self):
         changes = self._integration_withheld()
+        suppliers = self._integration_of_suppliers()
         for bank in self:
             change = changes.get(bank._origin.id)
             bank.integration_status = change._says() if change else False
+            waits = change and change._is_underway()
+            untrusted = bank._origin and bank in suppliers and not bank.allow_out_payment
+            bank.integration_may_ask = bool(untrusted and not waits)
 
     def _integration_withheld(self):
         """Return {account id: the change because of which it is withheld}; one query."""
@@ -124,12 +130,11 @@ class ResPartnerBank(models.Model):
             super()._check_allow_out_payment()
 
     def action_integration_confirm(self):
-        """Ask for the confirmation of an account that was there before."""
+        """Ask a second person to confirm an account: one that was there before, or about which nobody decided in time."""
         self.check_access("write")
-        suppliers = self._integration_of_suppliers().filtered(lambda bank: not bank.allow_out_payment)
-        if not suppliers or suppliers._integration_withheld():
+        if self.filtered(lambda bank: not bank.integration_may_ask):
             raise UserError(self.env._("It waits for a decision, or needs none."))
-        self.env["integration.bank.change"]._withhold(suppliers, "asked", {})
+        self.env["integration.bank.change"]._withhold(self, "asked", {})
         return True
 
     def _integration_tell(self):

@@ -13,3 +13,5 @@ from . import test_reversal
 from . import test_subscription_filters
 from . import test_setup_check
 from . import test_erasure
+from . import test_bank_change
+from . import test_bank_tour

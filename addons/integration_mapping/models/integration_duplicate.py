@@ -80,17 +80,17 @@ class IntegrationDuplicate(models.Model):
         """
         self.flush_model()
         self.env["integration.party.number"].flush_model()
-        self.env["res.partner"].flush_model(
-            ["active", "company_id", "name", "supplier_rank"] if self._has_rank() else []
-        )
+        self.env["integration.entity"].flush_model()
+        self.env["res.partner"].flush_model()
         self.env.cr.execute(
             SQL(
                 """
                 INSERT INTO integration_duplicate
                        (partner_id, other_id, company_id, names, evidence, state, approval_state, since,
                         create_uid, create_date, write_uid, write_date)
-                SELECT p.id, o.id, COALESCE(p.company_id, o.company_id), p.name || ' / ' || o.name,
-                       string_agg(DISTINCT one.scheme || ' ' || one.value, ', '), 'open', 'draft',
+                SELECT p.id, o.id, COALESCE(p.company_id, o.company_id), concat_ws(' / ', p.name, o.name),
+                       string_agg(DISTINCT CASE one.scheme WHEN 'registry' THEN 'Company ID' ELSE upper(one.scheme) END
+                                           || ' ' || one.value, ', '), 'open', 'draft',
                        now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
                   FROM integration_party_number one
                   JOIN integration_party_number two
@@ -117,10 +117,6 @@ class IntegrationDuplicate(models.Model):
         found = self.env.cr.rowcount
         self.invalidate_model()
         return found
-
-    @api.model
-    def _has_rank(self):
-        return "supplier_rank" in self.env["res.partner"]._fields
 
     @api.autovacuum
     def _gc_look(self):

@@ -110,7 +110,7 @@ class IntegrationProposal(models.Model):
                 handled.event._record_effects([("", "applied", None, proposal)])
         numbers = {proposal: proposal.numbers or {} for proposal in changed}
         self.env["integration.party.number"]._replace_of_proposals(numbers)
-        changed._settle_known(self._bank_of(newest, known))
+        changed._settle_known()
 
     @api.model
     def _key(self, handled, proposed):
@@ -200,11 +200,7 @@ class IntegrationProposal(models.Model):
             return proposed.revision < int(self.revision)
         return bool(self.told_at and _moment(handled) < self.told_at)
 
-    @api.model
-    def _bank_of(self, newest, known):
-        return {known[key]: proposed.bank for key, (_handled, proposed) in newest.items()}
-
-    def _settle_known(self, bank):
+    def _settle_known(self):
         """Attach what has a meaning already, and look at what it says otherwise than Odoo."""
         waiting = self.filtered(lambda p: p.state == "open")
         for (system, kind, company), group in waiting.grouped(lambda p: (p.system_id, p.kind, p.company_id)).items():

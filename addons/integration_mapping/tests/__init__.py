@@ -7,3 +7,7 @@ from . import test_access
 from . import test_tour
 from . import test_setup_check
 from . import test_four_eyes
+from . import test_proposal
+from . import test_duplicate
+from . import test_master_data
+from . import test_suppliers_tour
