@@ -16,6 +16,8 @@
         "data/integration_document_type.xml",
         "data/integration_subscription.xml",
         "wizards/integration_charge_reject_views.xml",
+        "wizards/integration_bank_callback_views.xml",
+        "views/integration_bank_change_views.xml",
         "views/integration_billing_run_views.xml",
         "views/integration_charge_views.xml",
         "views/integration_charge_void_views.xml",

@@ -13,6 +13,7 @@
     "data": [
         "security/ir.model.access.csv",
         "security/integration_mapping_rules.xml",
+        "data/integration_subscription.xml",
         "wizards/integration_map_codes_views.xml",
         "wizards/integration_identifier_end_views.xml",
         "wizards/integration_mapping_dismiss_views.xml",
@@ -26,6 +27,12 @@
         "views/integration_system_views.xml",
         "views/integration_import_profile_views.xml",
         "views/integration_mapping_import_views.xml",
+        "wizards/integration_proposal_attach_views.xml",
+        "wizards/integration_reason_wizard_views.xml",
+        "views/integration_attribute_change_views.xml",
+        "views/integration_attribute_owner_views.xml",
+        "views/integration_proposal_views.xml",
+        "views/integration_duplicate_views.xml",
         "views/integration_mapping_menus.xml",
     ],
     "assets": {

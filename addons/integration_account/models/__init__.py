@@ -26,6 +26,10 @@ from . import integration_erasure
 from . import integration_mapping
 from . import integration_portable
 from . import integration_identifier
+from . import integration_bank_change
+from . import res_partner_bank
+from . import integration_supplier
+from . import account_payment_term
 from . import recheck
 from . import account_move
 from . import account_move_line

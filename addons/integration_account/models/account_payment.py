@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 POSTED = "finance.payment.posted.v1"
@@ -15,7 +16,9 @@ class AccountPayment(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         payments = super().create(vals_list)
-        payments.filtered(lambda payment: payment.state in _MADE)._integration_tell(POSTED)
+        made = payments.filtered(lambda payment: payment.state in _MADE)
+        made._integration_check_banks()
+        made._integration_tell(POSTED)
         return payments
 
     def _write_multi(self, vals_list):  # pylint: disable=missing-return; the ORM's returns nothing
@@ -29,11 +32,46 @@ class AccountPayment(models.Model):
         for payment in changed:
             old, new = before.get(payment.id), after.get(payment.id)
             if new in _MADE and old not in _MADE:
+                payment._integration_check_banks()
                 payment._integration_tell(POSTED)
             elif new == "canceled" and old != new:
                 payment._integration_tell(CANCELLED)
             elif new == "rejected" and old != new:
                 payment._integration_tell(REJECTED)
+
+    def _integration_check_banks(self):
+        """Refuse to pay to a supplier's account that is withheld, and by whoever entered the account.
+
+        Here, and not on a button: everything that makes a payment final passes here. Payments that use no bank account
+        (cash, a cheque) are not concerned.
+        """
+        going_out = self.filtered(
+            lambda p: p.payment_type == "outbound" and p.partner_bank_id and p._integration_by_bank()
+        )
+        banks = going_out.partner_bank_id._integration_of_suppliers()
+        withheld = banks._integration_withheld()
+        for payment in going_out.filtered(lambda p: p.partner_bank_id in banks):
+            bank = payment.partner_bank_id
+            if bank.id in withheld:
+                raise UserError(
+                    self.env._(
+                        "The bank account %(account)s of %(supplier)s cannot be paid to. %(status)s",
+                        account=withheld[bank.id].new_number,
+                        supplier=payment.partner_id.display_name,
+                        status=withheld[bank.id]._says(),
+                    )
+                )
+            if self.env["integration.bank.change"]._entered_by_payer(bank):
+                raise UserError(
+                    self.env._(
+                        "You entered the bank account of %s yourself: somebody else pays to it.",
+                        payment.partner_id.display_name,
+                    )
+                )
+
+    def _integration_by_bank(self):
+        codes = (*self._get_method_codes_using_bank_account(), *self._get_method_codes_needing_bank_account())
+        return self.payment_method_code in codes and self.journal_id.type != "cash"
 
     def _integration_tell(self, type_name):
         """Emit an event for these payments when this transaction or savepoint ends.

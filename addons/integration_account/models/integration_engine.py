@@ -13,4 +13,5 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.charge.void", "_chore_meet"),
             ("integration.charge.void", "_chore_expire"),
             ("integration.billing.group", "_chore_bill"),
+            ("integration.bank.change", "_chore_release"),
         ]

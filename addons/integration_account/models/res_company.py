@@ -18,6 +18,16 @@ class ResCompany(models.Model):
         help="Invoices from charges go here; empty: Odoo's default sales journal.",
     )
 
+    integration_bank_cooling_hours = fields.Integer(
+        "Cooling time of bank accounts",
+        default=48,
+        help="Hours until a new or changed bank account of a supplier can be paid to, from when it was entered.",
+    )
+
+    _integration_cooling = models.Constraint(
+        "CHECK (integration_bank_cooling_hours >= 0)", "The cooling time of bank accounts cannot be negative."
+    )
+
     def write(self, vals):
         settings = [name for name in vals if name.startswith("integration_")]
         with self.env["integration.audited.mixin"]._telling(self, settings, "settings.change"):

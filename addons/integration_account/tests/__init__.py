@@ -14,3 +14,5 @@ from . import test_subscription_filters
 from . import test_setup_check
 from . import test_erasure
 from . import test_impact
+from . import test_bank_change
+from . import test_bank_tour

@@ -1,1 +1,2 @@
+from . import integration_bank_callback
 from . import integration_charge_reject

@@ -11,6 +11,14 @@ from . import integration_mapping_import_row
 from . import integration_mapping_import
 from . import integration_mapping_import_apply
 from . import integration_engine
+from . import integration_proposal
+from . import integration_attribute_owner
+from . import integration_attribute_change
+from . import integration_party_number
+from . import integration_duplicate
+from . import integration_handler
+from . import res_partner
+from . import master_data
 from . import integration_setup_check
 from . import integration_setup_guide
 from . import integration_mapping

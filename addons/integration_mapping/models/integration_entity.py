@@ -1,6 +1,9 @@
-from odoo import api, fields, models
+from contextlib import contextmanager
+
+from odoo import api, fields, models, tools
 from odoo.addons.integration_core.tools import transaction_data
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL
 
 KINDS = [
     ("supplier", "Supplier"),
@@ -31,6 +34,27 @@ CHANGED_EVENTS = {
     "cost_center": "masterdata.cost_center.changed.v1",
 }
 CHANGED = "integration_mapping.changed"
+# What is told of Odoo's own records: {field that binds them: {their field: the attribute's name}}.
+WATCHED = {
+    "partner_id": {
+        "name": "name",
+        "ref": "number",
+        "street": "address",
+        "street2": "address",
+        "city": "address",
+        "zip": "address",
+        "state_id": "address",
+        "country_id": "address",
+        "phone": "phone",
+        "email": "email",
+        "website": "website",
+        "vat": "vat",
+        "company_registry": "registry",
+        "active": "active",
+    },
+    "product_id": {"name": "name", "default_code": "number", "active": "active"},
+    "analytic_account_id": {"name": "name", "code": "number", "active": "active"},
+}
 
 
 def changes(record, vals, names):
@@ -196,6 +220,23 @@ class IntegrationEntity(models.Model):
 
     # -- what must not change by one person --------------------------------------------------------------------------
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Create canonical entities; from then on changes of Odoo's records may be news, and their numbers count."""
+        entities = super().create(vals_list)
+        entities._follow_targets()
+        return entities
+
+    def _follow_targets(self):
+        self.env.registry.clear_cache()
+        self.env["integration.party.number"]._follow(self.filtered(lambda one: one.kind == "supplier").partner_id)
+
+    def unlink(self):
+        """Forget what was known by heart of them."""
+        result = super().unlink()
+        self.env.registry.clear_cache()
+        return result
+
     def write(self, vals):
         """Refuse to change what codes of live systems mean, and to archive what they lead to."""
         touched = [name for name in MEANING if name in vals]
@@ -205,10 +246,32 @@ class IntegrationEntity(models.Model):
             if vals.get("active") is False:
                 entity._check_unused()
         result = super().write(vals)
+        if touched:
+            self._follow_targets()
         news = [name for name in (*MEANING, "name", "active") if name in vals]
-        if news:
+        if news and not self.env.context.get("integration_renaming"):
             self.filtered(lambda entity: entity._is_approved())._note_change(news)
         return result
+
+    def _become(self, keep):
+        """Let these entities become ``keep``, which stands for the same record: all that leads to them leads there.
+
+        Called by a merge that was approved, or that needs no approval. Codes keep their days, states and approvals.
+        """
+        for entity in self:
+            # sudo: what hangs on it moves, whoever merges
+            gone = entity.sudo()
+            gone.identifier_ids._approving().write({"entity_id": keep.id})
+            proposals = self.env["integration.proposal"].sudo().search([("entity_id", "=", gone.id)])
+            proposals.write({"entity_id": keep.id})
+            changes = self.env["integration.attribute.change"].sudo().search([("entity_id", "=", gone.id)])
+            changes.write({"entity_id": keep.id})
+            self.env["integration.audit"]._record(
+                "entity.merge", keep, detail=f"{gone.name} ({gone.id}) became part of it"
+            )
+            gone.flush_recordset()
+            gone.invalidate_recordset()
+            gone.unlink()
 
     def _check_not_live(self):
         if self.identifier_ids.filtered(lambda i: i._is_in_force() and i.system_id.mode == "live"):
@@ -248,8 +311,92 @@ class IntegrationEntity(models.Model):
     def _event_subject(self, type_name):
         return f"{self.kind}/{self.id}"
 
+    # -- Odoo's own records ------------------------------------------------------------------------------------------
+
+    @api.model
+    def _watched(self, binding):
+        """Return {field of Odoo's record: attribute} of what subscribers are told; glue addons add theirs."""
+        return WATCHED.get(binding, {})
+
+    @api.model
+    @tools.ormcache("column")
+    def _bound_ids(self, column):
+        """Return the ids of Odoo's records of which a change may be news: known by heart, asked at each write.
+
+        :param str column: a field that binds, or ``product_tmpl_id`` for the templates of bound products
+        """
+        self.flush_model(["kind", "partner_id", "product_id", "analytic_account_id"])
+        template = column == "product_tmpl_id"
+        value = SQL("p.product_tmpl_id") if template else SQL("e.%s", SQL.identifier(column))
+        join = SQL("JOIN product_product p ON p.id = e.product_id") if template else SQL()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT DISTINCT %s FROM integration_entity e %s WHERE e.kind IN %s AND %s IS NOT NULL",
+                value,
+                join,
+                tuple(CHANGED_EVENTS),
+                value,
+            )
+        )
+        return frozenset(one for (one,) in rows)
+
+    @api.model
+    def _of_targets(self, binding, records):
+        """Return the entities that stand for these records of Odoo and whose changes are news."""
+        bound = self._bound_ids(binding)
+        ids = [one for one in records._ids if one in bound]
+        if not ids:
+            return self.browse()
+        # sudo: that something is news does not depend on whether whoever changes it may read mappings
+        return self.sudo().search([(binding, "in", ids), ("kind", "in", list(CHANGED_EVENTS))])
+
+    @api.model
+    @contextmanager
+    def _telling_targets(self, binding, records, names):
+        """Tell others what the block changes of Odoo's own records, where approved canonical entities stand for them.
+
+        :param str binding: the field of an entity that binds such records
+        :param records: records of Odoo that the block writes to
+        :param names: fields of theirs that it writes
+        """
+        entities = self._of_targets(binding, records) if names else self.browse()
+        if not entities:
+            yield
+            return
+        before = {entity: entity._target_values(names) for entity in entities}
+        yield
+        attributes = self._watched(binding)
+        for entity, old in before.items():
+            new = entity._target_values(names)
+            changed = sorted({attributes.get(name, name) for name in names if old[name] != new[name]})
+            if "name" in changed and entity.name == old["name"] and new["name"]:
+                # Through the ORM's lower half: what is told below is not told twice.
+                entity.with_context(integration_renaming=True).name = new["name"]
+            if changed and entity._is_approved():
+                entity._note_change(changed)
+
+    def _target_values(self, names):
+        target = self[BINDINGS[self.kind]].with_company(self.company_id)
+        return {name: target[name] for name in names}
+
+    def _event_attributes(self, target):
+        """Return what is told of Odoo's own record: {attribute: text}. Hook for glue addons."""
+        told = {}
+        if target._name == "res.partner":
+            parts = [target.street, target.street2, target.zip, target.city, target.state_id.code]
+            told = {
+                "address": ", ".join(part for part in parts if part),
+                "country": target.country_id.code,
+                "phone": target.phone,
+                "email": target.email,
+                "website": target.website,
+                "vat": target.vat,
+                "registry": target.company_registry,
+            }
+        return {name: text for name, text in told.items() if text}
+
     def _event_data(self, type_name):
-        target = self._target()
+        target = self._target().with_company(self.company_id)
         changed = transaction_data(self.env.cr).get(CHANGED, {}).get(self.id, ())
         return {
             "company": str(self.company_id.id),
@@ -257,7 +404,11 @@ class IntegrationEntity(models.Model):
             "number": self._target_number(target),
             "date": None,
             "name": self.name,
-            "attributes": {"active": self.active, "record": f"{target._name.replace('.', '_')}/{target.id}"},
+            "attributes": {
+                "active": self.active,
+                "record": f"{target._name.replace('.', '_')}/{target.id}",
+                **self._event_attributes(target),
+            },
             "changed": sorted(changed),
         }
 
@@ -278,3 +429,65 @@ class IntegrationEntity(models.Model):
             "res_id": target.id,
             "views": [(False, "form")],
         }
+
+    # -- attributes that systems propose -----------------------------------------------------------------------------
+
+    def _present_parts(self):
+        """Return what Odoo's own record says, part by part, as texts that compare with a proposal's."""
+        self.ensure_one()
+        # sudo: what Odoo says is compared with what a system says, whoever's message or decision leads to it
+        target = self.sudo()._target().with_company(self.company_id)
+        if target._name == "res.partner":
+            names = ("name", "street", "street2", "city", "zip", "phone", "email", "website", "vat")
+            parts = {name: target[name] for name in names}
+            parts |= {"state": target.state_id.code, "country": target.country_id.code}
+            parts["registry"] = target.company_registry
+        else:
+            code = "default_code" if "default_code" in target._fields else "code"
+            parts = {"name": target.name, "code": target[code]}
+        return {name: text for name, text in parts.items() if text}
+
+    @api.model
+    def _parts_as_values(self, kind, parts, company):
+        """Return the values of Odoo's own record that say what ``parts`` say; bank accounts never.
+
+        :raises UserError: for a country or another record that Odoo does not know
+        """
+        if kind != "supplier":
+            code = "default_code" if kind == "service" else "code"
+            names = {"name": "name", "code": code}
+            return {names[part]: text for part, text in parts.items() if part in names}
+        same = ("name", "street", "street2", "city", "zip", "phone", "email", "website", "vat")
+        values = {part: text for part, text in parts.items() if part in same}
+        if parts.get("registry"):
+            values["company_registry"] = parts["registry"]
+        if parts.get("country"):
+            values["country_id"] = self._country(parts["country"]).id
+        if parts.get("state"):
+            values["state_id"] = self._state(parts["state"], values.get("country_id")).id
+        return values
+
+    @api.model
+    def _country(self, code):
+        countries = self.env["res.country"]
+        found = countries.search([("code", "=", code.upper())]) if len(code) == 2 else countries
+        found = found or countries.search([("name", "=ilike", code)], limit=1)
+        if not found:
+            raise UserError(self.env._("Odoo knows no country %s.", code))
+        return found
+
+    @api.model
+    def _state(self, code, country_id):
+        domain = [("code", "=ilike", code), *([("country_id", "=", country_id)] if country_id else [])]
+        found = self.env["res.country.state"].search(domain)
+        return found if len(found) == 1 else found.browse()
+
+    def _apply_parts(self, parts):
+        """Let Odoo's own record say what ``parts`` say.
+
+        :raises UserError: when Odoo refuses, with its reason
+        """
+        self.ensure_one()
+        values = self._parts_as_values(self.kind, parts, self.company_id)
+        # sudo: the change is approved, or its system owns the attribute by an approved rule; who did it is in the trail
+        self.sudo()._target().with_company(self.company_id).write(values)

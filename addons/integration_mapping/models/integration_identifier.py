@@ -354,9 +354,7 @@ class IntegrationIdentifier(models.Model):
         """Ask for approval of proposals; what has ended stays so."""
         for identifier in self:
             if identifier.state != "proposed":
-                raise UserError(
-                    self.env._("%s was decided on before. Propose a new mapping.", identifier.display_name)
-                )
+                raise UserError(self.env._("%s was decided on before. Propose a new mapping.", identifier.display_name))
         return super().action_request_approval()
 
     def _on_not_confirmed(self):
@@ -370,6 +368,8 @@ class IntegrationIdentifier(models.Model):
             identifier._check_free()
             identifier.write({"state": "approved"})
         self._announce()
+        # sudo: what a proposal says otherwise is noted whoever approves its code
+        self.env["integration.proposal"].sudo().search([("identifier_id", "in", self.ids)])._accepted()
 
     def _end_predecessor(self):
         old = self.replaces_id

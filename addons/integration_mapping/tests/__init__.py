@@ -16,3 +16,7 @@ from . import test_import
 from . import test_mapping_export
 from . import test_chargemaster
 from . import test_import_tour
+from . import test_proposal
+from . import test_duplicate
+from . import test_master_data
+from . import test_suppliers_tour

@@ -59,3 +59,25 @@ registry.category("web_tour.tours").add("integration_account_follow", {
         },
     ],
 });
+
+registry.category("web_tour.tours").add("integration_confirm_bank_account", {
+    steps: () => [
+        { content: "Open Mappings", trigger: ".o_menu_sections button:contains(Mappings)", run: "click" },
+        {
+            content: "Open the accounts",
+            trigger: ".o-dropdown--menu .o-dropdown-item:contains(Supplier bank accounts)",
+            run: "click",
+        },
+        {
+            content: "One is withheld, and it says whose turn it is",
+            trigger: ".o_data_row:contains(Acme Medical):contains(7034):contains(A second person calls)",
+        },
+        { content: "Look at it", trigger: ".o_data_row:contains(Acme Medical) td[name=partner_id]", run: "click" },
+        { content: "The known phone is there", trigger: ".o_field_widget[name=phones_text]:contains(+32 9 123 45 67)" },
+        { content: "Record the call", trigger: "button[name=action_record_call]", run: "click" },
+        { content: "Say whom", trigger: ".modal .o_field_widget[name=spoke_to] input", run: "edit Ann, bookkeeping" },
+        { content: "They confirmed it", trigger: ".modal button[name=action_confirm]", run: "click" },
+        { content: "Now it can be approved", trigger: "button[name=action_approve]:enabled", run: "click" },
+        { content: "Time has to pass", trigger: ".o_arrow_button_current:contains(Cooling off)" },
+    ],
+});
