@@ -7,3 +7,4 @@ from . import test_access
 from . import test_tour
 from . import test_setup_check
 from . import test_four_eyes
+from . import test_governed
