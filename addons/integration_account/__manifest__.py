@@ -23,6 +23,7 @@
         "views/integration_charge_void_views.xml",
         "views/integration_encounter_views.xml",
         "views/integration_billing_rule_views.xml",
+        "views/integration_price_rule_views.xml",
         "views/integration_system_views.xml",
         "views/integration_subscription_views.xml",
         "views/account_move_views.xml",

@@ -8,11 +8,13 @@ from . import integration_guarantor
 from . import integration_payer_mixin
 from . import integration_delegation
 from . import integration_encounter
+from . import integration_price_rule
 from . import integration_charge_reversal
 from . import integration_charge
 from . import integration_charge_void
 from . import integration_charge_document
 from . import integration_charge_resolver
+from . import integration_charge_units
 from . import integration_charge_pricing
 from . import integration_charge_intake
 from . import integration_billing_run

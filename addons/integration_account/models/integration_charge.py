@@ -40,8 +40,11 @@ REASONS = [
     ("currency_unknown", "Unknown currency"),
     ("quantity_precision", "Quantity too fine"),
     ("price_precision", "Price too fine"),
-    ("unit_unknown", "Unit differs from the product's"),
+    ("unit_unknown", "Unit not mapped"),
+    ("unit_unrelated", "Units do not convert"),
+    ("amount_inexact", "Converted price loses money"),
     ("no_price", "No price"),
+    ("price_differs", "Message and price list differ"),
     ("conflict", "Differs from what was sent before"),
     ("error", "Could not be worked out"),
 ]
@@ -111,11 +114,27 @@ class IntegrationCharge(models.Model):
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     product_id = fields.Many2one("product.product", readonly=True, ondelete="restrict")
     analytic_account_id = fields.Many2one("account.analytic.account", "Cost center", readonly=True, ondelete="restrict")
+    cost_center_source = fields.Selection(
+        [
+            ("message", "Message"),
+            ("rule", "Cost center rule"),
+            ("department", "Department"),
+            ("above", "Department above"),
+        ],
+        "Cost center from",
+        readonly=True,
+    )
+    cost_center_rule_id = fields.Many2one("integration.cost.center.rule", readonly=True, ondelete="set null")
     partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="restrict", index="btree_not_null")
     currency_id = fields.Many2one("res.currency", readonly=True)
     quantity = fields.Float(digits="Product Unit", readonly=True, aggregator=None)
+    uom_id = fields.Many2one("uom.uom", "Unit", readonly=True, ondelete="restrict", help="The product's, as invoiced.")
+    unit_ratio = fields.Char("One as sent is", readonly=True, help="So many of the product's unit, exactly.")
+    unit_factor_id = fields.Many2one("integration.unit.factor", "Unit content", readonly=True, ondelete="set null")
     price_unit = fields.Float("Unit price", readonly=True, min_display_digits="Product Price", aggregator=None)
     price_source = fields.Selection([("message", "Message"), ("price_list", "Price list")], "Price from", readonly=True)
+    price_rule_id = fields.Many2one("integration.price.rule", "Price source", readonly=True, ondelete="set null")
+    price_item_id = fields.Many2one("product.pricelist.item", "Price list rule", readonly=True, ondelete="set null")
     amount = fields.Monetary(readonly=True, help="Without tax. While parked: the money at risk, as sent.")
     credited_quantity = fields.Float(digits="Product Unit", readonly=True, aggregator=None)
 
@@ -266,6 +285,7 @@ class IntegrationCharge(models.Model):
             state = "ready" if resolution.ready_on and resolution.ready_on <= today else "held"
         reason, _detail = resolution.problems[0] if parked else (False, False)
         values = {
+            "price_item_id": False,
             **resolution.values,
             "state": state,
             "park_reason": reason,
@@ -318,8 +338,32 @@ class IntegrationCharge(models.Model):
         self._mark(condition)
 
     @api.model
+    def _recheck_priced(self, rules):
+        """Mark for re-evaluation what governed rules may decide about: not billed or approved yet, on their days.
+
+        :param rules: records of one model of ``integration.scoped.mixin`` or ``integration.unit.factor``
+        """
+        for rule in rules:
+            parts = [
+                SQL("state IN %s AND NOT COALESCE(recheck, false) AND park_reason IS DISTINCT FROM 'conflict'", OPEN),
+                SQL("company_id = %s", rule.company_id.id),
+            ]
+            narrow = [name for name in ("product_id", "partner_id", "system_id") if name in rule._fields and rule[name]]
+            parts += [SQL("%s = %s", SQL.identifier(name), rule[name].id) for name in narrow]
+            if rule._name == "integration.cost.center.rule":
+                parts.append(SQL("department IS NOT NULL AND cost_center IS NULL"))
+            if rule._name == "integration.unit.factor":
+                parts.append(SQL("uom_sent IS NOT NULL"))
+            self._mark(SQL(" AND ").join(parts))
+
+    @api.model
     def _mark(self, condition):
-        self.flush_model(["state", "recheck", "park_reason", "company_id", "system_id"])
+        self.flush_model(
+            [
+                *("state", "recheck", "park_reason", "company_id", "system_id", "product_id", "partner_id"),
+                *("department", "cost_center", "uom_sent"),
+            ]
+        )
         # SQL: whoever mends a price list or a setting has no right to charges, and need not have
         self.env.cr.execute(SQL("UPDATE integration_charge SET recheck = true WHERE %s", condition))
         if self.env.cr.rowcount:
@@ -398,6 +442,8 @@ class IntegrationCharge(models.Model):
         """Return values of the invoice line; account, taxes and text come from Odoo as on a manual invoice."""
         self.ensure_one()
         values = {"product_id": self.product_id.id, "quantity": self.quantity, "price_unit": self.price_unit}
+        if self.uom_id:
+            values["product_uom_id"] = self.uom_id.id
         if self.analytic_account_id:
             values["analytic_distribution"] = {str(self.analytic_account_id.id): 100}
         return values

@@ -1,10 +1,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
-from odoo.addons.integration_core.domain import decimals
 from odoo.addons.integration_mapping.domain.codes import Code
 
 from ..domain import payer
@@ -17,6 +17,9 @@ class Resolution:
     values: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)  # of (park reason, what to do)
     ready_on: object = None
+    department: Any = None  # its canonical entity, where its cost center decides
+    remaining: Fraction = Fraction(0)  # what is left after voids, in the unit as sent
+    ratio: Fraction | None = None  # one of theirs is so many of the product's unit; None while that is not known
 
     def park(self, reason, detail):
         """Note one thing that keeps the charge from being billable."""
@@ -98,7 +101,8 @@ class IntegrationChargeResolver(models.AbstractModel):
         self._resolve_services(system, charges, results, company)
         self._resolve_departments(system, charges, results, company)
         self._resolve_customers(system, charges, results, company)
-        self._resolve_quantities(charges, results)
+        self._resolve_cost_centers(system, charges, results, company)
+        self.env["integration.charge.units"]._resolve_units(system, charges, results)
         self.env["integration.charge.pricing"]._price(system, charges, results)
         rule_of = self.env["integration.billing.rule"]._by_class(company)
         for charge in charges:
@@ -147,21 +151,42 @@ class IntegrationChargeResolver(models.AbstractModel):
         found = self._look_up(system, "department", self._codes(system, "department", departments), company, results)
         for charge in charges:
             result = results[charge.id]
-            account = self.env["account.analytic.account"]
-            if charge in centers:
-                account = found_centers[charge].analytic_account_id
-                if not account:
-                    result.park("cost_center_unmapped", self.env._("Map cost center %s.", charge.cost_center))
-            elif charge in departments:
-                account = found[charge]._cost_center() if found[charge] else account
+            account = found_centers[charge].analytic_account_id if charge in centers else None
+            result.values.update(
+                analytic_account_id=account.id if account else False,
+                cost_center_source="message" if account else False,
+                cost_center_rule_id=False,
+            )
+            if charge in centers and not account:
+                result.park("cost_center_unmapped", self.env._("Map cost center %s.", charge.cost_center))
+            if charge in departments:
+                result.department = found[charge]
                 if not found[charge]:
                     result.park("department_unmapped", self.env._("Map department %s.", charge.department))
-                elif not account:
-                    result.park(
-                        "department_without_cost_center",
-                        self.env._("Give department %s a cost center.", charge.department),
-                    )
-            result.values["analytic_account_id"] = account.id
+
+    def _resolve_cost_centers(self, system, charges, results, company):
+        """Let departments' rules decide, which may ask for service and payer, else their own cost centers."""
+        of_departments = charges.filtered(lambda charge: results[charge.id].department)
+        departments = self.env["integration.entity"].union(*(results[one.id].department for one in of_departments))
+        # sudo: the engine answers for the mapping, which few users may read in full
+        rules = self.env["integration.cost.center.rule"].sudo()
+        books = rules._books(departments.sudo(), company) if departments else {}
+        for charge in of_departments:
+            result = results[charge.id]
+            product = self.env["product.product"].browse(result.values["product_id"])
+            partner = self.env["res.partner"].browse(result.values["partner_id"])
+            case = rules._case(product, partner, system) if product else None
+            center, source, rule = rules._decide(result.department, books, case, result.values["service_day"])
+            result.values.update(
+                analytic_account_id=center.analytic_account_id.id,
+                cost_center_source=source,
+                cost_center_rule_id=rule.id,
+            )
+            if not center:
+                result.park(
+                    "department_without_cost_center",
+                    self.env._("Give department %s a cost center.", charge.department),
+                )
 
     def _codes(self, system, kind, charges):
         declared = system._code_system(kind)
@@ -217,39 +242,6 @@ class IntegrationChargeResolver(models.AbstractModel):
             self_pay_default=system.self_pay_default,
         )
         return terms, source, code
-
-    # -- quantity -----------------------------------------------------------------------------------------------------
-
-    def _resolve_quantities(self, charges, results):
-        digits = self.env["decimal.precision"].precision_get("Product Unit")
-        for charge in charges:
-            result = results[charge.id]
-            quantity = charge._remaining()
-            result.values["quantity"] = float(quantity)
-            if decimals.changes_at(Decimal(charge.quantity_sent), digits):
-                result.park(
-                    "quantity_precision",
-                    self.env._(
-                        "Odoo would round quantity %(quantity)s: set Product Unit to %(digits)s decimals.",
-                        quantity=charge.quantity_sent,
-                        digits=decimals.digits_needed(Decimal(charge.quantity_sent)),
-                    ),
-                )
-            product = self.env["product.product"].browse(result.values["product_id"])
-            if charge.uom_sent and product and charge.uom_sent not in self._unit_names(product.uom_id):
-                result.park(
-                    "unit_unknown",
-                    self.env._(
-                        "The sender counts %(code)s in %(sent)s, the product in %(ours)s: mend one of them.",
-                        code=charge.service_code,
-                        sent=charge.uom_sent,
-                        ours=product.uom_id.name,
-                    ),
-                )
-
-    @api.model
-    def _unit_names(self, uom):
-        return {uom.name, uom.with_context(lang="en_US").name}
 
     @api.model
     def _naive(self, moment):

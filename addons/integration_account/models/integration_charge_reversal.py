@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from odoo import fields, models
 from odoo.fields import Command
@@ -23,6 +24,16 @@ class IntegrationChargeReversal(models.AbstractModel):
         if without:
             voids -= without
         return Decimal(self.quantity_sent) - sum((Decimal(void.quantity) for void in voids), Decimal(0))
+
+    def _converted(self, quantity):
+        """Return a quantity (Decimal) in the unit as sent as so many of the invoiced unit, exactly.
+
+        :return: ``Fraction``; None while nobody has said what the sender's unit is
+        """
+        self.ensure_one()
+        if not self.uom_sent:
+            return Fraction(quantity)
+        return Fraction(quantity) * Fraction(self.unit_ratio) if self.unit_ratio else None
 
     def _reverse(self, event, reason, void=None):
         """End these charges: withdrawn before they are on a posted invoice, by a draft credit note after.
@@ -66,7 +77,9 @@ class IntegrationChargeReversal(models.AbstractModel):
         """Void a part: less of it before it is on a posted invoice, a credit note for the part after."""
         self.ensure_one()
         move = self.invoice_line_id.move_id
-        quantity = float(Decimal(void.quantity))
+        if self.state == "billed":
+            # By the ratio that it was invoiced with, whatever the unit has come to mean since.
+            quantity = float(self._converted(Decimal(void.quantity)))
         if self.state == "billed" and move.state == "posted":
             line = self._credit(quantity)
             void.credit_line_id = line

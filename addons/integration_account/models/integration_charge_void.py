@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import decimals
+from odoo.addons.integration_mapping.domain import conversion
 from odoo.exceptions import AccessError
 
 WAIT_HOURS = 24
@@ -171,7 +172,9 @@ class IntegrationChargeVoid(models.Model):
         ):
             # The same part, voided for the same reason by another message: most likely one void sent twice.
             return "repeated"
-        if decimals.changes_at(quantity, self.env["decimal.precision"].precision_get("Product Unit")):
+        # While the unit is not known there is nothing to round: the charge is parked, and says what is missing.
+        ours = charge._converted(quantity)
+        if ours is not None and not conversion.fits(ours, self.env["decimal.precision"].precision_get("Product Unit")):
             return "quantity_precision"
         return None
 

@@ -7,8 +7,22 @@ from odoo.tools import SQL
 
 from ..domain.states import OPEN
 
-_FIELDS = {"service": "service_code", "department": "department", "cost_center": "cost_center", "facility": "facility"}
-_TARGETS = ("parent_id", "analytic_account_id", "partner_id", "product_id", "facility_company_id")
+_FIELDS = {
+    "service": "service_code",
+    "department": "department",
+    "cost_center": "cost_center",
+    "facility": "facility",
+    "unit": "uom_sent",
+}
+_TARGETS = (
+    "parent_id",
+    "part_of_id",
+    "analytic_account_id",
+    "partner_id",
+    "product_id",
+    "facility_company_id",
+    "uom_id",
+)
 # The first-ranked payer of a charge is its own, else its encounter's.
 _PAYER = """(SELECT COALESCE(CASE WHEN c.payer_told THEN c.coverage ->> 0 END, e.coverage ->> 0)
                FROM integration_encounter e WHERE e.id = c.encounter_id)"""
@@ -18,6 +32,7 @@ COLUMNS = {
     "cost_center": SQL("c.cost_center"),
     "facility": SQL("c.facility"),
     "payer": SQL(_PAYER),
+    "unit": SQL("c.uom_sent"),
 }
 REASONS = {
     "service": ["service_unmapped"],
@@ -25,6 +40,7 @@ REASONS = {
     "cost_center": ["cost_center_unmapped"],
     "facility": ["facility_unmapped"],
     "payer": ["payer_unmapped"],
+    "unit": ["unit_unknown"],
 }
 
 
@@ -122,6 +138,24 @@ class IntegrationMappingTask(models.Model):
         for task_id, sent, own, count, amount, unknown, since, day in rows:
             amounts = {sent or own: Decimal(str(amount))} if amount is not None else {}
             yield task_id, Waiting(count, amounts, unknown, since, day)
+
+
+class IntegrationCostCenterRule(models.Model):
+    _inherit = "integration.cost.center.rule"
+
+    def _rule_changed(self):
+        result = super()._rule_changed()
+        self.env["integration.charge"]._recheck_priced(self)
+        return result
+
+
+class IntegrationUnitFactor(models.Model):
+    _inherit = "integration.unit.factor"
+
+    def _rule_changed(self):
+        result = super()._rule_changed()
+        self.env["integration.charge"]._recheck_priced(self)
+        return result
 
 
 class IntegrationEntity(models.Model):

@@ -9,6 +9,7 @@ _WATCHED = (
     "cost_center_code_system",
     "payer_code_system",
     "facility_code_system",
+    "unit_code_system",
 )
 
 
@@ -34,6 +35,9 @@ class IntegrationSystem(models.Model):
     payer_code_system = fields.Char("Payer codes", help="Code system of its payer codes. Empty: codes of its own.")
     facility_code_system = fields.Char(
         "Facility codes", help="Code system of its facility codes. Empty: codes of its own."
+    )
+    unit_code_system = fields.Char(
+        "Unit codes", help="Code system of its unit codes, such as UCUM. Empty: codes of its own."
     )
 
     @api.model

@@ -11,7 +11,7 @@ class DecimalPrecision(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        self.env["integration.charge"]._recheck(["quantity_precision", "price_precision"])
+        self.env["integration.charge"]._recheck(["quantity_precision", "price_precision", "amount_inexact"])
         return result
 
 
@@ -31,12 +31,12 @@ class ProductPricelistItem(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         items = super().create(vals_list)
-        self.env["integration.charge"]._recheck(["no_price"])
+        self.env["integration.charge"]._recheck(["no_price", "price_differs"])
         return items
 
     def write(self, vals):
         result = super().write(vals)
-        self.env["integration.charge"]._recheck(["no_price"])
+        self.env["integration.charge"]._recheck(["no_price", "price_differs"])
         return result
 
 
@@ -46,5 +46,25 @@ class ResPartner(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if not vals.keys().isdisjoint(("property_product_pricelist", "specific_property_product_pricelist")):
-            self.env["integration.charge"]._recheck(["no_price"])
+            self.env["integration.charge"]._recheck(["no_price", "price_differs"])
+        return result
+
+
+class UomUom(models.Model):
+    _inherit = "uom.uom"
+
+    def write(self, vals):
+        result = super().write(vals)
+        if not vals.keys().isdisjoint(("relative_factor", "relative_uom_id")):
+            self.env["integration.charge"]._recheck(["unit_unrelated", "quantity_precision", "amount_inexact"])
+        return result
+
+
+class ProductTemplate(models.Model):
+    _inherit = "product.template"
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "uom_id" in vals:
+            self.env["integration.charge"]._recheck(["unit_unrelated", "quantity_precision", "amount_inexact"])
         return result

@@ -6,11 +6,13 @@ from . import test_billing
 from . import test_finance_events
 from . import test_four_eyes
 from . import test_lines
+from . import test_money_rules
 from . import test_parking
 from . import test_payer
 from . import test_retention
 from . import test_reversal
 from . import test_subscription_filters
+from . import test_units
 from . import test_setup_check
 from . import test_erasure
 from . import test_impact

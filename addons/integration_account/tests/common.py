@@ -69,7 +69,7 @@ class BillingCase(IntegrationCase):
         return product
 
     @classmethod
-    def _map(cls, kind, code, target, *, system=None, company=None, valid_from=False, valid_to=False):
+    def _map(cls, kind, code, target, *, system=None, company=None, valid_from=False, valid_to=False, **more):
         """Let ``code`` of a system mean an Odoo record, approved."""
         system = system or cls.system
         entity = cls.env["integration.entity"]._for_target(
@@ -86,10 +86,22 @@ class BillingCase(IntegrationCase):
                 "valid_to": valid_to,
                 "state": "approved",
                 "approval_state": "approved",
+                **more,
             }
         )
         cls.env["integration.mapping.task"]._mapping_changed(identifier)
         return identifier
+
+    @classmethod
+    def _entity(cls, kind, target, name=None):
+        return cls.env["integration.entity"]._for_target(kind, cls.company, target, name)
+
+    @classmethod
+    def _rule(cls, model, **values):
+        """Let a governed rule be in force, as if two stewards had agreed on it."""
+        return cls.env[model].create(
+            {"company_id": cls.company.id, "state": "approved", "approval_state": "approved", **values}
+        )
 
     @classmethod
     def _tax(cls, percent, *, included=False):

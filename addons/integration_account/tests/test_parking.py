@@ -143,9 +143,12 @@ class TestParking(BillingCase):
     def test_an_unknown_unit_parks_and_is_never_one(self):
         """D12: quantity is never guessed for a unit nobody knows."""
         charge = self.parked("K-13", "unit_unknown", self.line(1, unit="box-of-12"))
+        self.assertEqual((charge.quantity, charge.amount), (0.0, 120.0), "no quantity is shown that nobody knows")
         self.visit.uom_id = self.env["uom.uom"].create({"name": "box-of-12"})
         charge.action_try_again()
-        self.assertEqual(charge.state, "held")
+        self.assertEqual(charge.park_reason, "unit_unknown", "nothing is matched by its name alone")
+        self._map("unit", "box-of-12", self.visit.uom_id)
+        self.resumed(charge)
 
     def test_no_price_anywhere_parks_until_a_price_list_has_one(self):
         charge = self.parked("K-14", "no_price", self.line(1, price=None))

@@ -3,6 +3,10 @@ from . import integration_system
 from . import integration_entity
 from . import integration_identifier
 from . import integration_identifier_impact
+from . import integration_governed_mixin
+from . import integration_scoped_mixin
+from . import integration_unit
+from . import integration_cost_center_rule
 from . import integration_mapping_task
 from . import integration_portable
 from . import integration_import_profile

@@ -13,6 +13,7 @@ KINDS = [
     ("product", "Product"),
     ("payer", "Payer"),
     ("facility", "Facility"),
+    ("unit", "Unit"),
 ]
 
 # The field that holds the meaning of each kind; a department means the cost center that bears its charges.
@@ -24,8 +25,19 @@ BINDINGS = {
     "product": "product_id",
     "payer": "partner_id",
     "facility": "facility_company_id",
+    "unit": "uom_id",
 }
-MEANING = ("kind", "company_id", "partner_id", "product_id", "analytic_account_id", "facility_company_id", "parent_id")
+MEANING = (
+    "kind",
+    "company_id",
+    "partner_id",
+    "product_id",
+    "analytic_account_id",
+    "facility_company_id",
+    "uom_id",
+    "parent_id",
+    "part_of_id",
+)
 
 # Kinds whose changes other systems can subscribe to.
 CHANGED_EVENTS = {
@@ -114,17 +126,35 @@ class IntegrationEntity(models.Model):
         check_company=True,
         ondelete="restrict",
         index="btree_not_null",
-        help="Bears what this department does.",
+        help="Bears what this department does, unless a cost center rule says otherwise.",
     )
+    part_of_id = fields.Many2one(
+        "integration.entity",
+        "Part of",
+        domain="[('kind', '=', 'department'), ('company_id', '=', company_id)]",
+        tracking=True,
+        check_company=True,
+        ondelete="restrict",
+        index="btree_not_null",
+        help="The department above. One without a cost center of its own has that of the nearest above that has one.",
+    )
+    uom_id = fields.Many2one("uom.uom", "Unit", tracking=True, ondelete="restrict", index="btree_not_null")
+    cost_center_today = fields.Char(
+        "Costs borne by", compute="_compute_cost_center_today", help="Where no cost center rule says otherwise."
+    )
+    cost_center_rule_ids = fields.One2many("integration.cost.center.rule", "department_id", "Cost center rules")
     identifier_ids = fields.One2many("integration.identifier", "entity_id", "Codes")
     codes = fields.Char("Codes today", compute="_compute_codes", help="What systems call it today.")
 
     _bound = models.Constraint(
-        "CHECK (num_nonnulls(partner_id, product_id, analytic_account_id, facility_company_id, parent_id) = 1"
+        "CHECK (num_nonnulls(partner_id, product_id, analytic_account_id, facility_company_id, uom_id,"
+        " COALESCE(parent_id, part_of_id)) = 1 AND (part_of_id IS NULL OR kind = 'department')"
         " AND CASE kind WHEN 'supplier' THEN partner_id WHEN 'payer' THEN partner_id WHEN 'service' THEN product_id"
         " WHEN 'product' THEN product_id WHEN 'cost_center' THEN analytic_account_id"
-        " WHEN 'facility' THEN facility_company_id WHEN 'department' THEN parent_id END IS NOT NULL)",
-        "Say what it is in Odoo: a contact, product, analytic account or company; for a department its cost center.",
+        " WHEN 'facility' THEN facility_company_id WHEN 'unit' THEN uom_id"
+        " WHEN 'department' THEN COALESCE(parent_id, part_of_id) END IS NOT NULL)",
+        "Say what it is in Odoo: a contact, product, analytic account, company or unit; for a department its cost"
+        " center or the department above.",
     )
     _partner_uniq = models.UniqueIndex(
         "(company_id, kind, partner_id) WHERE partner_id IS NOT NULL", "This contact has such an entry already."
@@ -139,6 +169,9 @@ class IntegrationEntity(models.Model):
     _facility_uniq = models.UniqueIndex(
         "(company_id, kind, facility_company_id) WHERE facility_company_id IS NOT NULL",
         "This company has such an entry already.",
+    )
+    _uom_uniq = models.UniqueIndex(
+        "(company_id, kind, uom_id) WHERE uom_id IS NOT NULL", "This unit has such an entry already."
     )
 
     # The crosswalk reads pages by name, and how many there are, from this alone.
@@ -157,18 +190,55 @@ class IntegrationEntity(models.Model):
             if entity.parent_id and entity.parent_id.kind != "cost_center":
                 raise ValidationError(self.env._("A department belongs to a cost center."))
 
+    @api.constrains("part_of_id")
+    def _check_part_of(self):
+        if self._has_cycle("part_of_id"):
+            raise ValidationError(self.env._("A department cannot be part of itself, nor of one below it."))
+        for entity in self:
+            if entity.part_of_id and entity.part_of_id.kind != "department":
+                raise ValidationError(self.env._("A department is part of a department."))
+
+    @api.depends("parent_id", "part_of_id")
+    def _compute_cost_center_today(self):
+        for entity in self:
+            bearer = entity._bearer()
+            if not bearer:
+                entity.cost_center_today = False
+            elif bearer == entity:
+                entity.cost_center_today = bearer.parent_id.display_name
+            else:
+                entity.cost_center_today = self.env._(
+                    "%(center)s, as of %(department)s",
+                    center=bearer.parent_id.display_name,
+                    department=bearer.display_name,
+                )
+
     # -- what it means -----------------------------------------------------------------------------------------------
 
     def _target(self):
         """Return Odoo's own record that this entity stands for; a department stands for its cost center's."""
         self.ensure_one()
-        target = self[BINDINGS[self.kind]]
-        return target._target() if self.kind == "department" else target
+        return self._cost_center() if self.kind == "department" else self[BINDINGS[self.kind]]
 
     def _cost_center(self):
         """Return the analytic account that bears what this department or cost center does, else an empty recordset."""
         self.ensure_one()
-        return (self.parent_id or self).analytic_account_id
+        return (self._bearer().parent_id or self).analytic_account_id
+
+    def _chain(self):
+        """Return this department and those above it, the nearest first."""
+        self.ensure_one()
+        chain = self.browse()
+        one = self
+        # Two transactions at once could close a circle that neither sees: then it ends here, not the process.
+        while one and one not in chain:
+            chain += one
+            one = one.part_of_id
+        return chain
+
+    def _bearer(self):
+        """Return the nearest department of the chain that has a cost center of its own, else an empty recordset."""
+        return next((one for one in self._chain() if one.parent_id), self.browse())
 
     @api.model
     def _for_target(self, kind, company, target, name=None):
@@ -273,8 +343,18 @@ class IntegrationEntity(models.Model):
             gone.invalidate_recordset()
             gone.unlink()
 
+    def _decides_for(self):
+        """Return these entities and all whose meaning follows from theirs: a cost center's departments, and below."""
+        found, new = self, self
+        while new:
+            domain = fields.Domain("parent_id", "in", new.ids) | fields.Domain("part_of_id", "in", new.ids)
+            new = self.with_context(active_test=False).search(domain) - found
+            found |= new
+        return found
+
     def _check_not_live(self):
-        if self.identifier_ids.filtered(lambda i: i._is_in_force() and i.system_id.mode == "live"):
+        identifiers = self._decides_for().identifier_ids
+        if identifiers.filtered(lambda i: i._is_in_force() and i.system_id.mode == "live"):
             raise UserError(
                 self.env._(
                     "Codes of live systems lead to %(entity)s. Map those codes to another entry, from a day on, instead"

@@ -6,7 +6,7 @@ from ..domain import validity
 from .integration_entity import KINDS, changes
 
 # What is approved when an identifier is; none of it changes afterwards.
-MEANING = ("entity_id", "system_id", "code_system", "code", "valid_from", "valid_to", "replaces_id")
+MEANING = ("entity_id", "factor", "system_id", "code_system", "code", "valid_from", "valid_to", "replaces_id")
 # One text per question; the length keeps (ab, c) and (a, bc) apart.
 QUESTION = (
     "company_id::text || ' ' || system_id::text || ' ' || kind || ' ' || octet_length(code_system)::text || ' '"
@@ -15,7 +15,7 @@ QUESTION = (
 USED_AT_ONCE = ("supplier", "product")
 """Kinds whose missing meaning stops an order for care. What waits for the others is money or a report."""
 _ASKED = ("company_id", "system_id", "kind", "code_system", "code_key", "valid_from", "valid_to", "state")
-TARGETS = ("partner_id", "product_id", "analytic_account_id", "facility_company_id")
+TARGETS = ("partner_id", "product_id", "analytic_account_id", "facility_company_id", "uom_id")
 
 
 def _is_here(value):
@@ -116,6 +116,7 @@ class IntegrationIdentifier(models.Model):
         "account.analytic.account", "Analytic account", compute="_compute_targets", readonly=False
     )
     facility_company_id = fields.Many2one("res.company", "Facility", compute="_compute_targets", readonly=False)
+    uom_id = fields.Many2one("uom.uom", "Unit", compute="_compute_targets", readonly=False)
 
     _span_forward = models.Constraint("CHECK (valid_from <= valid_to)", "The first day lies after the last one.")
     _retired_ends = models.Constraint(
@@ -135,7 +136,7 @@ class IntegrationIdentifier(models.Model):
     )
     # Resolution reads this index only: its cost does not depend on how many identifiers there are.
     _resolve_idx = models.Index(
-        "(company_id, system_id, kind, code_system, code_key) INCLUDE (valid_from, valid_to, entity_id)"
+        "(company_id, system_id, kind, code_system, code_key) INCLUDE (valid_from, valid_to, entity_id, factor)"
         " WHERE state IN ('approved', 'retired')"
     )
     _requested_idx = models.Index("(requested_at) WHERE approval_state = 'requested'")
@@ -232,16 +233,24 @@ class IntegrationIdentifier(models.Model):
         :return: dict ``{key: entity}``; a key without an answer is absent
         """
         wanted = list(dict.fromkeys(keys))
+        rows = self._answers(system, kind, wanted, company)
+        entities = self.env["integration.entity"].browse(dict.fromkeys(entity_id for _place, entity_id, _f in rows))
+        by_id = {entity.id: entity for entity in entities}
+        return {wanted[place - 1]: by_id[entity_id] for place, entity_id, _factor in rows}
+
+    @api.model
+    def _answers(self, system, kind, wanted, company):
+        """Return ``[(place in wanted counted from 1, entity id, factor)]`` of the keys that have an answer."""
         if not wanted:
-            return {}
-        self.flush_model([*_ASKED, "entity_id"])
+            return []
+        self.flush_model([*_ASKED, "entity_id", "factor"])
         keyed = self.env["integration.code.system"]._keys((code_system, code) for code_system, code, _day in wanted)
         code_systems, _codes, days = (list(column) for column in zip(*wanted, strict=True))
         code_keys = [keyed[code_system, code] for code_system, code, _day in wanted]
-        rows = self.env.execute_query(
+        return self.env.execute_query(
             SQL(
                 """
-                SELECT wanted.place, i.entity_id
+                SELECT wanted.place, i.entity_id, i.factor
                   FROM unnest(%(code_systems)s::varchar[], %(code_keys)s::varchar[], %(days)s::date[])
                        WITH ORDINALITY AS wanted (code_system, code_key, day, place)
                   JOIN integration_identifier i
@@ -259,9 +268,6 @@ class IntegrationIdentifier(models.Model):
                 kind=kind,
             )
         )
-        entities = self.env["integration.entity"].browse(dict.fromkeys(entity_id for _place, entity_id in rows))
-        by_id = {entity.id: entity for entity in entities}
-        return {wanted[place - 1]: by_id[entity_id] for place, entity_id in rows}
 
     # -- writing -----------------------------------------------------------------------------------------------------
 

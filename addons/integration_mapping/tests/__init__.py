@@ -20,3 +20,4 @@ from . import test_proposal
 from . import test_duplicate
 from . import test_master_data
 from . import test_suppliers_tour
+from . import test_governed

@@ -18,6 +18,26 @@ class TestTour(HttpCase):
         new_test_user(cls.env, "administrator", groups="integration_core.group_admin")
         cls.product = cls.env["product.product"].create({"name": "Echocardiogram", "type": "service"})
 
+    def test_a_steward_says_what_units_are(self):
+        """As a steward: the code of a unit with its factor, and what a box of one product holds; another approves."""
+        new_test_user(self.env, "unit_steward", groups="integration_core.group_steward")
+        new_test_user(self.env, "other_steward", groups="integration_core.group_steward")
+        system = self.env["integration.system"].create(
+            {"name": "Store room", "code": "store", "timezone": "UTC", "mode": "live", "state": "active"}
+        )
+        [task] = self.env["integration.mapping.task"]._request(
+            system, "unit", {("store", "BX12"): None}, system.company_id
+        )
+        box = self.env["uom.uom"].create({"name": "Tour box"})
+        self.env["integration.entity"]._for_target("unit", system.company_id, box)
+        self.env["product.product"].create({"name": "Tour gloves", "type": "consu"})
+        self.start_tour("/odoo/integration-approvals", "integration_map_unit", login="unit_steward")
+        proposal = task.proposal_id
+        self.assertEqual((proposal.uom_id.name, proposal.factor, proposal.state), ("Units", "12", "proposed"))
+        self.start_tour("/odoo/integration-approvals", "integration_unit_content", login="unit_steward")
+        rule = self.env["integration.unit.factor"].search([("product_id.name", "=", "Tour gloves")])
+        self.assertEqual((rule.factor, rule.approval_state), ("100", "requested"))
+
     def test_register_a_system_and_map_a_code(self):
         self.start_tour("/odoo/integration-approvals", "integration_register_system", login="administrator")
         system = self.env["integration.system"].search([("code", "=", "heart")])

@@ -6,3 +6,4 @@ from . import integration_mapping_export
 from . import base_partner_merge
 from . import integration_proposal_attach
 from . import integration_reason_wizard
+from . import integration_rule_end

@@ -33,6 +33,8 @@ class IntegrationMapCodes(models.TransientModel):
     product_id = fields.Many2one("product.product", check_company=True)
     analytic_account_id = fields.Many2one("account.analytic.account", "Cost center", check_company=True)
     facility_company_id = fields.Many2one("res.company", "Facility")
+    uom_id = fields.Many2one("uom.uom", "Unit")
+    factor = fields.Char(help="One of theirs is so many of the unit; exact, such as 12 or 0.5. Empty: the same.")
     department_id = fields.Many2one(
         "integration.entity",
         "Known department",
@@ -138,7 +140,8 @@ class IntegrationMapCodes(models.TransientModel):
             return {"entity_id": self._department().id}
         for name in TARGETS:
             if self[name]:
-                return {name: self[name].id}
+                factor = {"factor": self.factor} if name == "uom_id" else {}
+                return {name: self[name].id, **factor}
         raise UserError(self.env._("Choose what the code means."))
 
     def _department(self):

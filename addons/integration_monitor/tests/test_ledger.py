@@ -36,6 +36,34 @@ class TestLedger(MonitorCase):
             },
         )
 
+    def test_units_rules_and_price_sources_lose_nothing(self):
+        """Lines that are converted, parked for their unit, their price or their cost center, corrected and voided."""
+        self._map("unit", "BX12", self.env.ref("uom.product_uom_unit"), factor="12")
+        department = self._entity("department", self.emergency, "Emergency")
+        center = self._entity("cost_center", self._analytic("Imaging"))
+        self._rule("integration.cost.center.rule", department_id=department.id, cost_center_id=center.id)
+        self._rule("integration.price.rule", source="agree", product_id=self.scan.id)
+        lines = (
+            self.line(1, quantity="2", price="100.00", unit="BX12"),
+            self.line(2, quantity="3", price="10.00", unit="XX"),
+            self.line(3, service="SCAN", price="900.00"),
+            self.line(4, quantity="0.07", price="1.00", unit="BX12"),
+        )
+        self.finalize("E-1", *lines)
+        self.void("E-1", {"line": "1", "quantity": "0.5", "reason": "half a box"})
+        self.finalize("E-1", *lines)
+        self.finalize("E-1", self.line(3, service="SCAN", price="950.00", revision=2))
+        figures = self.figures()
+        sent = Decimal(200) + 30 + 900 + Decimal("0.07")
+        self.assertEqual(figures["received"], (10, 2 * sent + 950, 0))
+        self.assertEqual(figures["applied"][1] + figures["parked"][1] + figures["duplicate"][1], 2 * sent + 950)
+        self.assertNotIn("lost", figures)
+        self._map("unit", "XX", self.env.ref("uom.product_uom_unit"))
+        self.drain()
+        after = self.figures()
+        self.assertEqual(after["applied"][1] - figures["applied"][1], 30)
+        self.assertNotIn("lost", after)
+
     def test_what_nobody_subscribed_to_is_parked(self):
         self.post(
             "clinical.patient.merged.v1", {"patient": {"id": "1"}, "merged_into": "2", "at": "2026-11-20T09:30:00Z"}

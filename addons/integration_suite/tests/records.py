@@ -194,6 +194,22 @@ class Records:
     def _make_integration_identifier(self):
         return self.fill("integration.identifier", kind="payer", code_system="house")
 
+    def _make_integration_unit_factor(self):
+        box = self.env["uom.uom"].create({"name": f"Box {self.company.id}"})
+        unit = self.env["integration.entity"]._for_target("unit", self.company, box)
+        product = self.env["product.product"].create({"name": "Gloves", "company_id": self.company.id})
+        return self.fill("integration.unit.factor", unit_id=unit.id, product_id=product.id, factor="50")
+
+    def _make_integration_cost_center_rule(self):
+        plan = self.env["account.analytic.plan"].create({"name": f"Plan {self.company.id}"})
+        account = self.env["account.analytic.account"].create(
+            {"name": "Surgery", "plan_id": plan.id, "company_id": self.company.id}
+        )
+        department = self.env["integration.entity"]._for_target("department", self.company, account, "Surgery")
+        return self.fill(
+            "integration.cost.center.rule", department_id=department.id, cost_center_id=department.parent_id.id
+        )
+
     def _make_integration_retention(self):
         return self.env["integration.retention"].search([], limit=1)
 
