@@ -8,8 +8,7 @@
     "website": "https://github.com/odoo-healthcare-integration/suite",
     "license": "LGPL-3",
     "depends": ["integration_core", "product", "analytic"],
-    "external_dependencies": {"python": ["rapidfuzz"]},
-    "external_dependencies": {"python": ["openpyxl"]},
+    "external_dependencies": {"python": ["openpyxl", "rapidfuzz"]},
     "data": [
         "security/ir.model.access.csv",
         "security/integration_mapping_rules.xml",

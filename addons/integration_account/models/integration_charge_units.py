@@ -18,15 +18,15 @@ class IntegrationChargeUnits(models.AbstractModel):
     @api.model
     def _resolve_units(self, system, charges, results):
         """Add each charge's unit, ratio and quantity to its resolution. In bulk: one query per kind of question."""
-        resolver = self.env["integration.charge.resolver"]
         company = self.env.company
         counted = charges.filtered("uom_sent")
         declared = system._code_system("unit")
         keys = {charge: (declared, charge.uom_sent, results[charge.id].values["service_day"]) for charge in counted}
         # sudo: the engine answers for the mapping, which few users may read in full
         found = self.env["integration.identifier"].sudo()._resolve_units(system, set(keys.values()), company)
-        missing = [(keys[charge], charge.uom_sent) for charge in counted if keys[charge] not in found]
-        resolver._ask(system, "unit", missing, company)
+        missing = {keys[charge][:2]: charge.uom_sent for charge in counted if keys[charge] not in found}
+        # sudo: asking for a mapping is what happens to whoever sends an unknown code
+        self.env["integration.mapping.task"].sudo()._request(system, "unit", missing, company)
         meanings = {charge: found[key] for charge, key in keys.items() if key in found}
         ratios = self._ratios(meanings, results)
         digits = self.env["decimal.precision"].precision_get("Product Unit")

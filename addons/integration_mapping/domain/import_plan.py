@@ -146,6 +146,7 @@ class Known:
         display: What the other system calls it.
         note: What is said about it.
         price: Sales price of the service that it means, in one spelling; None where that is no part of the import.
+        code: The code as it is written on record.
     """
 
     id: int
@@ -156,6 +157,7 @@ class Known:
     display: str = ""
     note: str = ""
     price: str | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -461,7 +461,7 @@ class IntegrationMappingImport(models.Model):
                     "kind": one.question.kind,
                     "system_id": one.question.system,
                     "code_system": one.question.code_system,
-                    "code": one.question.key,
+                    "code": one.code or one.question.key,
                     "code_key": one.question.key,
                     "display": one.display or None,
                     "entity": one.entity,
@@ -598,8 +598,9 @@ class IntegrationMappingImport(models.Model):
         systems, kinds, code_systems, keys = (list(column) for column in zip(*questions, strict=True))
         wanted = SQL(
             """
-            JOIN unnest(%s, %s::varchar[], %s::varchar[], %s::varchar[]) AS w (system_id, kind, code_system, code)
-              ON i.system_id = w.system_id AND i.kind = w.kind AND i.code_system = w.code_system AND i.code = w.code
+            JOIN unnest(%s, %s::varchar[], %s::varchar[], %s::varchar[]) AS w (system_id, kind, code_system, code_key)
+              ON i.system_id = w.system_id AND i.kind = w.kind AND i.code_system = w.code_system
+             AND i.code_key = w.code_key
             """,
             systems,
             kinds,
@@ -646,8 +647,9 @@ class IntegrationMappingImport(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT i.id, i.system_id, i.kind, i.code_system, i.code, i.entity_id, i.valid_from, i.valid_to,
-                       CASE i.state WHEN 'proposed' THEN 'requested' ELSE i.state END, i.display, i.note, %(price)s
+                SELECT i.id, i.system_id, i.kind, i.code_system, i.code_key, i.code, i.entity_id, i.valid_from,
+                       i.valid_to, CASE i.state WHEN 'proposed' THEN 'requested' ELSE i.state END, i.display, i.note,
+                       %(price)s
                   FROM integration_identifier i %(wanted)s %(join)s
                  WHERE i.company_id = %(company)s AND %(states)s
                 """,
@@ -661,10 +663,11 @@ class IntegrationMappingImport(models.Model):
         return [self._as_known(*row) for row in rows]
 
     @staticmethod
-    def _as_known(known_id, system, kind, code_system, key, entity, first, last, state, display, note, price):
+    def _as_known(known_id, system, kind, code_system, key, code, entity, first, last, state, display, note, price):
         return import_plan.Known(
             id=known_id,
             question=import_plan.Question(system, kind, code_system, key),
+            code=code,
             entity=entity,
             span=import_plan.Span(first, last),
             state=state,

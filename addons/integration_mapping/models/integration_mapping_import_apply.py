@@ -314,22 +314,22 @@ class IntegrationMappingImport(models.Model):
                 """
                 WITH made AS (
                     INSERT INTO integration_identifier
-                        (entity_id, kind, company_id, system_id, code_system, code, display, valid_from, valid_to,
-                         state, replaces_id, steward_id, source, note, import_id, approval_state, author_id,
+                        (entity_id, kind, company_id, system_id, code_system, code, code_key, display, valid_from,
+                         valid_to, state, replaces_id, steward_id, source, note, import_id, approval_state, author_id,
                          requested_by_id, requested_at, decided_by_id, decided_at, self_approved, urgent,
                          create_uid, create_date, write_uid, write_date)
-                    SELECT w.entity_id, r.kind, %(company)s, r.system_id, r.code_system, r.code, r.display,
+                    SELECT w.entity_id, r.kind, %(company)s, r.system_id, r.code_system, r.code, r.code_key, r.display,
                            w.valid_from, w.valid_to, 'approved', w.replaces_id, %(asker)s, %(source)s, r.note,
                            %(import)s, 'approved', %(author)s, %(asker)s, %(asked)s, %(person)s, %(decided)s,
                            %(self_approved)s, FALSE, %(author)s, %(now)s, %(person)s, %(now)s
                       FROM unnest(%(rows)s, %(entities)s, %(firsts)s::date[], %(lasts)s::date[], %(replaces)s::int[])
                            AS w (row_id, entity_id, valid_from, valid_to, replaces_id)
                       JOIN integration_mapping_import_row r ON r.id = w.row_id
-                    RETURNING id, company_id, system_id, kind, code_system, code, replaces_id)
+                    RETURNING id, company_id, system_id, kind, code_system, code_key, replaces_id)
                 SELECT made.id, made.replaces_id IS NOT NULL OR EXISTS (
                            SELECT FROM integration_mapping_task t
                             WHERE t.company_id = made.company_id AND t.system_id = made.system_id
-                              AND t.kind = made.kind AND t.code_system = made.code_system AND t.code = made.code)
+                              AND t.kind = made.kind AND t.code_system = made.code_system AND t.code_key = made.code_key)
                   FROM made
                 """,
                 rows=[one[0] for one in wanted],
@@ -396,7 +396,8 @@ class IntegrationMappingImport(models.Model):
                 """
                 SELECT t.id FROM integration_mapping_import_row r JOIN integration_mapping_task t
                     ON t.company_id = r.company_id AND t.system_id = r.system_id AND t.kind = r.kind
-                   AND t.code_system = r.code_system AND t.code = r.code_key AND t.state = 'open'
+                   AND t.code_system = r.code_system AND t.code_key = r.code_key
+                   AND t.state IN ('open', 'dismissed')
                  WHERE r.id = ANY (%s)
                 """,
                 row_ids,

@@ -57,11 +57,9 @@ class IntegrationMappingLookup(models.AbstractModel):
 
     @api.model
     def _keys(self, code_system, codes):
-        """Return how a code system compares its codes: byte for byte as long as it declares nothing else.
-
-        The one place where an import turns a code into what it is compared by.
-        """
-        return codes
+        """Return what the codes of one code system are compared by."""
+        keys = self.env["integration.code.system"]._keys(((code_system, code) for code in codes), for_writing=True)
+        return [keys[code_system, code] for code in codes]
 
     @api.model
     def _kinds(self):
