@@ -1,7 +1,8 @@
 """What two records say about being the same: numbers that an authority gave out once, compared after one normalisation.
 
 A number is evidence only when it can be compared (``normalise``) and can have been given out (``valid``: its form and,
-where a rule is published, its check digits). A name is never evidence; ``likeness`` is advice for the person who looks.
+where a rule is published, its check digits). A name is never evidence: how alike two are (``likeness``) is advice for
+the person who looks.
 
 =============  ========  ===========================================================================================
 scheme         strength  rule
@@ -21,7 +22,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
 from stdnum.eu import vat as eu_vat
@@ -55,11 +55,6 @@ _MAIL_WORDS: Final = (
     " gmx.de gmx.net web.de t-online.de mail.com proton.me protonmail.com yandex.com mail.ru qq.com 163.com"
 )
 _PUBLIC_MAIL: Final = frozenset(_MAIL_WORDS.split())
-_COMPANY_WORDS: Final = (
-    "ag bv co company corp corporation gmbh inc incorporated limited llc llp ltd nv plc pty pvt sa sarl sas spa srl the"
-    " and of"
-)
-_INSIGNIFICANT: Final = frozenset(_COMPANY_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -243,24 +238,3 @@ def contradictions(one: Mapping[str, str], other: Mapping[str, str]) -> list[str
         # The first two letters are the country, where a scheme has one.
         and (scheme not in ("vat", "registry") or mine[scheme][:2] == theirs[scheme][:2])
     ]
-
-
-def likeness(one: str | None, other: str | None) -> float:
-    """Return how alike two names are, from 0 to 1; advice for a person, never evidence.
-
-    Case, punctuation, the order of words and forms of companies do not count. An empty name is like nothing.
-
-    >>> likeness("ACME Medical, Ltd.", "Medical Acme") == 1.0
-    True
-    >>> likeness("Acme", "") == 0.0
-    True
-    """
-    mine, theirs = _words(one), _words(other)
-    if not mine or not theirs:
-        return 0.0
-    return SequenceMatcher(None, " ".join(mine), " ".join(theirs)).ratio()
-
-
-def _words(name: str | None) -> list[str]:
-    words = re.findall(r"\w+", (name or "").casefold())
-    return sorted(word for word in words if word not in _INSIGNIFICANT) or sorted(words)

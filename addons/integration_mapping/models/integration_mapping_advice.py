@@ -2,13 +2,14 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..domain import evidence
 from ..domain.advice import Evidence, Weight, rank
 from ..domain.likeness import alike, fold
 from .integration_entity import BINDINGS
 
 # Where Odoo's own records keep a reference of their own, by the field that binds an entity to them.
 REFERENCES = {
-    "partner_id": ("ref", "vat"),
+    "partner_id": ("ref",),
     "product_id": ("default_code", "barcode"),
     "analytic_account_id": ("code",),
 }
@@ -33,6 +34,7 @@ class IntegrationMappingAdvice(models.AbstractModel):
         task.ensure_one()
         self.env["integration.identifier"].flush_model()
         found = [
+            *self._identified(task),
             *self._decided_before(task),
             *self._called_so_elsewhere(task),
             *self._referred_to(task),
@@ -54,6 +56,24 @@ class IntegrationMappingAdvice(models.AbstractModel):
                 yield ("integration.entity", entity_of[record_id]), evidence
             else:
                 yield (model, record_id), evidence
+
+    # -- numbers that are given once in the world -------------------------------------------------------------------
+
+    @api.model
+    def _identified(self, task):
+        """Yield the contacts that have the code as a number of theirs, where the code can be such a number."""
+        if BINDINGS[task.kind] != "partner_id":
+            return
+        country = task.company_id.country_id.code
+        told = evidence.numbers(dict.fromkeys(evidence.STRONG, task.code), country=country)
+        # sudo: an index beside contacts; whether the user may see the contact is asked below
+        numbers = self.env["integration.party.number"].sudo()
+        same = Domain.OR(Domain("scheme", "=", name) & Domain("value", "=", value) for name, value in told.items())
+        for number in numbers.search(Domain("partner_id", "!=", False) & same, limit=20) if told else ():
+            partner = self.env["res.partner"].browse(number.partner_id.id)
+            if partner.has_access("read"):
+                text = self.env._("The code is its %s.", evidence.LABELS[number.scheme])
+                yield ("res.partner", partner.id), Evidence(Weight.IDENTIFIER, text)
 
     # -- what people decided -----------------------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ from odoo.tools import hmac
 from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..domain import attributes, evidence
+from ..domain.likeness import alike, fold
 from .integration_entity import BINDINGS, KINDS
 
 PROPOSED = [(kind, label) for kind, label in KINDS if kind in attributes.OF_KIND]
 _SCOPE = "integration_mapping.bank_account"
 ADVICE = 5
-"""Names that are shown as advice; from how alike on is :data:`ALIKE`."""
-ALIKE = 0.6
+"""Names that are shown as advice."""
 
 
 class IntegrationProposal(models.Model):
@@ -269,8 +269,8 @@ class IntegrationProposal(models.Model):
         word = max((self.name or "").split(), key=len, default="")
         domain = [("kind", "=", self.kind), ("company_id", "=", self.company_id.id), ("name", "ilike", word)]
         entities = self.env["integration.entity"].search(domain, limit=50) if len(word) > 2 else ()
-        ranked = sorted(((evidence.likeness(self.name, one.name), one.name) for one in entities), reverse=True)
-        return [name for how, name in ranked[:ADVICE] if how >= ALIKE]
+        names = {one.name: fold(one.name) for one in entities}
+        return [name for name, _likeness in alike(self.name or "", names, limit=ADVICE)]
 
     @api.depends("told", "other")
     def _compute_told_html(self):

@@ -73,6 +73,16 @@ class TestAdvice(MappingCase):
             self.advise(self.task("CARD", "Ward cardiology", "cost_center")),
         )
 
+    def test_a_number_that_is_given_once(self):
+        acme = self.env["res.partner"].create(
+            {"name": "Acme", "is_company": True, "vat": "BE0477472701", "country_id": self.env.ref("base.be").id}
+        )
+        self.env.flush_all()
+        self.env["integration.party.number"]._follow(acme)
+        advice = self.advise(self.task("BE 0477.472.701", "Another name", "supplier"))
+        self.assertEqual(advice[acme], [Weight.IDENTIFIER])
+        self.assertNotIn(acme, self.advise(self.task("BE0477472702", "Another name", "supplier")))
+
     def test_nothing_of_another_company(self):
         other = self.env["res.company"].create({"name": "Elsewhere"})
         elsewhere = self._make_service("Glucose in plasma", company=other)

@@ -117,8 +117,3 @@ def test_an_unknown_scheme_is_a_mistake_of_the_caller():
 def test_weak_evidence_says_so():
     one, other = {"email_domain": "a@acme.example.org"}, {"email_domain": "b@acme.example.org"}
     assert [e.strong for e in evidence.overlap(one, other)] == [False]
-
-
-def test_names_are_alike_whatever_the_form_of_company():
-    assert evidence.likeness("Aurobindo Pharma Limited", "AUROBINDO PHARMA LTD.") == 1.0
-    assert evidence.likeness("Aurobindo Pharma", "Cipla") < 0.5

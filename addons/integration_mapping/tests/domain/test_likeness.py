@@ -17,6 +17,11 @@ def test_the_likest_comes_first():
     assert found[0] == ("medline", 100)
 
 
+def test_the_form_of_a_company_does_not_count():
+    assert alike("Aurobindo Pharma Limited", {1: fold("AUROBINDO PHARMA LTD.")}) == [(1, 100)]
+    assert alike("Aurobindo Pharma", {1: fold("Cipla")}) == []
+
+
 def test_words_in_another_order_are_alike():
     assert [key for key, _score in alike("Melsungen, Braun B.", NAMES)] == ["bbraun"]
 
