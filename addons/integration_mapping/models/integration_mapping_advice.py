@@ -46,16 +46,16 @@ class IntegrationMappingAdvice(models.AbstractModel):
     def _with_entities(self, task, found):
         """Let Odoo's own record stand for its canonical entity where it has one, so that evidence adds up."""
         binding = BINDINGS[task.kind]
-        loose = {candidate[1] for candidate, _evidence in found if candidate[0] != "integration.entity"}
+        loose = {candidate[1] for candidate, _why in found if candidate[0] != "integration.entity"}
         entities = self.env["integration.entity"].search(
             [("kind", "=", task.kind), ("company_id", "=", task.company_id.id), (binding, "in", list(loose))]
         )
         entity_of = {entity[binding].id: entity.id for entity in entities} if task.kind != "department" else {}
-        for (model, record_id), evidence in found:
+        for (model, record_id), why in found:
             if model != "integration.entity" and record_id in entity_of:
-                yield ("integration.entity", entity_of[record_id]), evidence
+                yield ("integration.entity", entity_of[record_id]), why
             else:
-                yield (model, record_id), evidence
+                yield (model, record_id), why
 
     # -- numbers that are given once in the world -------------------------------------------------------------------
 
