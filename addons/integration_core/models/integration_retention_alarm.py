@@ -179,7 +179,7 @@ class IntegrationRetentionAlarm(models.Model):
             """
             SELECT COALESCE(max(last.id), 0) FROM res_company c CROSS JOIN LATERAL (
                 SELECT e.id FROM integration_event e WHERE e.company_id = c.id AND e.received_at < %s
-                 ORDER BY e.received_at DESC LIMIT 1) AS last
+                 ORDER BY e.received_at DESC, e.id DESC LIMIT 1) AS last
             """,
             (moment,),
         )

@@ -416,8 +416,8 @@ class TestCoverage(AuditCase):
 
     def test_a_pause_is_one_row_whichever_way_it_was_made(self):
         subscription, name = self.subscription, self.subscription.name
-        last = self.audit.search([], limit=1, order="id desc").id
         operator = new_test_user(self.env, "operator", groups="integration_core.group_operator")
+        last = self.audit.search([], limit=1, order="id desc").id
         subscription.with_user(operator).action_pause()
         subscription.with_user(operator).action_pause()  # it was paused already
         subscription.with_user(operator).action_resume()

@@ -1,4 +1,4 @@
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
 
 from .retaining import RetentionCase
 from .test_journal import ADMITTED, DATA
@@ -11,8 +11,9 @@ class TestPeopleTours(RetentionCase, HttpCase):
     """In the browser, each role on screens of its own: approvals, the door to contents, the trail, erasure."""
 
     def role(self, name, login=None):
+        """Make somebody with that role, and with a mail address of their own: one address is one person."""
         login = login or f"tour_{name}"
-        new_test_user(self.env, login, groups=f"integration_core.group_{name}", password=login)
+        self.person(login, name, password=login)
         return login
 
     def admitted(self):
@@ -47,7 +48,8 @@ class TestPeopleTours(RetentionCase, HttpCase):
         self.system.action_suspend()
         self.start_tour("/odoo/integration-audit", "integration_core_auditor_verifies", login=self.role("auditor"))
         row = self.env["integration.audit"].search([("action", "=", "audit.verify")])
-        self.assertEqual((row.user_name, row.detail), ("tour_auditor", "sound, 0 findings"))
+        auditor = self.env["res.users"].browse(row.user_id)
+        self.assertEqual((auditor.login, row.detail), ("tour_auditor", "sound, 0 findings"))
 
     def test_two_privacy_officers_erase_what_is_about_a_patient(self):
         asks, approves = self.role("privacy_officer", "tour_asks"), self.role("privacy_officer", "tour_approves")

@@ -188,7 +188,7 @@ class IntegrationOverview(models.AbstractModel):
         if roles["operator"]:
             warnings += self._operator_warnings()
         if roles["privacy"]:
-            warnings += self._privacy_warnings() + self._erasure_warnings()
+            warnings += self._glass_warnings() + self._privacy_warnings() + self._erasure_warnings()
         if roles["operator"] or roles["privacy"]:
             warnings += self._past_clock_warnings(roles)
         return warnings + self._request_warnings()
@@ -214,6 +214,19 @@ class IntegrationOverview(models.AbstractModel):
     @api.model
     def _open_requests(self, domain):
         return self._open(self.env._("Approvals"), "integration.approval", domain, views=("list", "form"))
+
+    @api.model
+    def _glass_warnings(self):
+        """Return one line when a broken glass waits for the review of this privacy officer, red when it is late."""
+        glasses = self.env["integration.break.glass"].search([("state", "=", "open")]).filtered("can_review")
+        if not glasses:
+            return []
+        late = len(glasses.filtered("overdue"))
+        text = self.env._("Break-glass that waits for your review: %s.", len(glasses))
+        if late:
+            text = self.env._("%(text)s Too late already: %(late)s.", text=text, late=late)
+        action = self._open(self.env._("Break-glass"), glasses._name, [("id", "in", glasses.ids)])
+        return [{"level": "danger" if late else "warning", "text": text, "action": action}]
 
     @api.model
     def _privacy_warnings(self):

@@ -249,9 +249,33 @@ class TestOverview(MonitorCase):
         self.finalize("E-2", self.line(1, service="NEW"))
         officer = new_test_user(self.env, "officer", groups="integration_core.group_privacy_officer")
         self.assertIn("parked lines (1)", self.data(officer)["headline"]["text"])
+        other = self.env["res.company"].create({"name": "Other"})
+        officer.company_ids |= other
+        there = self.env["integration.overview"].with_user(officer).with_context(allowed_company_ids=other.ids)
+        self.assertFalse(there._waiting_unseen(None, None))
         self.env.cr.execute("UPDATE integration_event SET mode = 'test' WHERE company_id = %s", (self.company.id,))
         self.env.invalidate_all()
         self.assertEqual(self.data(officer)["headline"]["text"], "Everything flows.")
+
+    def test_a_broken_glass_waits_for_the_review_of_a_privacy_officer(self):
+        officer = new_test_user(self.env, "officer", groups="integration_core.group_privacy_officer")
+        operator = new_test_user(self.env, "operator", groups="integration_core.group_operator")
+        reason = "The ward waits for the blood group of a bleeding patient"
+        glass = self.env["integration.break.glass"].with_user(operator)._begin(reason)
+
+        def told(user):
+            return [one for one in self.data(user)["warnings"] if "Break-glass" in one["text"]]
+
+        [warning] = told(officer)
+        self.assertEqual((warning["level"], "review: 1." in warning["text"]), ("warning", True))
+        self.assertEqual(self.env[warning["action"]["res_model"]].search(warning["action"]["domain"]), glass.sudo())
+        self.assertFalse(told(operator))
+        self.env.cr.execute("UPDATE integration_break_glass SET review_by = review_by - interval '9 days'")
+        self.env.invalidate_all()
+        [warning] = told(officer)
+        self.assertEqual((warning["level"], "Too late already: 1." in warning["text"]), ("danger", True))
+        glass.with_user(officer)._review("right", "asked the ward")
+        self.assertFalse(told(officer))
 
     def test_what_is_in_use_unconfirmed_is_told_in_red(self):
         past = fields.Datetime.subtract(fields.Datetime.now(), hours=1)

@@ -106,21 +106,36 @@ class TestCallsOverTheNetwork(CallsCase, HttpCase):
 
     @mute_logger(*_QUIET)
     def test_each_role_is_answered_what_is_its_own_and_refused_the_rest(self):
-        """Every refusal of every role; of those whom a method answers one, in turns. `TestCalls` tries them all."""
+        """A share of the calls of each role, and all of whoever holds none: `TestCalls` tries every one of them."""
         wrong, count = [], 0
-        people = set(self.users) - {"engine"}  # it has no account: integration_core's test_run_as
-        for role in people:
+        for role, asked in self._shares().items():
             self.authenticate(self.users[role].login, self.users[role].login)
-            for number, (model, method, roles) in enumerate(self.asked()):
-                answered_ones = sorted(roles & people)
-                if role in roles and role != answered_ones[number % len(answered_ones)]:
-                    continue
+            for model, method, roles in asked:
                 answered = self._is_answered(role, model, method)
                 count += 1
                 if answered != (role in roles):
                     wrong.append(f"{role}: {model}.{method} is {'answered' if answered else 'refused'}")
         self.assertFalse(wrong, "\n".join(["Not as docs/roles.csv says:", *wrong]))
-        _logger.info("roles: %s calls over the network as %s roles", count, len(people))
+        _logger.info("roles: %s calls over the network as %s roles", count, len(self._shares()))
+
+    def _shares(self):
+        """Return {role: (model, method, roles that it answers) to try}.
+
+        Each method is tried by the employee, by one role that it answers and by one that it refuses, in turns.
+        """
+        people = sorted(set(self.users) - {"engine"})  # it has no account: integration_core's test_run_as
+        shares = {role: [] for role in people}
+        for number, row in enumerate(self.asked()):
+            answered = [role for role in people if role in row[2]]
+            refused = [role for role in people if role not in row[2] and role != "employee"]
+            for role in {"employee", *(group[number % len(group)] for group in (answered, refused) if group)}:
+                shares[role].append(row)
+        return shares
+
+    def test_every_role_has_a_share_of_both_kinds(self):
+        for role, asked in self._shares().items():
+            with self.subTest(role):
+                self.assertEqual({role in roles for _model, _method, roles in asked}, {True, False})
 
     def _is_answered(self, role, model, method):
         with self.env.cr.savepoint(flush=False) as savepoint:

@@ -58,7 +58,7 @@ tours.add("integration_core_officer_reviews", {
     steps: () => [
         { trigger: ".o_facet_value:contains('To review')" },
         { trigger: ".o_data_row:contains('tour_liaison') td[name='reason']", run: "click" },
-        { trigger: ".o_form_view div[name='looks']:contains('clinical.encounter.admitted.v1')" },
+        { trigger: ".o_form_view div[name='looks']:contains('as needed: public, internal, patient')" },
         { trigger: ".o_statusbar_buttons button[name='action_review']", run: "click" },
         { trigger: ".modal div[name='finding'] label:contains('It was right')", run: "click" },
         { trigger: ".modal div[name='note'] textarea, .modal div[name='note'] input", run: "edit Asked the ward, it was so" },
@@ -97,7 +97,7 @@ tours.add("integration_core_officer_requests_erasure", {
 tours.add("integration_core_officer_may_not_approve", {
     steps: () => [
         { trigger: ".o_form_view .alert-warning:contains('Waits for a privacy officer other than who requested it')" },
-        { trigger: ".o_statusbar_buttons:not(:has(button[name='action_approve']))" },
+        { trigger: ".o_form_view:not(:has(button[name='action_approve']))" },
     ],
 });
 
