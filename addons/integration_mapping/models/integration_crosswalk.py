@@ -196,14 +196,11 @@ class IntegrationCrosswalk(models.AbstractModel):
         query.order = ORDERS[asked.order]
         page = entities.browse(one for (one,) in self.env.execute_query(query.select()))
         codes = self._codes(page, asked.systems)
-        binding = BINDINGS[asked.kind]
-        # sudo: what Odoo's own record is called, as every form shows it of a record that it refers to
-        targets = {entity: entity.sudo()[binding].display_name for entity in page}
         return [
             {
                 "id": entity.id,
                 "name": entity.name,
-                "target": targets[entity] if targets[entity] != entity.name else "",
+                "target": self._target_text(entity, BINDINGS[asked.kind]),
                 "cells": {
                     system.id: self._cell(codes[entity.id, system.id], asked)
                     for system in asked.systems
@@ -212,6 +209,13 @@ class IntegrationCrosswalk(models.AbstractModel):
             }
             for entity in page
         ]
+
+    @api.model
+    def _target_text(self, entity, binding):
+        """Return what Odoo's own record is called, where that says more than the entity's name."""
+        # sudo: what a record is called, as every form shows it of one that it refers to
+        record = entity.sudo()[binding]
+        return record.display_name if record.name != entity.name else entity._target_number(record) or ""
 
     @api.model
     def _codes(self, entities, systems):

@@ -15,7 +15,8 @@ from benchmark.site import MeasureError, Site
 _SYSTEMS: Final = 8
 _PAGE: Final = 80
 _OPEN: Final = """
-    const named = (selector, name) => [...document.querySelectorAll(selector)].find((one) => one.innerText.includes(name));
+    const all = (selector) => [...document.querySelectorAll(selector)];
+    const named = (selector, name) => all(selector).find((one) => one.innerText.includes(name));
     await until(() => named(".o_menu_sections button", "Mappings"));
     named(".o_menu_sections button", "Mappings").click();
     const entry = () => named(".o-dropdown--menu .o-dropdown-item", "Crosswalk");

@@ -55,7 +55,7 @@ export class CellPopover extends Component {
 
     waitingLabel(one) {
         const lines = one.lines === 1 ? _t("1 line") : _t("%s lines", one.lines);
-        return [one.display, lines, one.money].filter(Boolean).join(" · ");
+        return [one.display, one.lines ? lines : "", one.money].filter(Boolean).join(" · ");
     }
 
     onKeydown(event) {
@@ -118,28 +118,32 @@ export class CellPopover extends Component {
     }
 
     async ask(method) {
-        const { changed, close } = this.props;
         const action = await this.orm.call(IDENTIFIER, method, [[this.state.code.id]]);
-        close();
-        return this.action.doAction(action, { onClose: changed });
+        this.leaveFor(action, { onClose: this.props.changed });
+    }
+
+    /** Opens something else instead of the card; first opened, then closed: a card that is gone opens nothing. */
+    leaveFor(action, options) {
+        this.action.doAction(action, options);
+        this.props.close();
     }
 
     reject() {
-        const { changed, close } = this.props;
-        const context = { active_model: IDENTIFIER, active_id: this.state.code.id, active_ids: [this.state.code.id] };
-        close();
-        return this.action.doAction("integration_core.action_reject", { additionalContext: context, onClose: changed });
+        const id = this.state.code.id;
+        this.leaveFor("integration_core.action_reject", {
+            additionalContext: { active_model: IDENTIFIER, active_id: id, active_ids: [id] },
+            onClose: this.props.changed,
+        });
     }
 
     history() {
         const { row, system, close } = this.props;
-        close();
         this.dialog.add(HistoryDialog, { row, system });
+        close();
     }
 
     openForm() {
-        this.props.close();
-        return this.action.doAction({
+        this.leaveFor({
             type: "ir.actions.act_window",
             res_model: IDENTIFIER,
             res_id: this.state.code.id,

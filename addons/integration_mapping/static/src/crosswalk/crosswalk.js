@@ -88,7 +88,7 @@ export class Crosswalk extends Component {
         return Boolean(this.state.query.search) || this.state.query.filter !== "all";
     }
 
-    get kind() {
+    get chosenKind() {
         return this.state.head?.kinds.find((kind) => kind.key === this.state.query.kind);
     }
 

@@ -18,6 +18,11 @@ export class HistoryDialog extends Component {
         });
     }
 
+    /** Whether one of the codes was ended, for a reason that not everybody reads. */
+    get isEnded() {
+        return this.state.history.codes.some((code) => code.state === "retired" || code.state === "revoked");
+    }
+
     get title() {
         return _t("%(name)s in %(system)s", { name: this.props.row.name, system: this.props.system.name });
     }
