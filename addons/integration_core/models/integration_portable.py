@@ -116,8 +116,8 @@ class IntegrationPortable(models.AbstractModel):
                 return self.env._("This is no configuration that this release can read. It must say: %s.", rules.FORMAT)
             case "digest":
                 return self.env._(
-                    "Its digest does not fit: it was cut or edited since it was exported. Export it again, and leave out "
-                    "here what is not to be taken."
+                    "Its digest does not fit: it was cut or edited after it was exported. Export it again, and leave "
+                    "out here what is not to be taken."
                 )
         return self.env._("This is no configuration as its schema says. At %s.", error.place)
 

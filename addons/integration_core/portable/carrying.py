@@ -49,7 +49,8 @@ class Carrier:
 
     def _give_up(self, entry, reason):
         if not self.trying:
-            raise UserError(f"{portable.told(entry.item.key)}: {reason}")
+            name = portable.told(entry.item.key)
+            raise UserError(self.env._("%(name)s: %(reason)s", name=name, reason=reason))
         entry.refuse(reason)
 
     def _carry_out_some(self, entries):

@@ -56,15 +56,15 @@ class IntegrationPortableImportWizard(models.TransientModel):
     def action_check(self):
         """Try it out, and show what would become of each object. Nothing is changed."""
         self.ensure_one()
-        self._look()
+        self._look(self._left_out())
         return True
 
     def action_leave_out_refused(self):
         """Leave out what is refused, and look again at what that means for the rest."""
         self.ensure_one()
-        refused = [entry.place for entry in self._look() if entry.outcome is Outcome.REFUSED]
-        self.left_out = [*(self.left_out or []), *map(list, refused)]
-        self._look()
+        places = self._left_out()
+        refused = [entry.place for entry in self._look(places) if entry.outcome is Outcome.REFUSED]
+        self._look([*places, *refused])
         return True
 
     def action_import(self):
@@ -74,7 +74,7 @@ class IntegrationPortableImportWizard(models.TransientModel):
         known = self.env["integration.portable"]
         incoming = known._import(self._bytes(), self.seen_digest, places) if self.state == "checked" else None
         if incoming is None:
-            self._look()
+            self._look(places)
             self.stale = True
             return True
         waiting = sum(entry.waits for entry in incoming.entries)
@@ -90,9 +90,8 @@ class IntegrationPortableImportWizard(models.TransientModel):
 
     # -- the dry run
 
-    def _look(self):
+    def _look(self, places):
         known = self.env["integration.portable"]
-        places = self._left_out()
         try:
             entries, absent, digest = known._try(self._bytes(), places)
             document = portable.read(self._bytes())

@@ -635,6 +635,23 @@ class TestScreens(ConfigurationCase, HttpCase):
         self.assertEqual(wizard.state, "done")
         self.assertEqual(self.env["integration.billing.rule"].search([("encounter_class", "=", "lab")]).days, 9)
 
+    def test_what_is_refused_is_left_out_by_one_button(self):
+        data = self.edited(self.document(), "integration.billing.rule", '"lab"', days=9)
+        data = self.edited(data, "integration.retention", '"attempt"', days=-3).write()
+        wizard = (
+            self.env["integration.portable.import.wizard"].with_user(self.boss).create({"file": base64.b64encode(data)})
+        )
+        self.env.flush_all()
+        with self.enter_registry_test_mode():
+            wizard.action_check()
+            self.assertEqual((wizard.refused_count, wizard.todo_count), (1, 1))
+            wizard.action_leave_out_refused()
+            self.assertEqual((wizard.refused_count, wizard.todo_count), (0, 1))
+            wizard.action_check()  # what was left out stays so
+            self.assertEqual((wizard.refused_count, wizard.todo_count), (0, 1))
+            wizard.action_import()
+        self.assertEqual(wizard.state, "done")
+
     def test_what_is_no_document_is_told_in_words(self):
         wizard = self.env["integration.portable.import.wizard"].with_user(self.boss).create({})
         with self.assertRaisesRegex(UserError, "Choose a document"):
