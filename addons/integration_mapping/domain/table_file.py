@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import openpyxl
 
@@ -208,7 +208,7 @@ def _text_rows(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]
             raise TableError("quotes", str(error)) from error
 
 
-def _parsed(text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _parsed(text: str, delimiter: str, quoting: Literal[0, 3]) -> Iterator[tuple[int, tuple[str, ...]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     begins = 1
     for row in reader:

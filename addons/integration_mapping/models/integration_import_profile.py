@@ -30,7 +30,6 @@ class IntegrationImportProfile(models.Model):
             ("told", "The list says what each code means"),
             ("made", "Each unknown code becomes a service of its own"),
         ],
-        "Meaning",
         default="told",
         required=True,
         help="A charge master says no more than code, text and price: its codes become services, named by their texts.",

@@ -82,7 +82,7 @@ class IntegrationMappingImport(models.Model):
     )
     file = fields.Binary(attachment=True)
     file_name = fields.Char()
-    profile_id = fields.Many2one("integration.import.profile", "Profile", ondelete="restrict", check_company=True)
+    profile_id = fields.Many2one("integration.import.profile", ondelete="restrict", check_company=True)
     system_id = fields.Many2one(
         "integration.system", "Codes of", ondelete="restrict", help="Where neither a column nor the profile says it."
     )

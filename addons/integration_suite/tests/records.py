@@ -210,6 +210,18 @@ class Records:
             "integration.cost.center.rule", department_id=department.id, cost_center_id=department.parent_id.id
         )
 
+    def _make_integration_mapping_import(self):
+        rows = "system,kind,code\n,,A\n"
+        one = self.fill("integration.mapping.import", file=base64.b64encode(rows.encode()), file_name="codes.csv")
+        one.action_check()
+        return one
+
+    def _make_integration_mapping_import_row(self):
+        return self.of("integration.mapping.import").row_ids[:1]
+
+    def _make_integration_import_profile(self):
+        return self.fill("integration.import.profile", name=f"List {self.company.id}")
+
     def _make_integration_retention(self):
         return self.env["integration.retention"].search([], limit=1)
 

@@ -19,11 +19,11 @@ def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
         note(f"round {turn + 1}")
         with bed.ours() as site:
             entities = site.inside("mapping_import.prepare", services=services)
-            taken, peak, made = site.inside("mapping_import.ours", entities=entities, count=count, prefix="A")
+            taken, peak, made = site.inside("mapping_import.ours", entities=entities, count=count, prefix="LIST-")
             if made != count:
                 raise MeasureError(f"{made} of {count} codes answer")
             note(f"round {turn + 1}: {taken:.0f} s; now Odoo's own")
-            other, loaded = site.inside("mapping_import.odoos_own", entities=entities, count=fewer, prefix="B")
+            other, loaded = site.inside("mapping_import.odoos_own", entities=entities, count=fewer, prefix="LOAD-")
             if loaded != fewer:
                 raise MeasureError(f"Odoo's own import made {loaded} of {fewer}")
         rounds.append((count / taken, fewer / other))
