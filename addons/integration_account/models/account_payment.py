@@ -16,9 +16,7 @@ class AccountPayment(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         payments = super().create(vals_list)
-        made = payments.filtered(lambda payment: payment.state in _MADE)
-        made._integration_check_banks()
-        made._integration_tell(POSTED)
+        payments.filtered(lambda payment: payment.state in _MADE)._integration_tell(POSTED)
         return payments
 
     def _write_multi(self, vals_list):  # pylint: disable=missing-return; the ORM's returns nothing
@@ -32,22 +30,22 @@ class AccountPayment(models.Model):
         for payment in changed:
             old, new = before.get(payment.id), after.get(payment.id)
             if new in _MADE and old not in _MADE:
-                payment._integration_check_banks()
                 payment._integration_tell(POSTED)
             elif new == "canceled" and old != new:
                 payment._integration_tell(CANCELLED)
             elif new == "rejected" and old != new:
                 payment._integration_tell(REJECTED)
 
+    @api.constrains("state", "partner_bank_id", "partner_id", "payment_type", "payment_method_line_id")
     def _integration_check_banks(self):
         """Refuse to pay to a supplier's account that is withheld, and by whoever entered the account.
 
-        Here, and not on a button: everything that makes a payment final passes here. Payments that use no bank account
-        (cash, a cheque) are not concerned.
+        A constraint, and not a button: every write that makes a payment passes here. Not at the flush, where Odoo
+        swallows errors while it looks up what depends on a payment. Payments that use no bank account (cash, a cheque)
+        are not concerned.
         """
-        going_out = self.filtered(
-            lambda p: p.payment_type == "outbound" and p.partner_bank_id and p._integration_by_bank()
-        )
+        made = self.filtered(lambda p: p.payment_type == "outbound" and p.state in _MADE and p.partner_bank_id)
+        going_out = made.filtered(lambda p: p._integration_by_bank())
         banks = going_out.partner_bank_id._integration_of_suppliers()
         withheld = banks._integration_withheld()
         for payment in going_out.filtered(lambda p: p.partner_bank_id in banks):

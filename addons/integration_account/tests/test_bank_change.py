@@ -82,7 +82,7 @@ class TestBankChange(BankCase):
     def test_no_door_leads_past_the_rule(self):
         bank = self.enter()
         for user in (self.accountant, self.author, self.env.user):
-            with self.subTest(user.login), self.assertRaises((UserError, AccessError)):
+            with self.subTest(user.login), self.assertRaises(UserError):  # an AccessError is one
                 self.call(user, bank, "write", {"allow_out_payment": True})
         with self.assertRaisesRegex(UserError, "second person"):
             bank.sudo().allow_out_payment = True
@@ -124,15 +124,15 @@ class TestBankChange(BankCase):
         change = self.change_of(self.enter()).with_user(self.approver)
         with self.assertRaisesRegex(UserError, "record the call"):
             change.action_approve()
-        request = self.env["integration.approval"].search([("res_model", "=", change._name), ("res_id", "=", change.id)])
+        request = self.env["integration.approval"].search(
+            [("res_model", "=", change._name), ("res_id", "=", change.id)]
+        )
         self.assertEqual(request.state, "waiting")
         with self.assertRaisesRegex(UserError, "record the call"):
             request.with_user(self.approver).action_approve()
 
     def test_whoever_entered_it_neither_calls_nor_approves(self):
-        steward = new_test_user(
-            self.env, "both", groups=f"integration_core.group_steward,{ACCOUNTANT}"
-        )
+        steward = new_test_user(self.env, "both", groups=f"integration_core.group_steward,{ACCOUNTANT}")
         change = self.change_of(self.enter(user=steward)).with_user(steward)
         for deed in (change.action_record_call, change.action_approve):
             with self.assertRaisesRegex(UserError, "prepared"):
@@ -146,8 +146,12 @@ class TestBankChange(BankCase):
         change = self.change_of(self.enter(partner)).with_user(maker)
         with self.assertRaisesRegex(UserError, "prepared"):
             change.action_record_call()
-        entity = self.env["integration.entity"].with_user(self.author)._for_target(
-            "supplier", self.company, self.env["res.partner"].create({"name": "Bindco", "is_company": True})
+        entity = (
+            self.env["integration.entity"]
+            .with_user(self.author)
+            ._for_target(
+                "supplier", self.company, self.env["res.partner"].create({"name": "Bindco", "is_company": True})
+            )
         )
         change = self.change_of(self.enter(entity.partner_id)).with_user(self.author)
         with self.assertRaisesRegex(UserError, "prepared"):
@@ -176,7 +180,9 @@ class TestBankChange(BankCase):
         self.assertFalse(change.phones_known)
         with self.assertRaisesRegex(UserError, "where you found"):
             change._record_call(phone="+32 2 555 12 12", spoke_to="Bob", source="elsewhere", note=False)
-        change._record_call(phone="+32 2 555 12 12", spoke_to="Bob", source="elsewhere", note="Contract of 2024, page 1")
+        change._record_call(
+            phone="+32 2 555 12 12", spoke_to="Bob", source="elsewhere", note="Contract of 2024, page 1"
+        )
         self.assertTrue(change.callback_at)
 
     def test_a_changed_number_is_withheld_anew(self):
@@ -265,7 +271,9 @@ class TestBankChange(BankCase):
 class TestPaying(BankCase):
     def pay(self, bank, user=None):
         """Let somebody pay to an account; return the payment."""
-        journal = self.env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1)
+        journal = self.env["account.journal"].search(
+            [("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1
+        )
         payment = (
             self.env["account.payment"]
             .with_user(user or self.payer_user)
@@ -281,6 +289,7 @@ class TestPaying(BankCase):
             )
         )
         payment.action_post()
+        self.env.flush_all()  # as at the end of each call
         return payment
 
     def release(self, bank):
@@ -303,7 +312,9 @@ class TestPaying(BankCase):
     def test_no_other_door_pays_either(self):
         bank = self.enter()
         payments = self.env["account.payment"].with_user(self.payer_user)
-        journal = self.env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1)
+        journal = self.env["account.journal"].search(
+            [("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1
+        )
         vals = {
             "payment_type": "outbound",
             "partner_type": "supplier",

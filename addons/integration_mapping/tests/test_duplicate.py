@@ -61,7 +61,9 @@ class TestDuplicate(ProposalCase):
     def test_not_a_duplicate_is_remembered_with_who_and_why(self):
         pair = self.find()
         pair.with_user(self.author)._set_different("Two plants of one group")
-        self.assertEqual((pair.state, pair.settled_by_id, pair.reason), ("different", self.author, "Two plants of one group"))
+        self.assertEqual(
+            (pair.state, pair.settled_by_id, pair.reason), ("different", self.author, "Two plants of one group")
+        )
         self.assertEqual(self.find(), pair)
         self.assertEqual(pair.state, "different")
         pair.with_user(self.author).action_reopen()
@@ -125,8 +127,12 @@ class TestDuplicate(ProposalCase):
             wizard.with_context(integration_merging=True)._merge([self.acme.id, self.twin.id], self.acme)
 
     def test_odoos_own_merge_carries_entities_where_nothing_hangs_on_them(self):
-        self.env["base.partner.merge.automatic.wizard"]._merge([self.acme.id, self.twin.id], self.acme, extra_checks=False)
-        self.assertEqual(self.Entity.search([("kind", "=", "supplier"), ("partner_id", "=", self.acme.id)]), self.entity)
+        self.env["base.partner.merge.automatic.wizard"]._merge(
+            [self.acme.id, self.twin.id], self.acme, extra_checks=False
+        )
+        self.assertEqual(
+            self.Entity.search([("kind", "=", "supplier"), ("partner_id", "=", self.acme.id)]), self.entity
+        )
 
     def test_another_companys_supplier_is_not_merged_from_here(self):
         other = self.env["res.company"].create({"name": "Other hospital"})

@@ -222,6 +222,27 @@ class Records:
     def _make_integration_import_profile(self):
         return self.fill("integration.import.profile", name=f"List {self.company.id}")
 
+    def _make_integration_party_number(self):
+        return self.fill("integration.party.number", proposal_id=self.of("integration.proposal").id)
+
+    def _make_integration_attribute_change(self):
+        return self.fill("integration.attribute.change", proposal_id=self.of("integration.proposal").id)
+
+    def _make_integration_bank_change(self):
+        bank = self._make_res_partner_bank()
+        return self.fill("integration.bank.change", bank_id=bank.id, partner_id=bank.partner_id.id)
+
+    def _make_integration_supplier_phone(self):
+        return self.fill("integration.supplier.phone", partner_id=self._make_res_partner_bank().partner_id.id)
+
+    def _make_res_partner_bank(self):
+        if "res.partner.bank" not in self.made:
+            partner = self.env["res.partner"].create({"name": "Supplier", "company_id": self.company.id})
+            self.made["res.partner.bank"] = self.env["res.partner.bank"].create(
+                {"partner_id": partner.id, "acc_number": f"bank-{self.company.id}"}
+            )
+        return self.made["res.partner.bank"]
+
     def _make_integration_retention(self):
         return self.env["integration.retention"].search([], limit=1)
 
