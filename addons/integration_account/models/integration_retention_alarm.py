@@ -28,10 +28,10 @@ class IntegrationRetentionAlarm(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT late.company_id, c.currency_code, sum(c.amount_sent)
-                  FROM (SELECT e.id, e.company_id FROM %s) AS late JOIN integration_charge c ON c.event_id = late.id
-                 WHERE c.state = 'parked' AND c.mode = 'live' AND c.priced AND c.currency_code IS NOT NULL
-                 GROUP BY late.company_id, c.currency_code
+                SELECT e.company_id, c.currency_code, sum(c.amount_sent)
+                  FROM integration_charge c JOIN integration_event e ON e.id = c.event_id
+                 WHERE c.state = 'parked' AND c.mode = 'live' AND c.priced AND c.currency_code IS NOT NULL AND %s
+                 GROUP BY e.company_id, c.currency_code
                 """,
                 self._past_clock(),
             )

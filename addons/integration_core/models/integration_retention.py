@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from .. import tools
 from ..domain import retention
+from ..engine import claims
 from .integration_event_type import LANE_RANK, LANES
 
 WINDOW = 2000
@@ -325,14 +326,17 @@ class IntegrationRetention(models.Model):
     def _open_events(self):
         """SQL that selects (event's id, kind of what is open) of all that :meth:`_open_condition` is about.
 
-        It is asked about one event at a time, by indexes on the event. Addons add to it, as to that.
+        Of deliveries it reads the narrow work list alone: a million may be open. Addons add to it, as to that.
         """
         return SQL(
             """
-            SELECT event_id, state FROM integration_delivery WHERE state IN ('waiting', 'dead')
+            SELECT event_id, 'waiting' FROM integration_due WHERE tier <> %s
+            UNION ALL
+            SELECT event_id, 'dead' FROM integration_delivery WHERE dead_since IS NOT NULL AND state = 'dead'
             UNION ALL
             SELECT event_id, status FROM integration_effect WHERE status IN ('waiting', 'parked')
-            """
+            """,
+            claims.DEAD,
         )
 
     # Each statement removes what is closed of these rows, and returns id, company, moment and the rest of its identity.

@@ -123,67 +123,62 @@ class IntegrationRetentionAlarm(models.Model):
             SQL(
                 """
                 SELECT company_id, kind, count(*), min(received_at) FROM (
-                    SELECT e.company_id, e.received_at, (
-                        SELECT CASE WHEN bool_or(o.kind = 'parked') THEN 'parked'
-                                    WHEN bool_or(o.kind = 'dead') THEN 'dead'
-                                    WHEN count(*) > 0 THEN 'waiting' END
-                          FROM (%s) AS o (event_id, kind) WHERE o.event_id = e.id) AS kind
-                      FROM %s) AS late
-                 WHERE kind IS NOT NULL GROUP BY company_id, kind
+                    SELECT e.id, e.company_id, e.received_at,
+                           CASE WHEN bool_or(o.kind = 'parked') THEN 'parked' WHEN bool_or(o.kind = 'dead') THEN 'dead'
+                                ELSE 'waiting' END AS kind
+                      FROM (%s) AS o (event_id, kind)
+                      JOIN integration_event e ON e.id = o.event_id
+                     WHERE o.event_id <= %s AND %s GROUP BY e.id, e.company_id, e.received_at) AS late
+                 GROUP BY company_id, kind
                 """,
                 self.env["integration.retention"]._open_events(),
+                self._last_past_clock(),
                 self._past_clock(),
             )
         )
         return self.env.cr.fetchall()
 
     @api.model
-    def _past_clock(self):
-        """SQL for FROM and WHERE: the events ``e`` whose content is kept beyond the days of its rule.
-
-        Begins with the oldest contents, of which there are few besides the open ones, because all others have been
-        removed. What is open may be a million, nearly all of it younger: it is asked only about these.
-        """
+    def _clocks(self):
+        """Return (lanes, before when their contents were received that are past their clock) of each rule."""
         # sudo: how long contents are kept is no secret
         rules = self.env["integration.retention"].sudo()._rules().values()
         now = fields.Datetime.now()
-        clocks = [
-            (list(lanes), fields.Datetime.subtract(now, days=rule.days))
+        return [
+            (list(lanes_of(rule, rules)), fields.Datetime.subtract(now, days=rule.days))
             for rule in rules
-            if rule.what == "payload" and (lanes := set(lanes_of(rule, rules)) & set(LANES))
+            if rule.what == "payload" and set(lanes_of(rule, rules)) & set(LANES)
         ]
-        return SQL(
-            """
-            integration_payload p
-            JOIN integration_event e ON e.id = p.event_id
-            JOIN integration_event_type t ON t.id = e.event_type_id
-            WHERE p.event_id <= %s AND (%s)
-            """,
-            self._last_before(max((moment for _lanes, moment in clocks), default=None)),
-            SQL(" OR ").join(
-                [
-                    *(SQL("(t.lane = ANY (%s) AND e.received_at < %s)", *clock) for clock in clocks),
-                    SQL("FALSE"),
-                ]
-            ),
-        )
 
     @api.model
-    def _last_before(self, moment):
-        """Return the id of the last event that was received before ``moment``, 0 for none.
+    def _last_past_clock(self):
+        """Return an id of an event after which no content is past its clock, 0 when none is.
 
-        Ids are in the order of receipt but for transactions that took long: an event of one may be told of later, by
-        as much as that.
+        Nearly all that is open is younger: one comparison leaves it out, before anything is looked up. Ids are in the
+        order of receipt but for transactions that took long: an event of one may be told of later, by as much.
         """
         self.env.cr.execute(
             """
-            SELECT COALESCE(max(last.id), 0) FROM res_company c CROSS JOIN LATERAL (
-                SELECT e.id FROM integration_event e WHERE e.company_id = c.id AND e.received_at < %s
+            SELECT COALESCE(max(last.id), 0)
+              FROM res_company c CROSS JOIN unnest(%s::timestamp[]) AS clock (moment) CROSS JOIN LATERAL (
+                SELECT e.id FROM integration_event e WHERE e.company_id = c.id AND e.received_at < clock.moment
                  ORDER BY e.received_at DESC, e.id DESC LIMIT 1) AS last
             """,
-            (moment,),
+            ([moment for _lanes, moment in self._clocks()],),
         )
         return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _past_clock(self):
+        """SQL over ``e`` (event): its content is kept beyond the days of its rule."""
+        parts = [SQL("(t.lane = ANY (%s) AND e.received_at < %s)", *clock) for clock in self._clocks()]
+        return SQL(
+            """
+            EXISTS (SELECT FROM integration_payload p WHERE p.event_id = e.id)
+            AND EXISTS (SELECT FROM integration_event_type t WHERE t.id = e.event_type_id AND (%s))
+            """,
+            SQL(" OR ").join([*parts, SQL("FALSE")]),
+        )
 
     # -- telling
     # --------------------------------------------------------------------------------------------------------
