@@ -94,3 +94,7 @@ class IntegrationPortableMixin(models.AbstractModel):
     def _portable_asks(self):
         """Tell whether a second person is asked at once about this record, which is new."""
         return "approval_state" in self._fields and self.approval_state == "draft" and self._approval_needed()
+
+    def _portable_ask(self):
+        """Ask a second person about these records."""
+        self.action_request_approval()

@@ -149,7 +149,7 @@ class Carrier:
         records = self.incoming.model(entries[0].model).browse([entry.record_id for entry in entries])
         try:
             with self.env.cr.savepoint():
-                records.action_request_approval()
+                records._portable_ask()
         except UserError as error:
             return str(error)
         except IntegrityError as error:

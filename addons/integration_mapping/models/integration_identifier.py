@@ -468,11 +468,20 @@ class IntegrationIdentifier(models.Model):
     def _portable_note(self, values):
         if rival := self._portable_rivals(values):
             return self.env._("It is proposed in place of: %s", rival.display_name)
-        return self.env._("It arrives as a proposal.")
+        system = self.env["integration.system"].browse(values["system_id"] if _is_here(values["system_id"]) else [])
+        if system.mode == "live" or system.live_from:
+            return self.env._("It arrives as a proposal and waits for a second person's approval.")
+        return self.env._("It is taken for test messages at once.")
 
     def _portable_asks(self):
         """Submit each; where no second person is needed, because its system is in test mode, it is taken at once."""
         return self.approval_state == "draft" and self.state == "proposed"
+
+    def _portable_ask(self):
+        """Ask a second person also where the system was live: what comes along may be what took it back to test."""
+        back = self.filtered(lambda identifier: identifier.system_id.live_from and not identifier._approval_needed())
+        back._approval_ask()
+        return super(IntegrationIdentifier, self - back)._portable_ask()
 
     # -- buttons -----------------------------------------------------------------------------------------------------
 

@@ -317,6 +317,17 @@ class TestFourEyes(ConfigurationCase):
         self.assertEqual(sum(entry.waits for entry in entries), 3)
         self.assertEqual(self.env["integration.approval"].search_count([("res_id", "in", made.ids)]), 3)
 
+    def test_codes_that_come_with_what_takes_their_system_back_to_test_wait_nevertheless(self):
+        """Else they would go live with the system, by the approval of something else."""
+        self.system.approval_state = "approved"
+        document = self.edited(self.document(), "integration.system", '"lab"', timezone="Asia/Tokyo")
+        [item] = [one for one in document.content["integration.identifier"] if '"LAB"' in one.ident]
+        document = self.with_item(document, "integration.identifier", Item({**item.key, "code": "HEM"}))
+        entries = self.take(document)
+        made = self.env["integration.identifier"].search([("code", "=", "HEM")])
+        self.assertEqual((self.system.mode, made.state, made.approval_state), ("test", "proposed", "requested"))
+        self.assertEqual(sum(entry.waits for entry in entries), 2)
+
     def test_another_meaning_is_proposed_in_place_of_the_one_in_force(self):
         other = self.env["product.product"].create({"name": "Glucose 2", "type": "service", "default_code": "GLU2-CFG"})
         self.env["integration.entity"]._for_target("service", self.company, other)
