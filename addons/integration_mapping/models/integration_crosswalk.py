@@ -46,6 +46,11 @@ class Asked:
     limit: int
     entity_ids: tuple
 
+    @property
+    def days(self):
+        """The two days that are compared, the earlier one first."""
+        return sorted((self.day, self.other))
+
 
 class IntegrationCrosswalk(models.AbstractModel):
     """The crosswalk: what every system calls every canonical entity on a day, as one grid.
@@ -255,7 +260,7 @@ class IntegrationCrosswalk(models.AbstractModel):
             "more": max(0, len(cell.shown) - IN_A_CELL),
         }
         if asked.other:
-            difference = crosswalk.compare(codes, asked.day, asked.other)
+            difference = crosswalk.compare(codes, *asked.days)
             told |= {"differs": difference.differs, "before": difference.before, "after": difference.after}
         return told
 
@@ -356,14 +361,14 @@ class IntegrationCrosswalk(models.AbstractModel):
             raise UserError(self.env._("Choose a second day to compare with."))
         differences = self._differences(asked)
         lines = [self._csv_head(asked), *(self._csv_row(asked, *one) for one in differences)]
-        days = f"{asked.day} {asked.other}"
+        first, second = asked.days
         self.env["integration.audit"]._record(
             "crosswalk.export",
-            detail=f"{asked.kind}, differences {days}: {len(differences)}",
+            detail=f"{asked.kind}, differences {first} {second}: {len(differences)}",
             company=asked.company,
         )
         return {
-            "name": f"crosswalk-{asked.kind}-{asked.day}-{asked.other}.csv",
+            "name": f"crosswalk-{asked.kind}-{first}-{second}.csv",
             "content": "".join(lines),
             "count": len(differences),
         }
@@ -379,7 +384,7 @@ class IntegrationCrosswalk(models.AbstractModel):
         code = SQL('integration_identifier.code COLLATE "C"')
         before, after = (
             SQL("array_agg(%s ORDER BY %s) FILTER (WHERE %s)", code, code, self._answers(day))
-            for day in (asked.day, asked.other)
+            for day in asked.days
         )
         rows = self.env.execute_query(
             SQL(
@@ -405,7 +410,7 @@ class IntegrationCrosswalk(models.AbstractModel):
     @api.model
     def _csv_head(self, asked):
         names = (self.env._("Kind"), self.env._("Means"), self.env._("System"))
-        return audit_event.csv_line((*names, str(asked.day), str(asked.other)))
+        return audit_event.csv_line((*names, *map(str, asked.days)))
 
     @api.model
     def _csv_row(self, asked, entity_id, system_id, before, after):

@@ -343,6 +343,8 @@ class TestTwoDays(CrosswalkCase):
     def test_cells_that_differ(self):
         cell = self.cell(other_day="2026-07-02")
         self.assertEqual((cell["differs"], cell["before"], cell["after"]), (True, ("OLD",), ("NEW",)))
+        back = self.cell(day="2026-07-02", other_day="2026-06-01")
+        self.assertEqual((back["before"], back["after"]), (("OLD",), ("NEW",)), "the earlier day is first")
         self.assertFalse(self.cell(self.xray, other_day="2026-07-02")["differs"])
         self.assertEqual(self.mine(filter="differs", other_day="2026-07-02"), ["Blood count"])
         self.assertEqual(self.mine(filter="differs", other_day="2026-06-02"), [])

@@ -119,7 +119,8 @@ export class CellPopover extends Component {
 
     async ask(method) {
         const action = await this.orm.call(IDENTIFIER, method, [[this.state.code.id]]);
-        this.leaveFor(action, { onClose: this.props.changed });
+        // Buttons of forms are given the views by the controller; what a method answers has none.
+        this.leaveFor({ views: [[false, "form"]], ...action }, { onClose: this.props.changed });
     }
 
     /** Opens something else instead of the card; first opened, then closed: a card that is gone opens nothing. */

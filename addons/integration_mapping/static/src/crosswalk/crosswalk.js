@@ -47,7 +47,7 @@ export class Crosswalk extends Component {
         this.display = { controlPanel: {} };
         this.icons = ICONS;
         this.state = useState({
-            query: { ...(this.props.state?.query || {}) },
+            query: {},
             head: null,
             rows: [],
             total: 0,
@@ -55,8 +55,9 @@ export class Crosswalk extends Component {
             error: "",
             refused: false,
         });
+        this.asked = { ...(this.props.state?.query || {}) };
         this.typed = debounce((text) => this.load({ search: text, offset: 0 }), TYPING_MS);
-        useSetupAction({ getLocalState: () => ({ query: { ...this.state.query } }) });
+        useSetupAction({ getLocalState: () => ({ query: { ...this.asked } }) });
         // The page is shown at once and fills when the answer is there.
         onMounted(() => this.load());
     }
@@ -154,14 +155,14 @@ export class Crosswalk extends Component {
 
     /** Loads what the changed query asks for; the frame around the grid stays where only the page or the words change. */
     async load(changes = {}, { rowsOnly = false } = {}) {
-        const query = { ...this.state.query, ...changes };
-        this.state.query = query;
+        // What is shown changes with the answer: rows and the query that they answer belong together.
+        this.asked = { ...this.asked, ...changes };
         this.state.loading = true;
         this.popover.close();
         try {
-            const asked = { ...query, rows_only: rowsOnly && Boolean(this.state.head) };
+            const asked = { ...this.asked, rows_only: rowsOnly && Boolean(this.state.head) };
             const page = await this.latest.add(this.orm.silent.call(MODEL, "get_page", [asked]));
-            // What is being typed meanwhile stays typed.
+            this.asked = page.query;
             this.state.query = page.query;
             this.state.rows = page.rows;
             this.state.total = page.total;
