@@ -14,6 +14,7 @@ from ..domain.table_file import TableError, read
 from ..domain.waiting import Waiting
 from .integration_entity import KINDS
 from .integration_mapping_import_row import STATUSES, TODO
+from .integration_mapping_lookup import KEY
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 200_000
@@ -625,12 +626,13 @@ class IntegrationMappingImport(models.Model):
         wanted = SQL(
             """
             JOIN unnest(%s, %s::varchar[], %s::varchar[], %s::varchar[]) AS w (system_id, kind, code_system, code)
-              ON i.system_id = w.system_id AND i.kind = w.kind AND i.code_system = w.code_system AND i.code = w.code
+              ON i.system_id = w.system_id AND i.kind = w.kind AND i.code_system = w.code_system AND i.%s = w.code
             """,
             systems,
             kinds,
             code_systems,
             keys,
+            KEY,
         )
         found = {}
         for one in self._known_where(wanted, proposals=True):
@@ -672,11 +674,12 @@ class IntegrationMappingImport(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT i.id, i.system_id, i.kind, i.code_system, i.code, i.entity_id, i.valid_from, i.valid_to,
+                SELECT i.id, i.system_id, i.kind, i.code_system, i.%(key)s, i.entity_id, i.valid_from, i.valid_to,
                        CASE i.state WHEN 'proposed' THEN 'requested' ELSE i.state END, i.display, i.note, %(price)s
                   FROM integration_identifier i %(wanted)s %(join)s
                  WHERE i.company_id = %(company)s AND %(states)s
                 """,
+                key=KEY,
                 price=price,
                 wanted=wanted,
                 join=join,

@@ -11,7 +11,7 @@ from ..domain.import_plan import Decision, Meaning, Status
 from ..domain.import_work import as_looked_at
 from ..domain.waiting import Waiting
 from .integration_entity import BINDINGS, CHANGED, CHANGED_EVENTS
-from .integration_mapping_lookup import TARGET_MODELS
+from .integration_mapping_lookup import KEY, TARGET_MODELS
 
 BATCH = 2000
 """Rows that one transaction carries out."""
@@ -325,11 +325,11 @@ class IntegrationMappingImport(models.Model):
                       FROM unnest(%(rows)s, %(entities)s, %(firsts)s::date[], %(lasts)s::date[], %(replaces)s::int[])
                            AS w (row_id, entity_id, valid_from, valid_to, replaces_id)
                       JOIN integration_mapping_import_row r ON r.id = w.row_id
-                    RETURNING id, company_id, system_id, kind, code_system, code, replaces_id)
+                    RETURNING id, company_id, system_id, kind, code_system, %(key)s, replaces_id)
                 SELECT made.id, made.replaces_id IS NOT NULL OR EXISTS (
                            SELECT FROM integration_mapping_task t
                             WHERE t.company_id = made.company_id AND t.system_id = made.system_id
-                              AND t.kind = made.kind AND t.code_system = made.code_system AND t.code = made.code)
+                              AND t.kind = made.kind AND t.code_system = made.code_system AND t.%(key)s = made.%(key)s)
                   FROM made
                 """,
                 rows=[one[0] for one in wanted],
@@ -346,6 +346,7 @@ class IntegrationMappingImport(models.Model):
                 self_approved=self.self_approved,
                 source=self.display_name,
                 now=now,
+                key=KEY,
                 **{"import": self.id},
             )
         )
@@ -396,9 +397,10 @@ class IntegrationMappingImport(models.Model):
                 """
                 SELECT t.id FROM integration_mapping_import_row r JOIN integration_mapping_task t
                     ON t.company_id = r.company_id AND t.system_id = r.system_id AND t.kind = r.kind
-                   AND t.code_system = r.code_system AND t.code = r.code_key AND t.state = 'open'
+                   AND t.code_system = r.code_system AND t.%s = r.code_key AND t.state = 'open'
                  WHERE r.id = ANY (%s)
                 """,
+                KEY,
                 row_ids,
             )
         )

@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.tools import SQL
 
 from ..domain.import_rows import Entity, Lookup
 from .integration_entity import BINDINGS, KINDS
@@ -22,6 +23,9 @@ TARGET_MODELS = {
     "department": "account.analytic.account",
     "facility": "res.company",
 }
+
+KEY = SQL.identifier("code")
+"""The column of identifiers and of tasks that holds what a code is compared by, as ``_keys`` returns it."""
 
 
 class IntegrationMappingLookup(models.AbstractModel):
