@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from .import_plan import Claim, Decision, Meaning, Question, Status, Step
+from .import_plan import ALWAYS, Claim, Decision, Meaning, Question, Status, Step
 from .validity import Span
 
 FOLLOWS = {
@@ -85,6 +85,8 @@ def as_looked_at(work: Work, decision: Decision) -> Decision:
     if decision.status is Status.REFUSED:
         return decision
     another = work.status == "changed" and decision.status is Status.CHANGED and decision.known != work.known
-    if decision.status not in FOLLOWS[work.status] or another:
+    # Without days the row was to hold from a day on, after what it means so far; now it would hold since ever.
+    since_ever = work.status == "changed" and decision.status is Status.NEW and work.step.claim.span == ALWAYS
+    if decision.status not in FOLLOWS[work.status] or another or since_ever:
         return Decision(Status.REFUSED, "meanwhile", decision.known)
     return decision

@@ -25,7 +25,7 @@ class IntegrationCodeSystem(models.Model):
     """
 
     _name = "integration.code.system"
-    _inherit = ["integration.approval.mixin", "integration.audited.mixin"]
+    _inherit = ["integration.approval.mixin", "integration.audited.mixin", "integration.portable.mixin"]
     _description = "Code system"
     _order = "name"
 
@@ -62,6 +62,18 @@ class IntegrationCodeSystem(models.Model):
         )
         for code_system in self:
             code_system.identifier_count = counts.get(code_system.name, 0)
+
+    # -- carried to another database -----------------------------------------------------------------------------------
+
+    _portable_part = "mappings"
+
+    @api.model
+    def _portable_key(self):
+        return ("name",)
+
+    @api.model
+    def _portable_fields(self):
+        return ["description", "wanted"]
 
     # -- comparing ---------------------------------------------------------------------------------------------------
 

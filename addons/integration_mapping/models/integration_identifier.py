@@ -418,7 +418,7 @@ class IntegrationIdentifier(models.Model):
     @api.model
     def _portable_key(self):
         """All that it says: another meaning, or other days, are another identifier."""
-        return ("system_id", "code_system", "code", "entity_id", "valid_from", "valid_to")
+        return ("system_id", "code_system", "code", "entity_id", "factor", "valid_from", "valid_to")
 
     @api.model
     def _portable_known(self):
@@ -448,7 +448,7 @@ class IntegrationIdentifier(models.Model):
                 ("system_id", "=", values["system_id"]),
                 ("kind", "=", entity.kind),
                 ("code_system", "=", values["code_system"]),
-                ("code", "=", values["code"]),
+                ("code_key", "=", self._portable_code_key(values)),
                 ("state", "in", ("approved", "retired")),
             ]
         )
@@ -456,6 +456,11 @@ class IntegrationIdentifier(models.Model):
         return rivals.filtered(lambda one: one._span().overlaps(validity.Span(*days)))
 
     @api.model
+    @api.model
+    def _portable_code_key(self, values):
+        pair = (values["code_system"], values["code"])
+        return self.env["integration.code.system"]._keys([pair])[pair]
+
     def _portable_refusal(self, values, record):
         if len(self._portable_rivals(values)) > 1:
             return self.env._("On these days it means several things here already. End those first.")

@@ -13,13 +13,15 @@ from ..domain.import_rows import Unclear, claim_of, with_keys
 from ..domain.table_file import TableError, read
 from ..domain.waiting import Waiting
 from .integration_entity import KINDS
-from .integration_mapping_import_row import TODO
+from .integration_mapping_import_row import STATUSES, TODO
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 200_000
 RETIRE_SHARE = 5
 """Percent of what is in force that a full list may end without a second person
 (``integration_mapping.import_retire_share``)."""
+SHOWN_ROWS = 40
+"""Rows of each kind that the form shows; the list has all."""
 SHOWN = 15
 """Examples that a request for approval shows of each kind of change."""
 FROM_PEOPLE = {"file", "file_name", "profile_id", "system_id", "kind", "mode", "effective", "company_id", "note"}
@@ -127,6 +129,8 @@ class IntegrationMappingImport(models.Model):
     todo_count = fields.Integer("To carry out", compute="_compute_todo")
     same_as_id = fields.Many2one("integration.mapping.import", "Same content as", compute="_compute_same_as")
     row_ids = fields.One2many("integration.mapping.import.row", "import_id", "Rows of the file", readonly=True)
+    # A form with a list of fifty thousand rows would ask for all of their ids.
+    shown_ids = fields.Many2many("integration.mapping.import.row", string="Some rows", compute="_compute_shown")
 
     started_at = fields.Datetime(readonly=True)
     ended_at = fields.Datetime(readonly=True)
@@ -195,6 +199,14 @@ class IntegrationMappingImport(models.Model):
             domain = [("digest", "=", one.digest), ("state", "=", "done"), ("company_id", "=", one.company_id.id)]
             same = self.search([*domain, ("id", "!=", one._origin.id)], limit=1) if one.digest else self.browse()
             one.same_as_id = same
+
+    @api.depends("state", "row_count")
+    def _compute_shown(self):
+        rows = self.env["integration.mapping.import.row"]
+        for one in self:
+            of_status = [("import_id", "=", one._origin.id)]
+            some = [rows.search([*of_status, ("status", "=", name)], limit=SHOWN_ROWS) for name, _label in STATUSES]
+            one.shown_ids = rows.browse([row.id for of_one in some for row in of_one])
 
     @api.depends("released")
     def _compute_released(self):
@@ -354,7 +366,7 @@ class IntegrationMappingImport(models.Model):
         told = {claim.question for claim in claims} | {claim.also for claim in claims if claim.also}
         known = self._known(told)
         names = lookup.entities
-        lines = self._absent_lines(told) if self.mode == "full" else []
+        lines = self._absent_lines(told, unclear, lookup) if self.mode == "full" else []
         decided, answers = [], {}
         # Codes before the second codes that share their meaning.
         for step in sorted(gathered.steps, key=lambda one: (one.parent is not None, one.claim.line)):
@@ -442,12 +454,17 @@ class IntegrationMappingImport(models.Model):
             "display": row.get("display") or None,
         }
 
-    def _absent_lines(self, told):
+    def _absent_lines(self, told, unclear, lookup):
         """Return the rows for what a full list leaves out, of the lists that the file is about."""
         scopes = {(question.system, question.kind, question.code_system) for question in told}
         known = self._known_of(scopes)
         self._own().scope_count = len(import_plan.current(known, effective=self.effective))
-        ends = import_plan.absent(known, told, effective=self.effective)
+        named = self._named_unclearly(unclear, {code_system for _system, _kind, code_system in scopes}, lookup)
+        ends = [
+            (one, last)
+            for one, last in import_plan.absent(known, told, effective=self.effective)
+            if (one.question.code_system, one.question.key) not in named
+        ]
         entities = self.env["integration.entity"].browse({one.entity for one, _last in ends})
         names = {entity.id: entity.name for entity in entities}
         lines = []
@@ -472,6 +489,15 @@ class IntegrationMappingImport(models.Model):
                 }
             )
         return lines
+
+    @api.model
+    def _named_unclearly(self, unclear, code_systems, lookup):
+        """Return ``{(code system, key)}`` of codes in rows that cannot be understood: they are not left out either.
+
+        Whose code such a row means may be what is unclear, so it is taken for a code of each of these lists.
+        """
+        codes = sorted({row.get(name) for row, _why in unclear for name in ("code", "also")} - {""})
+        return {(one, key) for one in code_systems for key in lookup.keys(one, codes)} if codes else set()
 
     @api.model
     def _meant(self, ids):
@@ -503,6 +529,7 @@ class IntegrationMappingImport(models.Model):
 
     def action_request_approval(self):
         """Ask for the approval of imports as they were looked at."""
+        self.check_access("write")
         for one in self:
             if one.state != "checked":
                 raise UserError(self.env._("Look at what %s would do first.", one.display_name))

@@ -329,7 +329,8 @@ class IntegrationMappingImport(models.Model):
                 SELECT made.id, made.replaces_id IS NOT NULL OR EXISTS (
                            SELECT FROM integration_mapping_task t
                             WHERE t.company_id = made.company_id AND t.system_id = made.system_id
-                              AND t.kind = made.kind AND t.code_system = made.code_system AND t.code_key = made.code_key)
+                              AND t.kind = made.kind AND t.code_system = made.code_system
+                              AND t.code_key = made.code_key)
                   FROM made
                 """,
                 rows=[one[0] for one in wanted],

@@ -12,4 +12,5 @@ class IntegrationPortable(models.AbstractModel):
             **super()._natural_keys(),
             "product.product": (("default_code", []), ("barcode", [])),
             "account.analytic.account": (("code", []),),
+            "uom.uom": (),
         }

@@ -239,6 +239,10 @@ class TestImport(ImportCase):
         self.load(self.codes(self.row("A"), self.row("B")))
         one = self.upload(self.codes(self.row("A"), self.row("B"), self.row("B", self.xray)), mode="full")
         self.assertEqual(self.counts(one), {"unchanged": 1, "refused": 2})
+        header = "system,kind,code_system,code,entity_id,valid_from"
+        unclear = self.codes((*self.row("A"), ""), (*self.row("B"), "31/12/2026"), header=header)
+        one = self.upload(unclear, mode="full")
+        self.assertEqual((self.counts(one), self.reasons(one)), ({"unchanged": 1, "refused": 1}, {3: "bad_day"}))
 
     def test_a_list_that_ends_much_stops_for_a_second_person_in_test_mode_too(self):
         rows = [self.row(f"T{number}", system=self.trial) for number in range(20)]

@@ -78,6 +78,10 @@ class Records:
                 "message_ids": [Command.set(self.of("integration.refused.message").ids)],
             },
         }
+        if name == "integration.map.suggestion":
+            entity = self.of("integration.entity")
+            about[name] = {"res_model": entity._name, "res_id": entity.id, "name": entity.name}
+            about[name]["wizard_id"] = self.dialog("integration.map.codes", opener).id
         dialog = self.fill(name, **about.get(name, {}))
         self.env.flush_all()
         table = SQL.identifier(dialog._table)

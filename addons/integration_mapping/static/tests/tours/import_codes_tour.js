@@ -32,15 +32,15 @@ registry.category("web_tour.tours").add("integration_import_codes", {
         { content: "Two are refused", trigger: ".o_field_widget[name=refused_count]:contains(2)" },
         {
             content: "One has no code",
-            trigger: ".o_field_widget[name=row_ids] .o_data_row:contains(The row has no code).text-danger",
+            trigger: ".o_field_widget[name=shown_ids] .o_data_row:contains(The row has no code).text-danger",
         },
         {
             content: "One means nothing that is known",
-            trigger: ".o_field_widget[name=row_ids] .o_data_row:contains(Odoo has no such record: NONE)",
+            trigger: ".o_field_widget[name=shown_ids] .o_data_row:contains(Odoo has no such record: NONE)",
         },
         {
             content: "One is new, and what it means is said",
-            trigger: ".o_field_widget[name=row_ids] .o_data_row:contains(ECHO-2):contains(Echocardiogram).text-success",
+            trigger: ".o_field_widget[name=shown_ids] .o_data_row:contains(ECHO-2):contains(Echocardiogram).text-success",
         },
         { content: "Ask", trigger: "button[name=action_apply]:contains(Ask for approval)", run: "click" },
         { content: "It waits", trigger: ".o_arrow_button_current:contains(Waits for approval)" },
