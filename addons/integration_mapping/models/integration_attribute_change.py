@@ -157,7 +157,7 @@ class IntegrationAttributeChange(models.Model):
         for change in self:
             if change.attribute in attributes.NEVER_A_SYSTEMS:
                 raise UserError(str(BANK))
-            change.entity_id._apply_parts(change.new_values)
+            change.entity_id._apply_parts(change.new_values or {})
             change._approving().write({"state": "applied"})
             self.env["integration.audit"]._record(
                 "attribute.apply", change.entity_id, detail=f"{change.attribute} as {change.system_id.code} says"
