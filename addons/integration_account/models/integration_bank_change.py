@@ -273,10 +273,11 @@ class IntegrationBankChange(models.Model):
         self._release()
 
     def _approval_end(self, outcome, values, *, reason=None, delegation=None):
-        super()._approval_end(outcome, values, reason=reason, delegation=delegation)
+        result = super()._approval_end(outcome, values, reason=reason, delegation=delegation)
         if outcome == "rejected":
             # sudo: whoever decides may hold the approving right without the right to edit
             self.sudo()._approving().write({"state": "refused"})
+        return result
 
     @api.model
     def _entered_by_payer(self, bank):

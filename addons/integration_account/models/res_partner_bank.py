@@ -130,7 +130,7 @@ class ResPartnerBank(models.Model):
             super()._check_allow_out_payment()
 
     def action_integration_confirm(self):
-        """Ask a second person to confirm an account: one that was there before, or about which nobody decided in time."""
+        """Ask a second person to confirm an account that was there before, or about which nobody decided in time."""
         self.check_access("write")
         if self.filtered(lambda bank: not bank.integration_may_ask):
             raise UserError(self.env._("It waits for a decision, or needs none."))

@@ -1,11 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools.translate import _lt
 
 from ..domain import attributes
 from .integration_attribute_owner import ATTRIBUTES
-
-BANK = _lt("A bank account is entered on the contact by a person, who calls the supplier; no message ever changes one.")
 
 
 class IntegrationAttributeChange(models.Model):
@@ -133,7 +130,7 @@ class IntegrationAttributeChange(models.Model):
         """Take over what the system says; a second person approves what says who is paid, and when."""
         self._check_open()
         if self.filtered(lambda change: change.attribute in attributes.NEVER_A_SYSTEMS):
-            raise UserError(str(BANK))
+            raise UserError(self._bank_text())
         for change in self:
             # sudo: stewards decide by these buttons alone and write nothing of what a system said
             own = change.sudo()
@@ -153,11 +150,16 @@ class IntegrationAttributeChange(models.Model):
         self.sudo()._approving().write({"state": "dismissed", "note": reason})
         self.env["integration.audit"]._record("attribute.leave", self, reason=reason)
 
+    def _bank_text(self):
+        return self.env._(
+            "A bank account is entered on the contact by a person, who calls the supplier; no message ever changes one."
+        )
+
     def _carry_out(self):
         for change in self:
             if change.attribute in attributes.NEVER_A_SYSTEMS:
-                raise UserError(str(BANK))
-            change.entity_id._apply_parts(change.new_values)
+                raise UserError(self._bank_text())
+            change.entity_id._apply_parts(change.new_values or {})
             change._approving().write({"state": "applied"})
             self.env["integration.audit"]._record(
                 "attribute.apply", change.entity_id, detail=f"{change.attribute} as {change.system_id.code} says"
@@ -180,7 +182,8 @@ class IntegrationAttributeChange(models.Model):
         self._carry_out()
 
     def _approval_end(self, outcome, values, *, reason=None, delegation=None):
-        super()._approval_end(outcome, values, reason=reason, delegation=delegation)
+        result = super()._approval_end(outcome, values, reason=reason, delegation=delegation)
         # sudo: whoever decides may hold the approving right without the right to edit
         for change in self.sudo().filtered(lambda one: one.state == "waiting"):
             change._approving().write({"state": "open", "note": reason or change.note})
+        return result

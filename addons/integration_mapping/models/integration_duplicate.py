@@ -34,10 +34,10 @@ class IntegrationDuplicate(models.Model):
     _approval_protected = ("state",)
 
     partner_id = fields.Many2one("res.partner", "One", readonly=True, ondelete="set null", index=True)
-    other_id = fields.Many2one("res.partner", "Other", readonly=True, ondelete="set null", index=True)
+    other_id = fields.Many2one("res.partner", readonly=True, ondelete="set null", index=True)
     company_id = fields.Many2one("res.company", readonly=True, index=True, help="Empty: contacts of every company.")
     keep_id = fields.Many2one(
-        "res.partner", "Keep", domain="[('id', 'in', [partner_id, other_id])]", help="The other one becomes part of it."
+        "res.partner", domain="[('id', 'in', [partner_id, other_id])]", help="The other one becomes part of it."
     )
     names = fields.Char("Contacts", readonly=True)
     evidence = fields.Char("Both have", readonly=True)
