@@ -53,6 +53,7 @@ registry.category("web_tour.tours").add("integration_approve_import", {
         { content: "It is my turn", trigger: ".o_data_row:contains(echo.csv)", run: "click" },
         { content: "What would change", trigger: ".o_field_widget[name=changes_html]:contains(ehr: ECHO-1 → Echocardiogram)" },
         { content: "Look at the list itself", trigger: "button[name=action_open]", run: "click" },
+        { content: "It is there", trigger: ".alert:contains(Nothing is changed before)" },
         { content: "Approve", trigger: ".o_form_view button[name=action_approve]:visible", run: "click" },
         { content: "Done", trigger: ".o_arrow_button_current:contains(Done)" },
         { content: "What went on", trigger: ".alert:contains(Codes that were waited for):contains(1)" },
