@@ -75,7 +75,11 @@ class IntegrationIdentifier(models.Model):
         if not asked:
             return {}
         tasks = self.env["integration.mapping.task"].search(
-            [("state", "=", "open"), ("code_key", "in", asked.mapped("code_key")), ("system_id", "in", asked.system_id.ids)]
+            [
+                ("state", "=", "open"),
+                ("code_key", "in", asked.mapped("code_key")),
+                ("system_id", "in", asked.system_id.ids),
+            ]
         )
         waiting = tasks._waiting()
         by_question = {
