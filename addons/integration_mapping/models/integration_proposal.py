@@ -368,8 +368,8 @@ class IntegrationProposal(models.Model):
         return self.env[model].sudo().with_company(self.company_id).create(self._target_vals())
 
     def _target_vals(self):
-        parts = self.env["integration.entity"]._parts_as_values(self.kind, self.told or {}, self.company_id)
-        parts["company_id"] = self.company_id.id
+        told = self.env["integration.entity"]._parts_as_values(self.kind, self.told or {}, self.company_id)
+        parts = {"name": self.name, **told, "company_id": self.company_id.id}
         match self.kind:
             case "supplier":
                 return {**parts, "is_company": True}
