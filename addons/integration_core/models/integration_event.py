@@ -144,10 +144,9 @@ class IntegrationEvent(models.Model):
     @api.model
     def _past_clock_sql(self):
         return SQL(
-            "SELECT e.id FROM integration_event e WHERE e.id IN (SELECT o.event_id FROM (%s) AS o (event_id, kind)"
-            " WHERE o.event_id <= %s) AND %s",
+            "SELECT e.id FROM integration_event e WHERE e.id IN (SELECT o.event_id FROM (%s) AS o (event_id, kind))"
+            " AND %s",
             self.env["integration.retention"]._open_events(),
-            self.env["integration.retention.alarm"]._last_past_clock(),
             self.env["integration.retention.alarm"]._past_clock(),
         )
 

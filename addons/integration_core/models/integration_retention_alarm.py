@@ -128,50 +128,29 @@ class IntegrationRetentionAlarm(models.Model):
                                 ELSE 'waiting' END AS kind
                       FROM (%s) AS o (event_id, kind)
                       JOIN integration_event e ON e.id = o.event_id
-                     WHERE o.event_id <= %s AND %s GROUP BY e.id, e.company_id, e.received_at) AS late
+                     WHERE %s GROUP BY e.id, e.company_id, e.received_at) AS late
                  GROUP BY company_id, kind
                 """,
                 self.env["integration.retention"]._open_events(),
-                self._last_past_clock(),
                 self._past_clock(),
             )
         )
         return self.env.cr.fetchall()
 
     @api.model
-    def _clocks(self):
-        """Return (lanes, before when their contents were received that are past their clock) of each rule."""
+    def _past_clock(self):
+        """SQL over ``e`` (event): its content is kept beyond the days of its rule."""
         # sudo: how long contents are kept is no secret
         rules = self.env["integration.retention"].sudo()._rules().values()
-        now = fields.Datetime.now()
-        return [
-            (list(lanes_of(rule, rules)), fields.Datetime.subtract(now, days=rule.days))
+        parts = [
+            SQL(
+                "(t.lane = ANY (%s) AND e.received_at < %s)",
+                list(lanes_of(rule, rules)),
+                fields.Datetime.subtract(fields.Datetime.now(), days=rule.days),
+            )
             for rule in rules
             if rule.what == "payload" and set(lanes_of(rule, rules)) & set(LANES)
         ]
-
-    @api.model
-    def _last_past_clock(self):
-        """Return an id of an event after which no content is past its clock, 0 when none is.
-
-        Nearly all that is open is younger: one comparison leaves it out, before anything is looked up. Ids are in the
-        order of receipt but for transactions that took long: an event of one may be told of later, by as much.
-        """
-        self.env.cr.execute(
-            """
-            SELECT COALESCE(max(last.id), 0)
-              FROM res_company c CROSS JOIN unnest(%s::timestamp[]) AS clock (moment) CROSS JOIN LATERAL (
-                SELECT e.id FROM integration_event e WHERE e.company_id = c.id AND e.received_at < clock.moment
-                 ORDER BY e.received_at DESC, e.id DESC LIMIT 1) AS last
-            """,
-            ([moment for _lanes, moment in self._clocks()],),
-        )
-        return self.env.cr.fetchone()[0]
-
-    @api.model
-    def _past_clock(self):
-        """SQL over ``e`` (event): its content is kept beyond the days of its rule."""
-        parts = [SQL("(t.lane = ANY (%s) AND e.received_at < %s)", *clock) for clock in self._clocks()]
         return SQL(
             """
             EXISTS (SELECT FROM integration_payload p WHERE p.event_id = e.id)
