@@ -530,6 +530,7 @@ class IntegrationMappingImport(models.Model):
 
     def action_request_approval(self):
         """Ask for the approval of imports as they were looked at."""
+        self.check_access("write")
         for one in self:
             if one.state != "checked":
                 raise UserError(self.env._("Look at what %s would do first.", one.display_name))
