@@ -165,7 +165,7 @@ class IntegrationCrosswalk(models.AbstractModel):
 
         A system of one company may send what another one of them bills.
         """
-        systems = self.env["integration.system"].search([])
+        systems = self.env["integration.system"].search([("company_id", "in", self.env.companies.ids)])
         own = systems.filtered(lambda system: system.company_id == company)
         used = self._using(systems - own, company, kind)
         return (own | used).sorted(lambda system: (system.mode != "live", system.code))
