@@ -126,8 +126,7 @@ class ResPartnerBank(models.Model):
 
     def _check_allow_out_payment(self):
         # Released by the suite's rule, in whose place no group of Odoo's decides.
-        if not self._integration_is_releasing():
-            super()._check_allow_out_payment()
+        return None if self._integration_is_releasing() else super()._check_allow_out_payment()
 
     def action_integration_confirm(self):
         """Ask a second person to confirm an account that was there before, or about which nobody decided in time."""

@@ -178,7 +178,7 @@ class TestProposal(ProposalCase):
         service = self.propose_supplier("ED-1", "Visit", type_name="masterdata.service.proposed.v1")
         self.as_steward(service).action_create_record()
         self.assertEqual(service.entity_id.product_id.default_code, "ED-1")
-        self.env["account.analytic.plan"].search([], limit=1) or self.env["account.analytic.plan"].create({"name": "P"})
+        self._make_cost_center("Ward 1")  # and with it a plan
         center = self.propose_supplier("CC-1", "Emergency", type_name="masterdata.cost_center.proposed.v1")
         self.as_steward(center).action_create_record()
         self.assertEqual(center.entity_id.analytic_account_id.code, "CC-1")

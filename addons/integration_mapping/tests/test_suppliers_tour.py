@@ -20,7 +20,7 @@ class TestSuppliersTour(HttpCase):
         for group in ("integration_core.group_admin", "integration_core.group_steward"):
             cls.env.ref(group).user_ids = [fields.Command.clear()]
         new_test_user(cls.env, "steward", groups="integration_core.group_steward")
-        new_test_user(cls.env, "second", groups="integration_core.group_steward")
+        cls.second = new_test_user(cls.env, "second", groups="integration_core.group_steward")
         roles = cls.env["integration.approving.role"]
         roles.search([]).unlink()
         roles._look()
@@ -53,10 +53,15 @@ class TestSuppliersTour(HttpCase):
     def test_a_steward_attaches_and_merges_and_another_approves(self):
         self.env["integration.entity"]._for_target("supplier", self.env.company, self.acme)
         self.start_tour("/odoo/integration-approvals", "integration_attach_supplier", login="steward")
-        twin = {"name": "Acme Twin", "is_company": True, "vat": VAT}
-        self.env["res.partner"].create(twin)
-        self.start_tour("/odoo/integration-approvals", "integration_merge_suppliers", login="steward")
         self.start_tour("/odoo/integration-approvals", "integration_approve_supplier", login="second")
         self.env.invalidate_all()
         self.assertEqual((self.proposal.state, self.proposal.identifier_id.state), ("attached", "approved"))
-        self.assertEqual(self.env["integration.duplicate"].search([("state", "=", "merged")]).keep_id, self.acme)
+
+        twin = self.env["res.partner"].create({"name": "Acme Twin", "is_company": True, "vat": VAT})
+        self.start_tour("/odoo/integration-approvals", "integration_merge_suppliers", login="steward")
+        self.env.invalidate_all()
+        pair = self.env["integration.duplicate"].search([("keep_id", "=", self.acme.id)])
+        self.assertEqual((pair.state, pair.approval_state), ("open", "requested"))
+        pair.with_user(self.second).action_approve()
+        self.assertEqual(pair.state, "merged")
+        self.assertFalse(twin.exists())

@@ -36,13 +36,14 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         survivors = self._merge_entities(src_partners, dst_partner)
         self._merge_numbers(src_partners)
         self._merge_pairs(src_partners, dst_partner)
-        super()._update_foreign_keys(src_partners, dst_partner)
+        result = super()._update_foreign_keys(src_partners, dst_partner)
         # sudo: as in _merge
         entities = self.env["integration.entity"].sudo()
         entities.browse(survivors)._follow_targets()
         for entity in entities.browse(survivors):
             if entity._is_approved():
                 entity._note_change(["codes", "record"])
+        return result
 
     @api.model
     def _merge_entities(self, src_partners, dst_partner):

@@ -73,7 +73,7 @@ registry.category("web_tour.tours").add("integration_confirm_bank_account", {
             trigger: ".o_data_row:contains(Acme Medical):contains(7034):contains(A second person calls)",
         },
         { content: "Look at it", trigger: ".o_data_row:contains(Acme Medical) td[name=partner_id]", run: "click" },
-        { content: "The known phone is there", trigger: ".o_field_widget[name=phones_text]:contains(+32 9 123 45 67)" },
+        { content: "The known phone is there", trigger: ".o_field_widget[name=phones_text]:contains('+32 9 123 45 67')" },
         { content: "Record the call", trigger: "button[name=action_record_call]", run: "click" },
         { content: "Say whom", trigger: ".modal .o_field_widget[name=spoke_to] input", run: "edit Ann, bookkeeping" },
         { content: "They confirmed it", trigger: ".modal button[name=action_confirm]", run: "click" },

@@ -41,12 +41,6 @@ registry.category("web_tour.tours").add("integration_approve_supplier", {
         ...menu("Approvals", "Waiting"),
         { content: "The code waits", trigger: ".o_data_row:contains(S-9) button[name=action_approve]", run: "click" },
         { content: "It is gone", trigger: ".o_list_view:not(:has(.o_data_row:contains(S-9)))" },
-        {
-            content: "The merge waits",
-            trigger: ".o_data_row:contains(Acme Twin) button[name=action_approve]",
-            run: "click",
-        },
-        { content: "It is gone", trigger: ".o_list_view:not(:has(.o_data_row:contains(Acme Twin)))" },
         ...menu("Mappings", "Suppliers"),
         { content: "The supplier has its code", trigger: ".o_data_row:contains(Acme Medical):contains(hub: S-9)" },
     ],
