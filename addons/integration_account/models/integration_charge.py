@@ -348,6 +348,13 @@ class IntegrationCharge(models.Model):
                 SQL("state IN %s AND NOT COALESCE(recheck, false) AND park_reason IS DISTINCT FROM 'conflict'", OPEN),
                 SQL("company_id = %s", rule.company_id.id),
             ]
+            if rule.valid_from:
+                # An end moves the last day, not the first: what the rule decided about before lies behind it, too.
+                parts.append(SQL("service_day >= %s", rule.valid_from))
+            if "categ_id" in rule._fields and rule.categ_id:
+                products = self.env["product.product"].sudo().with_context(active_test=False)  # sudo: as in _mark
+                below = products._search([("categ_id", "child_of", rule.categ_id.id)])
+                parts.append(SQL("product_id IN %s", below.subselect()))
             narrow = [name for name in ("product_id", "partner_id", "system_id") if name in rule._fields and rule[name]]
             parts += [SQL("%s = %s", SQL.identifier(name), rule[name].id) for name in narrow]
             if rule._name == "integration.cost.center.rule":
@@ -361,7 +368,7 @@ class IntegrationCharge(models.Model):
         self.flush_model(
             [
                 *("state", "recheck", "park_reason", "company_id", "system_id", "product_id", "partner_id"),
-                *("department", "cost_center", "uom_sent"),
+                *("department", "cost_center", "uom_sent", "service_day"),
             ]
         )
         # SQL: whoever mends a price list or a setting has no right to charges, and need not have

@@ -58,6 +58,18 @@ class TestCostCenters(BillingCase):
         rule = self.env["integration.cost.center.rule"]
         self.assertEqual(self.borne("C-7", self.line(1, cost_center="4711")), [("Projects", "message", rule)])
 
+    def test_a_new_rule_looks_again_at_what_it_may_decide_and_at_nothing_else(self):
+        category = self.env["product.category"].create({"name": "Imaging"})
+        self.scan.categ_id = self.env["product.category"].create({"name": "CT", "parent_id": category.id})
+        old = self.line(3, service="SCAN", performed_at="2026-06-30T12:00:00Z")
+        self.finalize("C-14", self.line(1), self.line(2, service="SCAN"), old)
+        self.rule(self.imaging, categ_id=category.id, valid_from="2026-07-01")
+        charges = self.charges("C-14")
+        self.assertEqual(charges.filtered("recheck").mapped("line"), ["2"])
+        self.drain()
+        names = [charge.analytic_account_id.name for charge in charges]
+        self.assertEqual(names, ["Emergency", "Imaging", "Emergency"])
+
     def test_from_a_day_on(self):
         self.rule(self.imaging, valid_from="2026-07-01")
         lines = self.line(1, performed_at="2026-06-30T12:00:00Z"), self.line(2, performed_at="2026-07-01T12:00:00Z")

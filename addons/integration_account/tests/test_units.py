@@ -162,6 +162,11 @@ class TestUnits(BillingCase):
             sent = Fraction(charge.quantity_sent) * Fraction(charge.unit_ratio)
             self.assertEqual(Fraction(charge.invoice_line_id.quantity), sent)
 
+    def test_money_that_a_number_in_odoo_cannot_hold_parks(self):
+        self._map("unit", "P7", self.units, factor="7")
+        charge = self.sent("U-25", quantity="3", price="99999999999999.99", unit="P7")
+        self.assert_parked(charge, "amount_inexact", "3 P7", "99999999999999.99")
+
     def test_a_price_list_is_asked_for_the_products_unit(self):
         self._map("unit", "BX12", self.units, factor="12")
         pricelist = self.env["product.pricelist"].create({"name": "Patients", "currency_id": self.usd.id})

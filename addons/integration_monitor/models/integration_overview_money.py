@@ -108,10 +108,9 @@ class IntegrationOverviewMoney(models.AbstractModel):
         steward, finance = self.env._("Mapping steward"), self.env._("Finance")
         mapping = ("facility", "service", "department", "cost_center", "payer")
         turns = dict.fromkeys([f"{kind}_unmapped" for kind in mapping], steward)
-        turns["department_without_cost_center"] = steward
-        turns.update(
-            dict.fromkeys(("no_payer", "guarantor_unknown", "no_price", "conflict", "credit_removed"), finance)
-        )
+        turns.update(dict.fromkeys(("department_without_cost_center", "unit_unknown", "unit_unrelated"), steward))
+        of_finance = ("no_payer", "guarantor_unknown", "no_price", "price_differs", "conflict", "credit_removed")
+        turns.update(dict.fromkeys(of_finance, finance))
         return turns
 
     @api.model

@@ -73,6 +73,14 @@ class TestOverview(MonitorCase):
         self._make_system("west").timezone = "Pacific/Pago_Pago"
         self.assertEqual(self.data()["hours"]["clock"], "each system's own time")
 
+    def test_whose_turn_units_and_prices_are(self):
+        turns = self.env["integration.overview"]._turns()
+        named = {reason: turns[reason] for reason in ("unit_unknown", "unit_unrelated", "price_differs")}
+        self.assertEqual(
+            named,
+            {"unit_unknown": "Mapping steward", "unit_unrelated": "Mapping steward", "price_differs": "Finance"},
+        )
+
     def test_parked_money_by_reason_and_whose_turn(self):
         self.finalize("E-1", self.line(1, service="NEW", price="80.00"), self.line(2, service="NEW", price=None))
         data = self.data()

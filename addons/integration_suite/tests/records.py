@@ -203,7 +203,9 @@ class Records:
         box = self.env["uom.uom"].create({"name": f"Box {self.company.id}"})
         unit = self.env["integration.entity"]._for_target("unit", self.company, box)
         product = self.env["product.product"].create({"name": "Gloves", "company_id": self.company.id})
-        return self.fill("integration.unit.factor", unit_id=unit.id, product_id=product.id, factor="50")
+        uom = product.uom_id
+        values = {"unit_id": unit.id, "product_id": product.id, "factor": "50", "uom_id": uom.id}
+        return self.fill("integration.unit.factor", **values)
 
     def _make_integration_cost_center_rule(self):
         plan = self.env["account.analytic.plan"].create({"name": f"Plan {self.company.id}"})
