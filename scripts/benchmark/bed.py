@@ -28,7 +28,7 @@ from suite.refusal import Refusal
 
 BENCH_ADDONS: Final = Path(__file__).parent / "addons"
 QUEUE_JOB: Final = "odoo-addon-queue-job>=19.0,<19.1"
-_CONNECTOR: Final = tuple(
+_CONNECTOR: Final[tuple[str, ...]] = tuple(
     f"odoo-addon-{name}>=19.0,<19.1" for name in ("connector", "component", "component-event")
 )
 _PEERS_NEED: Final = ("openupgradelib", "cssselect", "cachetools")
@@ -249,12 +249,19 @@ class Bed:
             note("there already")
             return
         note("fetching it from PyPI")
-        for folder, names in ((self.queue_job, (QUEUE_JOB, *_CONNECTOR)), (self.queue_job / "lib", _PEERS_NEED)):
+        wanted: dict[Path, tuple[str, ...]] = {
+            self.queue_job: (QUEUE_JOB, *_CONNECTOR),
+            self.queue_job / "lib": _PEERS_NEED,
+        }
+        for folder, names in wanted.items():
             shutil.rmtree(folder, ignore_errors=True)
             processes.run(
                 [
                     *(self.odoo.python.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"),
-                    *("--no-deps", "--target", folder, *names),
+                    "--no-deps",
+                    "--target",
+                    folder,
+                    *names,
                 ],
                 log=self.home / "setup.log",
                 failing="OCA's queue_job and connector could not be fetched",

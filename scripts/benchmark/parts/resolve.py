@@ -42,5 +42,5 @@ def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
 
 def _resolving(site: Site, size: int, asked: dict[str, int], rounds: int) -> float:
     """Return the median milliseconds, the first time left out: plans and files are read then."""
-    times = [site.inside("mapping.resolve", size=size, **asked) for _ in range(2 * rounds + 1)]
+    times: list[float] = [site.inside("mapping.resolve", size=size, **asked) for _ in range(2 * rounds + 1)]
     return median(times[1:])
