@@ -50,7 +50,7 @@ registry.category("web_tour.tours").add("integration_import_codes", {
 
 registry.category("web_tour.tours").add("integration_approve_import", {
     steps: () => [
-        { content: "It is my turn", trigger: ".o_data_row:contains(echo.csv)", run: "click" },
+        { content: "It is my turn", trigger: ".o_data_row td.o_data_cell:contains(echo.csv)", run: "click" },
         { content: "What would change", trigger: ".o_field_widget[name=changes_html]:contains(ehr: ECHO-1 → Echocardiogram)" },
         { content: "Look at the list itself", trigger: "button[name=action_open]", run: "click" },
         { content: "It is there", trigger: ".alert:contains(Nothing is changed before)" },
