@@ -106,7 +106,8 @@ def _check(sealed: _Side, plain: _Side) -> None:
         ((found, readable),) = side.site.sql(
             "SELECT count(*), count(*) FILTER (WHERE position('\"specversion\"'::bytea IN sealed) > 0)"
             "  FROM integration_payload JOIN integration_event e ON e.id = event_id"
-            " WHERE e.source_event_id LIKE 'bench-%' OR e.type_name LIKE 'bench.%'"
+            "  JOIN integration_event_type t ON t.id = e.event_type_id"
+            " WHERE e.source_event_id LIKE 'bench-%' OR t.name LIKE 'bench.%'"
         )
         if not found or readable != (found if expected else 0):
             raise MeasureError(f"{readable} of {found} contents are readable in {side.site.name}")
