@@ -128,7 +128,7 @@ class Document:
             "companies": [*sorted(self.companies, key=ident)],
             "omitted": {**self.omitted},
             "content": {
-                name: [item.to_json() for item in sorted(items, key=lambda one: one.ident)]
+                name: [item.to_json() for item in sorted(items, key=lambda one: (one.ident, _text(one.to_json())))]
                 for name, items in self.content.items()
             },
         }

@@ -523,8 +523,8 @@ class IntegrationEntity(models.Model):
             parts |= {"state": target.state_id.code, "country": target.country_id.code}
             parts["registry"] = target.company_registry
         else:
-            code = "default_code" if "default_code" in target._fields else "code"
-            parts = {"name": target.name, "code": target[code]}
+            named = "default_code" if "default_code" in target._fields else "code"
+            parts = {"name": target.name, "code": target[named]}
         return {name: text for name, text in parts.items() if text}
 
     @api.model
@@ -534,8 +534,8 @@ class IntegrationEntity(models.Model):
         :raises UserError: for a country or another record that Odoo does not know
         """
         if kind != "supplier":
-            code = "default_code" if kind == "service" else "code"
-            names = {"name": "name", "code": code}
+            named = "default_code" if kind == "service" else "code"
+            names = {"name": "name", "code": named}
             return {names[part]: text for part, text in parts.items() if part in names}
         same = ("name", "street", "street2", "city", "zip", "phone", "email", "website", "vat")
         values = {part: text for part, text in parts.items() if part in same}
