@@ -77,9 +77,8 @@ class IntegrationChargeReversal(models.AbstractModel):
         """Void a part: less of it before it is on a posted invoice, a credit note for the part after."""
         self.ensure_one()
         move = self.invoice_line_id.move_id
-        if self.state == "billed":
-            # By the ratio that it was invoiced with, whatever the unit has come to mean since.
-            quantity = float(self._converted(Decimal(void.quantity)))
+        # By the ratio that it was invoiced with, whatever the unit has come to mean since.
+        quantity = float(self._converted(Decimal(void.quantity))) if self.state == "billed" else 0.0
         if self.state == "billed" and move.state == "posted":
             line = self._credit(quantity)
             void.credit_line_id = line

@@ -15,6 +15,7 @@ _DECIDED = {
     "cost_center": SQL("c.analytic_account_id IS NOT NULL"),
     "facility": SQL("TRUE"),
     "payer": SQL("c.partner_id IS NOT NULL"),
+    "unit": SQL("c.unit_ratio IS NOT NULL"),
 }
 
 

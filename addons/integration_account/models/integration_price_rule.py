@@ -62,7 +62,7 @@ class IntegrationPriceRule(models.Model):
 
     @api.depends("system_id")
     def _compute_about(self):
-        super()._compute_about()
+        return super()._compute_about()
 
     def _about_parts(self):
         return [*super()._about_parts(), *self.system_id.mapped("display_name")]

@@ -1,9 +1,10 @@
 from odoo import api, fields, models
 from odoo.addons.integration_mapping.domain.attributes import mask
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from .integration_bank_change import RELEASING, WITHHELD
 
+_ASKERS = "account.group_account_invoice"
 # What says where money goes. The holder's name is compared by some banks.
 _DECISIVE = ("acc_number", "sanitized_acc_number", "partner_id", "bank_id", "clearing_number", "acc_holder_name")
 
@@ -131,6 +132,8 @@ class ResPartnerBank(models.Model):
     def action_integration_confirm(self):
         """Ask a second person to confirm an account that was there before, or about which nobody decided in time."""
         self.check_access("write")
+        if not self.env.user.has_groups(_ASKERS):
+            raise AccessError(self.env._("Whoever enters bills or payments asks for it."))
         if self.filtered(lambda bank: not bank.integration_may_ask):
             raise UserError(self.env._("It waits for a decision, or needs none."))
         self.env["integration.bank.change"]._withhold(self, "asked", {})

@@ -62,7 +62,7 @@ class _Work:
         if self.options.company:
             companies = companies.filtered(lambda one: one.id in self.options.company)
         if not companies:
-            raise UserError("There is no such company in which this person works.")
+            raise UserError(self.env._("There is no such company in which this person works."))
         data, omitted = self.portable._export(companies, self.options.part)
         for name, told, why in omitted:
             self._say(f"left out: {self.portable._label(name)}: {told}. {why}")

@@ -161,10 +161,11 @@ class IntegrationGovernedMixin(models.AbstractModel):
 
     def _approval_end(self, outcome, values, *, reason=None, delegation=None):
         """What was asked for is off; a rule that was to end goes on."""
-        super()._approval_end(outcome, values, reason=reason, delegation=delegation)
+        result = super()._approval_end(outcome, values, reason=reason, delegation=delegation)
         if self.ending:
             # sudo: as in the mixin, whoever decides may hold the approving right without the right to edit
             self.sudo()._approving().write({"approval_state": "approved", **NO_END})
+        return result
 
     def _on_approved(self):
         for rule in self.filtered("ending"):

@@ -78,7 +78,9 @@ class IntegrationMappingImportRow(models.Model):
     _rec_name = "code"
     _log_access = False
 
-    import_id = fields.Many2one("integration.mapping.import", required=True, readonly=True, ondelete="cascade")
+    import_id = fields.Many2one(
+        "integration.mapping.import", required=True, readonly=True, ondelete="cascade", index=True
+    )
     company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade", index=True)
     line = fields.Integer(readonly=True, help="Where it stands in the file; 0: it is not in the file.")
     status = fields.Selection(STATUSES, "What happens", required=True, readonly=True)

@@ -94,7 +94,6 @@ class IntegrationUnitFactor(models.Model):
 
     unit_id = fields.Many2one(
         "integration.entity",
-        "Unit",
         required=True,
         domain="[('kind', '=', 'unit'), ('company_id', '=', company_id)]",
         check_company=True,

@@ -1,6 +1,6 @@
 import base64
 
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
@@ -29,10 +29,10 @@ class IntegrationMappingExport(models.TransientModel):
     file_name = fields.Char(readonly=True)
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
-        if self.env.context.get("active_model") == "integration.identifier" and "identifier_ids" in fields_list:
-            values["identifier_ids"] = [fields.Command.set(self.env.context.get("active_ids") or [])]
+    def default_get(self, fields):
+        values = super().default_get(fields)
+        if self.env.context.get("active_model") == "integration.identifier" and "identifier_ids" in fields:
+            values["identifier_ids"] = [Command.set(self.env.context.get("active_ids") or [])]
         return values
 
     @api.depends("identifier_ids", "company_id", "system_id", "kind")

@@ -235,6 +235,12 @@ class Records:
     def _make_integration_attribute_change(self):
         return self.fill("integration.attribute.change", proposal_id=self.of("integration.proposal").id)
 
+    def _make_integration_attribute_owner(self):
+        """Another attribute in each company, so that one could move."""
+        attributes = ("name", "address", "phone", "email", "website", "vat")
+        chosen = attributes[self.company.id % len(attributes)]
+        return self.fill("integration.attribute.owner", kind="supplier", attribute=chosen)
+
     def _make_integration_bank_change(self):
         bank = self._make_res_partner_bank()
         return self.fill("integration.bank.change", bank_id=bank.id, partner_id=bank.partner_id.id)
