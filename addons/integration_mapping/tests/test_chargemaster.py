@@ -12,8 +12,8 @@ _logger = logging.getLogger(__name__)
 TSV = {"column_code": "charge_code"}
 MEDICATIONS = {"column_display": "Generic Name", "column_also": "NDC", "also_code_system": "NDC"}
 # Per file: the profile, its rows (lines of the file but one), and what becomes of them. Counted apart from the
-# suite, by a script of its own: rows without a code, codes whose rows all say one text and one price, rows of those that
-# do not.
+# suite, by a script of its own: rows without a code, codes whose rows all say one text and one price, and rows of
+# those that do not.
 EXPECTED = {
     "central-dupage-hospital.tsv": (TSV, 5224, {"refused": 5224}, {"no_code": 5224}),
     "communityu-regional-medical-center.tsv": (TSV, 1242, {"new": 184, "refused": 1058}, {"several_prices": 1058}),
