@@ -41,11 +41,6 @@ class TestTrust(IntegrationCase):
         hints = {
             "integration.event.type": {"name": f"lab.sample{self.number}.taken.v1"},
             "integration.endpoint": {"url": "https://receiver.example.org/hook"},
-            "integration.identifier": {
-                "kind": "supplier",
-                "partner_id": self.env.user.partner_id.id,
-                "code_system": "forged",
-            },
         }
         hints.update(self.hints_of_mapping(model._name))
         values = {}
@@ -70,6 +65,10 @@ class TestTrust(IntegrationCase):
             entities = self.env["integration.entity"]
             department = entities._for_target("department", self.company, account, f"Department {self.number}")
             return {name: {"department_id": department.id, "cost_center_id": department.parent_id.id}}
+        if name == "integration.identifier":
+            entities = self.env["integration.entity"]
+            supplier = entities._for_target("supplier", self.company, self.env.user.partner_id)
+            return {name: {"entity_id": supplier.id, "code_system": "forged"}}
         if name == "integration.attribute.owner":
             self.env[name].sudo().search([]).unlink()  # an attribute has one owner
             return {name: {"kind": "supplier", "attribute": "name"}}
