@@ -16,10 +16,6 @@ registry.category("web_tour.tours").add("integration_crosswalk_steward", {
             run: "click",
         },
         { content: "A code answers", trigger: `${cell("Echo of the heart", "ehr")}:contains(ECHO-1)` },
-        { content: "Search", trigger: ".o_crosswalk_search", run: "edit of the heart" },
-        { content: "One is left", trigger: `.o_crosswalk_grid:not(:has(${row("Fracture clinic")}))` },
-        { content: "Clear the search", trigger: ".o_crosswalk_search", run: "clear" },
-        { content: "Both are there", trigger: row("Fracture clinic") },
         { content: "A gap", trigger: `${cell("Fracture clinic", "ehr")}.o_crosswalk_waiting`, run: "click" },
         { content: "The form is there", trigger: ".o_crosswalk_popover .o_crosswalk_new_code" },
         { content: "Nothing is typed", trigger: ".o_crosswalk_propose", run: "click" },
@@ -43,11 +39,20 @@ registry.category("web_tour.tours").add("integration_crosswalk_steward", {
         { content: "What that reaches is said", trigger: ".modal .alert:contains(No line so far)" },
         { content: "Leave it", trigger: ".modal footer button:contains(Cancel)", run: "click" },
         { content: "The form is closed", trigger: "body:not(:has(.modal))" },
-        { content: "Compare with next year", trigger: ".o_crosswalk_other_day", run: "edit 2031-01-01" },
+        {
+            content: "Compare with another year",
+            trigger: ".o_crosswalk_other_day",
+            run: ({ anchor }) => {
+                anchor.value = "2031-01-01";
+                anchor.dispatchEvent(new Event("change", { bubbles: true }));
+            },
+        },
         { content: "Only what differs", trigger: `${cell("Echo of the heart", "ehr")}.o_crosswalk_differs:contains(ECHO-1)` },
         { content: "Nothing else", trigger: `.o_crosswalk_grid:not(:has(${row("Fracture clinic")}))` },
         { content: "Stop comparing", trigger: "button:contains(Stop comparing)", run: "click" },
         { content: "All are there again", trigger: row("Fracture clinic") },
+        { content: "Search", trigger: ".o_crosswalk_search", run: "edit of the heart" },
+        { content: "One is left", trigger: `.o_crosswalk_grid:not(:has(${row("Fracture clinic")}))` },
     ],
 });
 
