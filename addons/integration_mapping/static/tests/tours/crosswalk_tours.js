@@ -1,6 +1,7 @@
 import { registry } from "@web/core/registry";
 
-const row = (name) => `.o_crosswalk_grid tr[data-entity="${name}"]`;
+const line = (name) => `tr[data-entity="${name}"]`;
+const row = (name) => `.o_crosswalk_grid ${line(name)}`;
 const cell = (name, system) => `${row(name)} td[data-system="${system}"]`;
 
 registry.category("web_tour.tours").add("integration_crosswalk_steward", {
@@ -48,18 +49,18 @@ registry.category("web_tour.tours").add("integration_crosswalk_steward", {
             },
         },
         { content: "Only what differs", trigger: `${cell("Echo of the heart", "ehr")}.o_crosswalk_differs:contains(ECHO-1)` },
-        { content: "Nothing else", trigger: `.o_crosswalk_grid:not(:has(${row("Fracture clinic")}))` },
+        { content: "Nothing else", trigger: `.o_crosswalk_grid:not(:has(${line("Fracture clinic")}))` },
         { content: "Stop comparing", trigger: "button:contains(Stop comparing)", run: "click" },
         { content: "All are there again", trigger: row("Fracture clinic") },
         { content: "Search", trigger: ".o_crosswalk_search", run: "edit of the heart" },
-        { content: "One is left", trigger: `.o_crosswalk_grid:not(:has(${row("Fracture clinic")}))` },
+        { content: "One is left", trigger: `.o_crosswalk_grid:not(:has(${line("Fracture clinic")}))` },
     ],
 });
 
 registry.category("web_tour.tours").add("integration_crosswalk_approver", {
     steps: () => [
         { content: "Show what is proposed", trigger: ".o_crosswalk_filter", run: "selectByLabel Proposed" },
-        { content: "Only that", trigger: `.o_crosswalk_grid:not(:has(${row("Echo of the heart")})):has(${row("Fracture clinic")})` },
+        { content: "Only that", trigger: `.o_crosswalk_grid:not(:has(${line("Echo of the heart")})):has(${line("Fracture clinic")})` },
         {
             content: "By keyboard from its name",
             trigger: `${row("Fracture clinic")} th[data-column="0"]`,
