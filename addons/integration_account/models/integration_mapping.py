@@ -143,8 +143,8 @@ class IntegrationMappingTask(models.Model):
 class IntegrationCostCenterRule(models.Model):
     _inherit = "integration.cost.center.rule"
 
-    def _rule_changed(self):
-        result = super()._rule_changed()
+    def _in_force_changed(self):
+        result = super()._in_force_changed()
         self.env["integration.charge"]._recheck_priced(self)
         return result
 
@@ -152,8 +152,8 @@ class IntegrationCostCenterRule(models.Model):
 class IntegrationUnitFactor(models.Model):
     _inherit = "integration.unit.factor"
 
-    def _rule_changed(self):
-        result = super()._rule_changed()
+    def _in_force_changed(self):
+        result = super()._in_force_changed()
         self.env["integration.charge"]._recheck_priced(self)
         return result
 

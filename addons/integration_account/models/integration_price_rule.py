@@ -19,9 +19,9 @@ class IntegrationPriceRule(models.Model):
     _order = "company_id, product_id, categ_id, partner_id, system_id, valid_from, id"
 
     _audit_name = "price_rule"
-    _governed_question = ("company_id", *SCOPE, "system_id")
-    _governed_answer = ("source", "tolerance")
-    _approval_guarded = (*_governed_question, *_governed_answer, "valid_from", "valid_to", "replaces_id")
+    _validity_question = ("company_id", *SCOPE, "system_id")
+    _validity_answer = ("source", "tolerance")
+    _approval_guarded = (*_validity_question, *_validity_answer, "valid_from", "valid_to", "replaces_id")
 
     system_id = fields.Many2one(
         "integration.system", check_company=True, ondelete="restrict", index="btree_not_null", help="Empty: any system."
@@ -84,7 +84,7 @@ class IntegrationPriceRule(models.Model):
         domain = [("company_id", "=", company.id), ("state", "in", ("approved", "retired"))]
         return self.search(domain)._book()
 
-    def _rule_changed(self):
-        result = super()._rule_changed()
+    def _in_force_changed(self):
+        result = super()._in_force_changed()
         self.env["integration.charge"]._recheck_priced(self)
         return result

@@ -1,6 +1,7 @@
 from . import integration_code_system
 from . import integration_system
 from . import integration_entity
+from . import integration_validity_mixin
 from . import integration_identifier
 from . import integration_identifier_impact
 from . import integration_governed_mixin

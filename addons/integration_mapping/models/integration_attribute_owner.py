@@ -26,7 +26,12 @@ class IntegrationAttributeOwner(models.Model):
     """
 
     _name = "integration.attribute.owner"
-    _inherit = ["integration.approval.mixin", "integration.audited.mixin", "integration.company.mixin"]
+    _inherit = [
+        "integration.approval.mixin",
+        "integration.audited.mixin",
+        "integration.company.mixin",
+        "integration.portable.mixin",
+    ]
     _description = "Owner of an attribute"
     _order = "company_id, kind, attribute"
     _check_company_auto = True
@@ -72,6 +77,14 @@ class IntegrationAttributeOwner(models.Model):
 
     def _approval_needed(self):
         return self.system_id.mode == "live"
+
+    @api.model
+    def _portable_key(self):
+        return ("company_id", "kind", "attribute")
+
+    @api.model
+    def _portable_fields(self):
+        return ["system_id"]
 
     @api.model
     def _owners(self, kind, company):

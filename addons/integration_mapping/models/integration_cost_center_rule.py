@@ -16,9 +16,9 @@ class IntegrationCostCenterRule(models.Model):
     _order = "department_id, product_id, categ_id, partner_id, valid_from, id"
 
     _audit_name = "cost_center_rule"
-    _governed_question = ("company_id", "department_id", *SCOPE)
-    _governed_answer = ("cost_center_id",)
-    _approval_guarded = (*_governed_question, *_governed_answer, "valid_from", "valid_to", "replaces_id")
+    _validity_question = ("company_id", "department_id", *SCOPE)
+    _validity_answer = ("cost_center_id",)
+    _approval_guarded = (*_validity_question, *_validity_answer, "valid_from", "valid_to", "replaces_id")
 
     department_id = fields.Many2one(
         "integration.entity",

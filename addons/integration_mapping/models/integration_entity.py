@@ -276,17 +276,21 @@ class IntegrationEntity(models.Model):
 
     @api.model
     def _portable_key(self):
-        return ("company_id", "kind", *dict.fromkeys(BINDINGS.values()), "name")
+        return ("company_id", "kind", *dict.fromkeys(BINDINGS.values()), "part_of_id", "name")
 
     @api.model
     def _portable_key_of(self, found):
-        """What it is in Odoo; departments of one cost center are told apart by their names."""
+        """What it is in Odoo; departments of one cost center, or of one department, are told apart by their names."""
         kind = found["kind"]
-        return ("company_id", "kind", BINDINGS[kind], *(("name",) if kind == "department" else ()))
+        if kind != "department":
+            return ("company_id", "kind", BINDINGS[kind])
+        above = "parent_id" if "parent_id" in found and found["parent_id"] else "part_of_id"
+        return ("company_id", "kind", above, "name")
 
     @api.model
     def _portable_fields_of(self, found):
-        return [name for name in super()._portable_fields_of(found) if name not in BINDINGS.values()]
+        elsewhere = {*BINDINGS.values(), *(() if found["kind"] == "department" else ("part_of_id",))}
+        return [name for name in super()._portable_fields_of(found) if name not in elsewhere]
 
     # -- what must not change by one person --------------------------------------------------------------------------
 

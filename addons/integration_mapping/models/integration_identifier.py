@@ -1,9 +1,9 @@
 from odoo import api, fields, models
+from odoo.addons.integration_core.portable import Pending
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL
 
-from ..domain import validity
-from .integration_entity import KINDS, changes
+from .integration_entity import KINDS
 
 # What is approved when an identifier is; none of it changes afterwards.
 MEANING = ("entity_id", "factor", "system_id", "code_system", "code", "valid_from", "valid_to", "replaces_id")
@@ -18,41 +18,23 @@ _ASKED = ("company_id", "system_id", "kind", "code_system", "code_key", "valid_f
 TARGETS = ("partner_id", "product_id", "analytic_account_id", "facility_company_id", "uom_id")
 
 
-def _is_here(value):
-    """Tell an id from what stands for a record that comes with the same document."""
-    return isinstance(value, int)
-
-
 class IntegrationIdentifier(models.Model):
     """What one system calls one canonical entity, and on which days.
 
-    ::
-
-        proposed ──approve──▶ approved ──retire──▶ retired     (has a last day; days up to it still resolve)
-                                  └──────revoke──▶ revoked     (was wrong: answers for no day any more)
-
-    For one question (company, system, kind, code system, code, day) there is one answer or none: an exclusion
-    constraint keeps the spans of approved and retired identifiers apart, whatever runs at the same time. Codes are
-    compared byte for byte, by their keys: as sent, unless their code system declares how they are normalised first.
-
-    What an approved identifier means never changes in place. A change is a new identifier that succeeds it: approving
-    the new one ends the old one in the same transaction, so that no day is left without an answer between them.
+    For one question (company, system, kind, code system, code, day) there is one answer or none. Codes are compared
+    byte for byte, by their keys: as sent, unless their code system declares how they are normalised first.
     """
 
     _name = "integration.identifier"
-    _inherit = [
-        "integration.approval.mixin",
-        "integration.audited.mixin",
-        "integration.company.mixin",
-        "integration.portable.mixin",
-    ]
+    _inherit = ["integration.validity.mixin"]
     _description = "Code mapping"
     _order = "kind, code_system, code, valid_from, id"
     _rec_name = "code"
 
     _company_decided_by = ("entity_id",)
+    _validity_question = ("company_id", "system_id", "kind", "code_system", "code_key")
+    _validity_answer = ("entity_id", "factor")
     _approval_guarded = MEANING
-    _approval_protected = ("state",)
     _audit_name = "identifier"
     # What another system calls it comes from a message.
     _audit_hidden = ("display", "source")
@@ -85,16 +67,6 @@ class IntegrationIdentifier(models.Model):
         help="The code, normalised.",
     )
     display = fields.Char("Called", help="What the other system calls it, for people.")
-    valid_from = fields.Date("Valid from", help="First day of service it holds for. Empty: since ever.")
-    valid_to = fields.Date("Valid until", help="Last day of service it holds for. Empty: until further notice.")
-    holds = fields.Char(compute="_compute_holds", help="The days of service it holds for.")
-    state = fields.Selection(
-        [("proposed", "Proposed"), ("approved", "Approved"), ("retired", "Retired"), ("revoked", "Revoked")],
-        default="proposed",
-        required=True,
-        readonly=True,
-        copy=False,
-    )
     replaces_id = fields.Many2one(
         "integration.identifier",
         "Succeeds",
@@ -118,10 +90,6 @@ class IntegrationIdentifier(models.Model):
     facility_company_id = fields.Many2one("res.company", "Facility", compute="_compute_targets", readonly=False)
     uom_id = fields.Many2one("uom.uom", "Unit", compute="_compute_targets", readonly=False)
 
-    _span_forward = models.Constraint("CHECK (valid_from <= valid_to)", "The first day lies after the last one.")
-    _retired_ends = models.Constraint(
-        "CHECK (state <> 'retired' OR valid_to IS NOT NULL)", "What is retired has a last day."
-    )
     _sizes = models.Constraint(
         "CHECK (char_length(code) BETWEEN 1 AND 255 AND char_length(code_system) BETWEEN 1 AND 255)",
         "Codes and code systems have 1–255 characters.",
@@ -178,48 +146,6 @@ class IntegrationIdentifier(models.Model):
             else:
                 identifier.display_name = self.env._("New")
 
-    @api.depends("valid_from", "valid_to")
-    def _compute_holds(self):
-        for identifier in self:
-            first = identifier.valid_from and format_date(self.env, identifier.valid_from)
-            last = identifier.valid_to and format_date(self.env, identifier.valid_to)
-            if first and last:
-                identifier.holds = f"{first} – {last}"
-            elif first:
-                identifier.holds = self.env._("from %s", first)
-            else:
-                identifier.holds = self.env._("until %s", last) if last else self.env._("always")
-
-    def _span(self):
-        """Return the days this identifier answers for, as a :class:`validity.Span`."""
-        self.ensure_one()
-        return validity.Span(self.valid_from or None, self.valid_to or None)
-
-    def _is_in_force(self):
-        """Tell whether it answers for the days of its span."""
-        self.ensure_one()
-        return self.state in ("approved", "retired")
-
-    def _question_domain(self):
-        """Return the domain of all identifiers that answer the same question, this one included."""
-        self.ensure_one()
-        return [
-            ("company_id", "=", self.company_id.id),
-            ("system_id", "=", self.system_id.id),
-            ("kind", "=", self.kind),
-            ("code_system", "=", self.code_system),
-            ("code_key", "=", self.code_key),
-        ]
-
-    @api.constrains("replaces_id", "entity_id", "system_id", "code_system", "code")
-    def _check_replaces(self):
-        for identifier in self:
-            if identifier.replaces_id and identifier._question() != identifier.replaces_id._question():
-                raise ValidationError(self.env._("A mapping can succeed only one of the same code in the same system."))
-
-    def _question(self):
-        return (self.company_id, self.system_id, self.kind, self.code_system, self.code_key)
-
     # -- resolving ---------------------------------------------------------------------------------------------------
 
     @api.model
@@ -274,33 +200,10 @@ class IntegrationIdentifier(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Create proposals; Odoo's own record may be given instead of its canonical entity."""
-        identifiers = super().create([self._with_entity(vals) for vals in vals_list])
-        in_force = identifiers.filtered(lambda i: i._is_in_force())
-        if in_force:  # what a release or a demo brings along, approved
-            self.env["integration.mapping.task"]._mapping_changed(in_force)
-        return identifiers
+        return super().create([self._with_entity(vals) for vals in vals_list])
 
     def write(self, vals):
-        """Refuse to change the meaning of what was approved: it is succeeded, retired or revoked instead."""
-        vals = self._with_entity(vals)
-        touched = [name for name in MEANING if name in vals]
-        if touched and not self._is_approving():
-            for identifier in self.filtered(lambda i: i.state != "proposed" and changes(i, vals, touched)):
-                raise UserError(
-                    self.env._(
-                        "%s was approved; its meaning does not change in place. Use Change, or end it.",
-                        identifier.display_name,
-                    )
-                )
-        return super().write(vals)
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_proposals_only(self):
-        for identifier in self:
-            if identifier.state != "proposed":
-                raise UserError(
-                    self.env._("%s was approved and stays in the record. Retire or revoke it.", identifier.display_name)
-                )
+        return super().write(self._with_entity(vals))
 
     def _with_entity(self, vals):
         """Return ``vals`` with Odoo's own record replaced by its canonical entity.
@@ -340,9 +243,6 @@ class IntegrationIdentifier(models.Model):
 
     # -- approval ----------------------------------------------------------------------------------------------------
 
-    def _approval_group(self):
-        return "integration_core.group_steward"
-
     def _approval_needed(self):
         return self.system_id.mode == "live"
 
@@ -350,137 +250,64 @@ class IntegrationIdentifier(models.Model):
         """Goods for a patient must not wait for a second steward; a code that has a meaning already may."""
         return self.kind in USED_AT_ONCE and self.state == "proposed" and not self.replaces_id
 
-    def _approval_baseline(self):
-        """A change of meaning is a new identifier: it is compared with the one that it succeeds."""
-        if not self.replaces_id:
-            return super()._approval_baseline()
-        return {**self.replaces_id._approval_texts(), "replaces_id": ""}
-
-    def action_request_approval(self):
-        """Ask for approval of proposals; what has ended stays so."""
-        for identifier in self:
-            if identifier.state != "proposed":
-                raise UserError(self.env._("%s was decided on before. Propose a new mapping.", identifier.display_name))
-        return super().action_request_approval()
-
     def _on_not_confirmed(self):
         """Take back what was used before approval: it answers for no day any more."""
         self.write({"state": "revoked"})
         self._announce()
 
     def _on_approved(self):
-        for identifier in self:
-            identifier._end_predecessor()
-            identifier._check_free()
-            identifier.write({"state": "approved"})
-        self._announce()
+        result = super()._on_approved()
         # sudo: what a proposal says otherwise is noted whoever approves its code
         self.env["integration.proposal"].sudo().search([("identifier_id", "in", self.ids)])._accepted()
+        return result
 
-    def _end_predecessor(self):
-        old = self.replaces_id
-        if not old or not old._is_in_force():
-            return
-        left = validity.remainder(old._span(), self._span())
-        if left is None:
-            old._approving().write({"state": "revoked"})
-        else:
-            old._approving().write({"state": "retired", "valid_to": left.last})
-        # The exclusion constraint looks at each row as it is written: the old one must end before the new one begins.
-        old.flush_recordset()
-        action = "identifier.retire" if left else "identifier.revoke"
-        self.env["integration.audit"]._record(action, old, detail=f"succeeded by {self.id}")
+    def _clash_text(self, other):
+        return self.env._(
+            "On some of these days %(code)s already means %(entity)s (%(holds)s). Change that mapping, or choose other"
+            " days.",
+            code=self.code,
+            entity=other.entity_id.display_name,
+            holds=other.holds,
+        )
 
-    def _check_free(self):
-        """Say whom it clashes with; the exclusion constraint is what keeps clashes out."""
-        domain = [*self._question_domain(), ("state", "in", ("approved", "retired")), ("id", "!=", self.id)]
-        for other in self.search(domain):
-            if other._span().overlaps(self._span()):
-                raise UserError(
-                    self.env._(
-                        "On some of these days %(code)s already means %(entity)s (%(holds)s). Change that mapping, or"
-                        " choose other days.",
-                        code=self.code,
-                        entity=other.entity_id.display_name,
-                        holds=other.holds,
-                    )
-                )
+    def _in_force_changed(self):
+        result = super()._in_force_changed()
+        self.env["integration.mapping.task"]._mapping_changed(self)
+        return result
 
     def _announce(self):
-        """Let what waits go on, and tell subscribers."""
-        self.env["integration.mapping.task"]._mapping_changed(self)
+        """Let what waits go on, and tell subscribers whose codes these were and are."""
+        result = super()._announce()
         self.filtered(lambda identifier: identifier.mode == "live").entity_id._note_change(["codes"])
+        return result
 
     # -- carried to another database -----------------------------------------------------------------------------------
 
-    _portable_part = "mappings"
-
     @api.model
     def _portable_key(self):
-        """All that it says: another meaning, or other days, are another identifier."""
+        """All that it says; how its code is compared, and whose entity it is, follow."""
         return ("system_id", "code_system", "code", "entity_id", "factor", "valid_from", "valid_to")
 
     @api.model
-    def _portable_known(self):
-        return [("state", "!=", "revoked")]
-
-    @api.model
-    def _portable_carried(self):
-        """What was agreed on; of what was not, what nobody has rejected and what changes nothing that was."""
+    def _portable_question(self, values):
+        entity, system, pair = values["entity_id"], values["system_id"], (values["code_system"], values["code"])
+        if isinstance(entity, Pending) or isinstance(system, Pending):
+            return None
+        entity = self.env["integration.entity"].browse(entity)
         return [
-            "|",
-            ("state", "!=", "proposed"),
-            *("&", ("approval_state", "!=", "rejected"), ("replaces_id", "=", False)),
+            ("company_id", "=", entity.company_id.id),
+            ("system_id", "=", system),
+            ("kind", "=", entity.kind),
+            ("code_system", "=", pair[0]),
+            ("code_key", "=", self.env["integration.code.system"]._keys([pair])[pair]),
         ]
 
-    def _portable_one_of(self):
-        """One in force stands for those that propose the same, of which any will do."""
-        return self.filtered(lambda identifier: identifier._is_in_force())[:1] or self[:1]
-
-    def _portable_rivals(self, values):
-        """Return what is in force and means something on the days that ``values`` are about."""
-        entity = self.env["integration.entity"].browse(values["entity_id"] if _is_here(values["entity_id"]) else [])
-        if not entity or not _is_here(values["system_id"]):
-            return self.browse()
-        rivals = self.search(
-            [
-                ("company_id", "=", entity.company_id.id),
-                ("system_id", "=", values["system_id"]),
-                ("kind", "=", entity.kind),
-                ("code_system", "=", values["code_system"]),
-                ("code_key", "=", self._portable_code_key(values)),
-                ("state", "in", ("approved", "retired")),
-            ]
-        )
-        days = [fields.Date.to_date(values[name]) or None for name in ("valid_from", "valid_to")]
-        return rivals.filtered(lambda one: one._span().overlaps(validity.Span(*days)))
-
-    @api.model
-    @api.model
-    def _portable_code_key(self, values):
-        pair = (values["code_system"], values["code"])
-        return self.env["integration.code.system"]._keys([pair])[pair]
-
-    def _portable_refusal(self, values, record):
-        if len(self._portable_rivals(values)) > 1:
-            return self.env._("On these days it means several things here already. End those first.")
-        return super()._portable_refusal(values, record)
-
-    def _portable_prepare(self, values):
-        """Have a proposal succeed what its code means here."""
-        return {**values, "replaces_id": self._portable_rivals(values).id}
-
     def _portable_note(self, values):
-        if rival := self._portable_rivals(values):
-            return self.env._("It is proposed in place of: %s", rival.display_name)
-        system = self.env["integration.system"].browse(values["system_id"] if _is_here(values["system_id"]) else [])
-        if system.mode == "live" or system.live_from:
-            return self.env._("It arrives as a proposal and waits for a second person's approval.")
+        system = values["system_id"]
+        system = self.env["integration.system"].browse([] if isinstance(system, Pending) else system)
+        if system.mode == "live" or system.live_from or self._portable_rivals(values):
+            return super()._portable_note(values)
         return self.env._("It is taken for test messages at once.")
-
-    def _portable_asks(self):
-        """Submit each; where no second person is needed, because its system is in test mode, it is taken at once."""
-        return self.approval_state == "draft" and self.state == "proposed"
 
     def _portable_ask(self):
         """Ask a second person also where the system was live: what comes along may be what took it back to test."""
@@ -489,14 +316,6 @@ class IntegrationIdentifier(models.Model):
         return super(IntegrationIdentifier, self - back)._portable_ask()
 
     # -- buttons -----------------------------------------------------------------------------------------------------
-
-    def action_submit(self):
-        """Ask for approval; where nobody else could approve, the proposer does it, marked as such."""
-        self.check_access("write")
-        self.action_request_approval()
-        mine = self.filtered(lambda i: i.approval_state == "requested" and i.can_approve)
-        mine.action_approve()
-        return True
 
     def action_change(self):
         """Map the same code to something else, from a day on."""
@@ -536,7 +355,7 @@ class IntegrationIdentifier(models.Model):
                     self.env._("%s does not hold on its last day. Choose a day it holds on.", identifier.display_name)
                 )
             identifier._approving().write({"state": "retired", "valid_to": last_day})
-        self.env["integration.audit"]._record("identifier.retire", self, reason=reason, detail=f"last day {last_day}")
+        self._audit_end("retire", reason=reason, detail=f"last day {last_day}")
         self._announce()
 
     def _revoke(self, reason):
@@ -548,5 +367,5 @@ class IntegrationIdentifier(models.Model):
             if not identifier._is_in_force():
                 raise UserError(self.env._("%s is not in force: there is nothing to revoke.", identifier.display_name))
             identifier._approving().write({"state": "revoked"})
-        self.env["integration.audit"]._record("identifier.revoke", self, reason=reason)
+        self._audit_end("revoke", reason=reason)
         self._announce()

@@ -13,4 +13,5 @@ class IntegrationPortable(models.AbstractModel):
             "product.product": (("default_code", []), ("barcode", [])),
             "account.analytic.account": (("code", []),),
             "uom.uom": (),
+            "product.category": (),
         }

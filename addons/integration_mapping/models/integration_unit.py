@@ -88,9 +88,9 @@ class IntegrationUnitFactor(models.Model):
     _check_company_auto = True
 
     _audit_name = "unit_factor"
-    _governed_question = ("company_id", "unit_id", "product_id")
-    _governed_answer = ("factor", "uom_id")
-    _approval_guarded = (*_governed_question, *_governed_answer, "valid_from", "valid_to", "replaces_id")
+    _validity_question = ("company_id", "unit_id", "product_id")
+    _validity_answer = ("factor", "uom_id")
+    _approval_guarded = (*_validity_question, *_validity_answer, "valid_from", "valid_to", "replaces_id")
 
     unit_id = fields.Many2one(
         "integration.entity",

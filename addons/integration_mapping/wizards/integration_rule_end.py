@@ -25,7 +25,7 @@ class IntegrationRuleEnd(models.TransientModel):
         """Return what is to end; of models without such rules nothing."""
         model = self.env.get(self.res_model)
         ids = [int(part) for part in (self.res_ids or "").split(",") if part.isdigit()]
-        if model is None or not getattr(model, "_governed_question", ()):
+        if model is None or "ending" not in model._fields:
             return self.env["integration.unit.factor"].browse()
         return model.browse(ids)
 

@@ -50,6 +50,7 @@ class ConfigurationCase(IntegrationCase):
         cls._make_masters()
         cls.env["integration.egress.allow"].create({"host": "10.1.2.3", "port": 8443, "reason": "The laboratory's own"})
         cls.env["integration.billing.rule"].create({"encounter_class": "lab", "basis": "service", "days": 3})
+        cls._make_rules()
         cls.Portable = cls.env["integration.portable"].with_user(cls.boss)
 
     @classmethod
@@ -113,6 +114,32 @@ class ConfigurationCase(IntegrationCase):
                 "approval_state": "approved",
                 **values,
             }
+        )
+
+    @classmethod
+    def _make_rules(cls):
+        """One of each rule that two people agree on, in force."""
+        cls.bedside = cls.env["integration.entity"].create(
+            {"kind": "department", "name": "Bedside tests", "part_of_id": cls.department.id}
+        )
+        kilogram = cls.env["integration.entity"]._for_target(
+            "unit", cls.company, cls.env.ref("uom.product_uom_kgm"), "Kilogram"
+        )
+        agreed = {"company_id": cls.company.id, "state": "approved", "approval_state": "approved"}
+        cls.rules = {
+            "integration.unit.factor": {"unit_id": kilogram.id, "product_id": cls.product.id, "factor": "50"},
+            "integration.cost.center.rule": {
+                "department_id": cls.bedside.id,
+                "cost_center_id": cls.department.parent_id.id,
+                "product_id": cls.product.id,
+                "valid_from": "2026-07-01",
+            },
+            "integration.price.rule": {"system_id": cls.system.id, "source": "message_else_list", "tolerance": 2.5},
+        }
+        for name, values in cls.rules.items():
+            cls.env[name].create({**agreed, **values})
+        cls.env["integration.attribute.owner"].create(
+            {"kind": "supplier", "attribute": "phone", "system_id": cls.system.id, "approval_state": "approved"}
         )
 
     # -- what is asked of the running system
@@ -180,6 +207,11 @@ class ConfigurationCase(IntegrationCase):
             """
             DELETE FROM integration_approval;
             DELETE FROM integration_identifier;
+            DELETE FROM integration_unit_factor;
+            DELETE FROM integration_cost_center_rule;
+            DELETE FROM integration_price_rule;
+            DELETE FROM integration_attribute_owner;
+            DELETE FROM integration_entity WHERE part_of_id IS NOT NULL;
             DELETE FROM integration_entity WHERE kind = 'department';
             DELETE FROM integration_entity;
             DELETE FROM integration_subscription WHERE endpoint_id IS NOT NULL;
@@ -204,6 +236,35 @@ class TestRoundTrip(ConfigurationCase):
         self.assertEqual({entry.outcome for entry in entries}, {Outcome.NEW, Outcome.UNCHANGED})
         self.assertEqual(self.export(), before)
         self.nothing_is_live()
+
+    def test_rules_that_two_people_agree_on_arrive_as_proposals(self):
+        before = self.document()
+        for name in self.rules:
+            self.assertEqual(len(before.content[name]), 1, name)
+        self.wipe()
+        self.take(before)
+        for name, values in self.rules.items():
+            rule = self.env[name].search([("company_id", "=", self.company.id)])
+            with self.subTest(name):
+                self.assertEqual((rule.state, rule.approval_state, rule.author_id), ("proposed", "requested", self.boss))
+                written = [one for one in values if one.endswith(("factor", "source", "tolerance", "valid_from"))]
+                self.assertEqual([str(rule[one]) for one in written], [str(values[one]) for one in written])
+        owner = self.env["integration.attribute.owner"].search([("attribute", "=", "phone")])
+        self.assertEqual((owner.system_id.code, owner.approval_state), ("lab", "requested"))
+        bedside = self.env["integration.entity"].search([("name", "=", "Bedside tests")])
+        self.assertEqual((bedside.part_of_id.name, bedside.parent_id.name), ("Central laboratory", False))
+
+    def test_another_rule_about_the_same_is_proposed_in_place_of_the_one_in_force(self):
+        price = self.env["integration.price.rule"].search([("system_id", "=", self.system.id)])
+        document = self.edited(self.document(), "integration.price.rule", '"lab"', key_tolerance=4.0)
+        entry = self.entry(document, "integration.price.rule", '"lab"')
+        self.assertEqual(entry.outcome, Outcome.NEW)
+        self.assertIn("in place of", entry.note)
+        self.take(document)
+        self.assertEqual(price.state, "approved")
+        successor = self.env["integration.price.rule"].search([("replaces_id", "=", price.id)])
+        successor.with_user(self.other).action_approve()
+        self.assertEqual((price.state, successor.state, successor.tolerance), ("revoked", "approved", 4.0))
 
     def nothing_is_live(self):
         system = self.env["integration.system"].search([("code", "=", "lab")])
