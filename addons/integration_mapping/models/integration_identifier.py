@@ -302,19 +302,6 @@ class IntegrationIdentifier(models.Model):
             ("code_key", "=", self.env["integration.code.system"]._keys([pair])[pair]),
         ]
 
-    def _portable_note(self, values):
-        system = values["system_id"]
-        system = self.env["integration.system"].browse([] if isinstance(system, Pending) else system)
-        if system.mode == "live" or system.live_from or self._portable_rivals(values):
-            return super()._portable_note(values)
-        return self.env._("It is taken for test messages at once.")
-
-    def _portable_ask(self):
-        """Ask a second person also where the system was live: what comes along may be what took it back to test."""
-        back = self.filtered(lambda identifier: identifier.system_id.live_from and not identifier._approval_needed())
-        back._approval_ask()
-        return super(IntegrationIdentifier, self - back)._portable_ask()
-
     # -- buttons -----------------------------------------------------------------------------------------------------
 
     def action_change(self):

@@ -257,11 +257,29 @@ class IntegrationValidityMixin(models.AbstractModel):
         """Have a proposal succeed what answers its question here."""
         return {**values, "replaces_id": self._portable_rivals(values).id}
 
+    @api.model
+    def _portable_system(self, values):
+        """Return the system that ``values`` are about, none where it comes along; None where they are about all."""
+        system = values.get("system_id")
+        if isinstance(system, Pending):
+            return self.env["integration.system"]
+        return self.env["integration.system"].browse(system) if system else None
+
     def _portable_note(self, values):
         if rival := self._portable_rivals(values):
             return self.env._("It is proposed in place of: %s", rival.display_name)
-        return self.env._("It arrives as a proposal and waits for a second person's approval.")
+        system = self._portable_system(values)
+        if system is None or system.mode == "live" or system.live_from:
+            return self.env._("It arrives as a proposal and waits for a second person's approval.")
+        return self.env._("It is taken for test messages at once.")
 
     def _portable_asks(self):
-        """Submit each; where no second person is needed, it is taken at once."""
+        """Submit each; where no second person is needed, because its system is in test mode, it is taken at once."""
         return self.approval_state == "draft" and self.state == "proposed"
+
+    def _portable_ask(self):
+        """Ask a second person also where the system was live: what comes along may be what took it back to test."""
+        of_system = self if "system_id" in self._fields else self.browse()
+        back = of_system.filtered(lambda record: record.system_id.live_from and not record._approval_needed())
+        back._approval_ask()
+        return super(IntegrationValidityMixin, self - back)._portable_ask()
