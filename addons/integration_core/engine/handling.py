@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter, deque
 from datetime import datetime
+from typing import Any
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import BaseCursor
@@ -219,19 +220,21 @@ class HandlerLoop(Loop):
 
     def _do_chores(self) -> bool:
         with self.registry.cursor() as cr:
-            chores = api.Environment(cr, SUPERUSER_ID, {})["integration.engine"]._chores()
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            user = env.ref("integration_core.user_engine")
+            # Once for all of them: each has a transaction of its own, which would have to read it anew.
+            who = user.id, {"allowed_company_ids": user.company_ids.ids, "tracking_disable": True}
+            chores = env["integration.engine"]._chores()
         left = False
         for model, method in chores:
-            left |= self._chore(model, method)
+            left |= self._chore(model, method, *who)
         return left
 
-    def _chore(self, model: str, method: str) -> bool:
+    def _chore(self, model: str, method: str, user_id: int, context: dict[str, Any]) -> bool:
         for turn in range(REPEATS):
             try:
                 with self.registry.cursor() as cr:
-                    user = api.Environment(cr, SUPERUSER_ID, {}).ref("integration_core.user_engine")
-                    context = {"allowed_company_ids": user.company_ids.ids, "tracking_disable": True}
-                    env = api.Environment(cr, user.id, context)
+                    env = api.Environment(cr, user_id, context)
                     left = bool(getattr(env[model], method)(BATCH))
                     failpoints.hit(f"chore.{model}")
                 return left

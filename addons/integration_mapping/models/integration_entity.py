@@ -284,8 +284,9 @@ class IntegrationEntity(models.Model):
         kind = found["kind"]
         if kind != "department":
             return ("company_id", "kind", BINDINGS[kind])
-        above = "parent_id" if "parent_id" in found and found["parent_id"] else "part_of_id"
-        return ("company_id", "kind", above, "name")
+        # What a document says of one without a cost center does not speak of it.
+        own = "parent_id" in found and bool(found["parent_id"])
+        return ("company_id", "kind", "parent_id" if own else "part_of_id", "name")
 
     @api.model
     def _portable_fields_of(self, found):
