@@ -41,6 +41,18 @@ class TestPlans(TransactionCase):
                 self.assertNotIn("Join Filter", plan, plan)
                 self.assertNotIn("Seq Scan on integration_d", plan, plan)
 
+    def test_nothing_is_compiled(self):
+        """In a handler's transaction too, where it was: half a second for each batch."""
+        for name, statement in self.statements().items():
+            if "enable_" not in statement._settings:
+                continue
+            self.env.cr.execute("SET LOCAL jit = on; SET LOCAL jit_above_cost = 0")
+            with self.subTest(name):
+                self.assertNotIn("JIT", statement.plan(self.env.cr))
+                # A server may have been built without the compiler.
+                self.env.cr.execute(f"{statement._settings}; SHOW jit")
+                self.assertEqual(self.env.cr.fetchone(), ("off",))
+
     def test_a_claim_reads_the_claim_index(self):
         plan = claims._FIND.plan(self.env.cr)
         self.assertRegex(plan, r"Index Scan using integration_due_claim_idx[^\n]*\n +Index Cond: [^\n]*due_at")

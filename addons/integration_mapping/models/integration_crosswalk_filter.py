@@ -92,7 +92,10 @@ class IntegrationCrosswalkFilter(models.AbstractModel):
     @api.model
     def _held(self, systems, alias, condition):
         """Return the query of the identifiers of one entity that the user may read."""
-        held = self.env["integration.identifier"]._search([("system_id", "in", systems.ids)])
+        held = self.env["integration.identifier"]._search([])
+        # Not by the index of systems: after an import, while statistics are old, PostgreSQL would read all codes of all
+        # systems for each entity.
+        held.add_where(SQL("integration_identifier.system_id + 0 = ANY(%s)", systems.ids))
         held.add_where(SQL("integration_identifier.entity_id = %s", SQL.identifier(alias, "id")))
         held.add_where(condition)
         return held

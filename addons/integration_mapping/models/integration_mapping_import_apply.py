@@ -16,6 +16,8 @@ from .integration_mapping_lookup import TARGET_MODELS
 BATCH = 2000
 """Rows that one transaction carries out."""
 TOLD_AT_ONCE = 200
+MANY = 1000
+"""Rows from which on PostgreSQL's statistics are renewed at once: until it does so itself, screens would be slow."""
 QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 
 
@@ -60,6 +62,8 @@ class IntegrationMappingImport(models.Model):
 
     def _finish(self):
         self._recount()
+        if self.applied_count >= MANY:
+            self.env.cr.execute("ANALYZE integration_identifier; ANALYZE integration_entity")
         self.write({"state": "done", "ended_at": fields.Datetime.now()})
         detail = f"done: {self.applied_count}, refused: {self.refused_count}, answered: {self.tasks_answered}"
         self.env["integration.audit"]._record("mapping_import.done", self, detail=detail)

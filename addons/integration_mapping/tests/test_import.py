@@ -317,6 +317,21 @@ class TestImport(ImportCase):
         self.propose(code="A").action_submit()
         self.assertEqual(self.reasons(self.upload(self.codes(self.row("A")))), {2: "proposed"})
 
+    def test_after_a_long_list_the_planner_knows_how_many_codes_there_are(self):
+        def known():
+            self.env.cr.execute("SELECT reltuples FROM pg_class WHERE relname = 'integration_identifier'")
+            return int(self.env.cr.fetchone()[0])
+
+        module = "odoo.addons.integration_mapping.models.integration_mapping_import_apply.MANY"
+        rows = [self.row(f"N{number}") for number in range(8)]
+        before = known()
+        with patch(module, 9):
+            self.load(self.codes(*rows))
+        self.assertEqual(known(), before)
+        with patch(module, 8):
+            self.load(self.codes(*(self.row(f"M{number}") for number in range(8))))
+        self.assertEqual(known(), self.Identifier.search_count([]))
+
     # -- what goes on ------------------------------------------------------------------------------------------------
 
     def test_what_was_waited_for_goes_on_and_is_told(self):

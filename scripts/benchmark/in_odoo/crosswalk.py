@@ -13,7 +13,7 @@ _CODES = """
            (entity_id, kind, company_id, system_id, code_system, code, {more} valid_to, state, approval_state,
             create_uid, create_date, write_uid, write_date)
     SELECT e.id, e.kind, e.company_id, s.id, s.code, 'C' || e.id, {more_values}
-           CASE WHEN e.id %% 10 = s.id %% 10 THEN CURRENT_DATE - 1 END,
+           CASE WHEN e.id %% 10 = s.id %% 10 THEN CURRENT_DATE - 2 END,
            CASE WHEN e.id %% 10 = s.id %% 10 THEN 'retired' ELSE 'approved' END, 'approved', 1, now(), 1, now()
       FROM integration_entity e CROSS JOIN integration_system s
      WHERE e.kind = %(kind)s AND s.id = ANY (%(systems)s) AND e.name LIKE 'Bench %%'
@@ -23,7 +23,7 @@ _CODES = """
 def fill(env: Any, *, size: str, entities: int, systems: int) -> int:
     """Make this many entities of the size's kind with a code in each of the systems; return the number of codes.
 
-    Each tenth code ended yesterday, so that there are gaps.
+    Each tenth code ended two days ago, so that there are gaps wherever whoever asks is.
     """
     kind = KINDS[size]
     _partners(env, kind, entities)

@@ -56,7 +56,8 @@ export class Crosswalk extends Component {
             refused: false,
         });
         this.asked = { ...(this.props.state?.query || {}) };
-        this.typed = debounce((text) => this.load({ search: text, offset: 0 }), TYPING_MS);
+        this.typing = null;
+        this.search = debounce(() => this.searchTyped(), TYPING_MS);
         useSetupAction({ getLocalState: () => ({ query: { ...this.asked } }) });
         // The page is shown at once and fills when the answer is there.
         onMounted(() => this.load());
@@ -174,6 +175,18 @@ export class Crosswalk extends Component {
             this.state.error = error.data?.message || error.message || _t("Odoo did not answer.");
         }
         this.state.loading = false;
+    }
+
+    onSearch(text) {
+        this.typing = text;
+        this.search();
+    }
+
+    searchTyped() {
+        const search = this.typing;
+        this.typing = null;
+        this.search.cancel();
+        return this.load({ search, offset: 0 });
     }
 
     /** Reads the entity of a changed cell anew, and what waits. */
@@ -332,15 +345,28 @@ export class Crosswalk extends Component {
         }
     }
 
-    onGridClick(event) {
+    async onGridClick(event) {
         const target = event.target.closest("[data-row]");
         if (!target || event.target.closest("a, input")) {
             return;
         }
         const [row, column] = [Number(target.dataset.row), Number(target.dataset.column)];
+        const entity = this.state.rows[row];
+        if (this.typing === null) {
+            return this.openAt(row, column);
+        }
+        // What was typed a moment before is searched first: else its answer would close what is opened now.
+        await this.searchTyped();
+        const found = this.state.rows.findIndex((one) => one.id === entity.id);
+        if (found >= 0) {
+            browser.requestAnimationFrame(() => this.openAt(found, column));
+        }
+    }
+
+    openAt(row, column) {
         this.focusCell(row, column);
         if (column) {
-            this.openCell(target, this.state.rows[row], this.state.head.systems[column - 1]);
+            this.openCell(this.cellAt(row, column), this.state.rows[row], this.state.head.systems[column - 1]);
         } else {
             this.openEntity(this.state.rows[row]);
         }

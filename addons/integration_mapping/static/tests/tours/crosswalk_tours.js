@@ -52,8 +52,19 @@ registry.category("web_tour.tours").add("integration_crosswalk_steward", {
         { content: "Nothing else", trigger: `.o_crosswalk_grid:not(:has(${line("Fracture clinic")}))` },
         { content: "Stop comparing", trigger: "button:contains(Stop comparing)", run: "click" },
         { content: "All are there again", trigger: row("Fracture clinic") },
-        { content: "Search", trigger: ".o_crosswalk_search", run: "edit of the heart" },
-        { content: "One is left", trigger: `.o_crosswalk_grid:not(:has(${line("Fracture clinic")}))` },
+        {
+            content: "Search, and open a code before the answer is there",
+            trigger: ".o_crosswalk_search",
+            run: ({ anchor }) => {
+                anchor.value = "of the heart";
+                anchor.dispatchEvent(new InputEvent("input", { bubbles: true }));
+                document.querySelector(cell("Echo of the heart", "ehr")).click();
+            },
+        },
+        {
+            content: "One is left, and its card is open",
+            trigger: `body:has(.o_crosswalk_popover) .o_crosswalk_grid:not(:has(${line("Fracture clinic")}))`,
+        },
     ],
 });
 
