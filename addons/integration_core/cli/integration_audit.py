@@ -70,12 +70,13 @@ class _Work:
         return 0 if report.is_sound else 1
 
     def _summary(self, company, chain):
-        parts = [f"{chain.rows} rows verified", f"{chain.seals} seals"]
+        parts = [f"{_count(chain.rows, 'row')} verified", _count(chain.seals, "seal")]
         if chain.removed_seals:
-            parts.append(f"{chain.removed} rows of {chain.removed_seals} seals removed by retention, with certificate")
+            removed = f"{_count(chain.removed, 'row')} of {_count(chain.removed_seals, 'seal')}"
+            parts.append(f"{removed} removed by retention, with certificate")
         if chain.unsealed:
             age = int((datetime.utcnow() - chain.unsealed_since).total_seconds()) if chain.unsealed_since else 0
-            parts.append(f"{chain.unsealed} rows wait to be sealed, the oldest for {age} s")
+            parts.append(f"to be sealed: {_count(chain.unsealed, 'row')}, the oldest for {age} s")
         if chain.findings:
             parts.append(f"{chain.findings} WRONG")
         return f"{self.env['integration.audit.seal']._label(company)}: {', '.join(parts)}"
@@ -121,6 +122,10 @@ class _Work:
     @staticmethod
     def _say(text):
         sys.stderr.write(text + "\n")
+
+
+def _count(number, what):
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _moment(text):

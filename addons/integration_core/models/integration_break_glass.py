@@ -74,6 +74,9 @@ class IntegrationBreakGlass(models.Model):
 
     def _look_in_words(self, look):
         what = self.env[look.res_model]._description if look.res_model in self.env else look.res_model
+        if look.res_model == "integration.event":
+            # Of which kind it was says more than its id; it may be gone by now.
+            what = f"{what} {self.env[look.res_model].browse(look.res_id).exists().type_name or ''}".strip()
         at = format_datetime(self.env, look.at, dt_format="medium")
         return f"{at} – {what} {look.res_name} – {look.detail.partition(';')[0]} – {look.reason}"
 

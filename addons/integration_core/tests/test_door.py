@@ -105,6 +105,7 @@ class TestDoor(IntegrationCase):
         self.assertEqual(details, [f"{how}; break-glass {glass.id}" for how in shown])
         self.assertEqual(glass.look_count, 2)
         self.assertNotIn("MRN-7", glass.looks)
+        self.assertIn(self.event.type_name, glass.looks)
         with self.assertRaises(AccessError):
             self.wizard(self.second).action_open()
         later = fields.Datetime.now() + timedelta(minutes=31)
