@@ -12,7 +12,9 @@ from suite.database import Databases
 from suite.demo import ADMIN
 
 OPERATOR = "integration.operator"
-REGISTRY = "UPDATE res_company SET company_registry = 'DEMO-' || id"
+REGISTRY = """
+UPDATE res_partner p SET company_registry = 'DEMO-' || c.id FROM res_company c WHERE c.partner_id = p.id
+"""
 
 
 @pytest.fixture(scope="module")

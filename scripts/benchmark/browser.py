@@ -137,22 +137,26 @@ class Browser:
     def go(self, url: str, there: str) -> None:
         """Open an address and return when an element of that CSS selector is there."""
         self.send("Page.navigate", url=url)
+        self._await(there)
+
+    def _await(self, there: str) -> None:
         deadline = monotonic() + _ANSWER_SECONDS
         while monotonic() < deadline:
             # The page that is left may take the question with it.
             with suppress(MeasureError):
                 self.run(f"await until(() => document.querySelector({json.dumps(there)}));")
                 return
-        raise MeasureError(f"{url}: no {there}")
+        raise MeasureError(f"no {there}")
 
     def sign_in(self, url: str, login: str, password: str) -> None:
-        """Sign in to Odoo."""
+        """Sign in to Odoo, and return when the web client is there: going elsewhere sooner would end it."""
         self.go(f"{url}/web/login", "#login")
         fields = {"#login": login, "#password": password}
         filled = "".join(
             f"document.querySelector({json.dumps(name)}).value = {json.dumps(value)};" for name, value in fields.items()
         )
         self.run(f"{filled} document.querySelector('form.oe_login_form').submit();")
+        self._await(".o_main_navbar")
 
 
 @contextmanager

@@ -38,9 +38,9 @@ class IntegrationPriceRule(models.Model):
         default=prices.AGREE,
     )
     tolerance = fields.Float(
-        "May differ by",
+        "May differ by (%)",
         digits=(7, 4),
-        help="In percent of the amount by the price list. A line that differs by more is parked.",
+        help="Percent of the amount by the price list. A line that differs by more is parked.",
     )
     replaces_id = fields.Many2one("integration.price.rule", "Succeeds", ondelete="set null", copy=False, readonly=True)
 

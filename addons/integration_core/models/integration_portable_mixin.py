@@ -1,8 +1,8 @@
 from odoo import api, models
 
 PARTS = [
-    ("settings", "Systems, endpoints, subscriptions and rules"),
-    ("mappings", "Canonical entities and their codes"),
+    ("settings", "Systems, endpoints, subscriptions, billing and retention"),
+    ("mappings", "Canonical entities, their codes, and rules of mapping"),
 ]
 
 

@@ -11,6 +11,8 @@ LIMIT = 1000
 MERGING = object()
 """Odoo's own merge carries suppliers over where code holds this very object: a context key over RPC can never be it."""
 _SIDE = ("name", "ref", "vat", "company_registry", "street", "zip", "city", "country_id", "phone", "email", "website")
+_NUMBERS = {"vat": "vat", "registry": "company_registry"}
+"""In which field of a contact a number is, by its scheme."""
 
 
 class IntegrationDuplicate(models.Model):
@@ -156,12 +158,23 @@ class IntegrationDuplicate(models.Model):
             against = evidence.contradictions(numbers.get(one.id, {}), numbers.get(other.id, {}))
             pair.against = ", ".join(evidence.LABELS[scheme] for scheme in against) or False
             pair.two_people = bool(one and other) and pair._approval_needed()
-            pair.comparison = pair._side_by_side(one, other) if one and other else False
+            same = numbers.get(one.id, {}).items() & numbers.get(other.id, {}).items()
+            shared = {_NUMBERS.get(scheme) for scheme, _number in same}
+            pair.comparison = pair._side_by_side(one, other, shared) if one and other else False
 
-    def _side_by_side(self, one, other):
+    def _side_by_side(self, one, other, shared):
+        """Return both contacts as a table, coloured where they differ.
+
+        :param shared: fields that say the same number, however each of them spells it
+        """
         partners = one | other
         rows = [
-            (one._fields[name]._description_string(self.env), _text(one, name), _text(other, name))
+            (
+                one._fields[name]._description_string(self.env),
+                _text(one, name),
+                _text(other, name),
+                name in shared or _text(one, name) == _text(other, name),
+            )
             for name in _SIDE
             if one[name] or other[name]
         ]
@@ -170,11 +183,12 @@ class IntegrationDuplicate(models.Model):
         ]
         cells = Markup("<tr class='%s'><th>%s</th><td>%s</td><td>%s</td></tr>")
         body = Markup("").join(
-            cells % ("" if mine == theirs else "table-warning", label, mine or "–", theirs or "–")
-            for label, mine, theirs in rows
+            cells % ("" if same else "table-warning", label, mine or "–", theirs or "–")
+            for label, mine, theirs, same in rows
         )
         body += Markup("").join(cells % ("", label, mine, theirs) for label, mine, theirs in hanging)
-        head = Markup("<tr><th></th><th>%s</th><th>%s</th></tr>") % (one.display_name, other.display_name)
+        first, second = (self.env._("First: %s", one.display_name), self.env._("Second: %s", other.display_name))
+        head = Markup("<tr><th></th><th>%s</th><th>%s</th></tr>") % (first, second)
         return Markup("<table class='table table-sm'><thead>%s</thead><tbody>%s</tbody></table>") % (head, body)
 
     @api.model

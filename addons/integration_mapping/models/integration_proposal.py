@@ -70,6 +70,7 @@ class IntegrationProposal(models.Model):
     match_ids = fields.Many2many("res.partner", string="May be", compute="_compute_matches")
     match_text = fields.Char("What its numbers say", compute="_compute_matches")
     contradicted = fields.Boolean(compute="_compute_matches", help="Some of its numbers speak against the match.")
+    may_attach = fields.Boolean(compute="_compute_matches", help="Its numbers say what it is: one record, undisputed.")
     peer_ids = fields.Many2many("integration.proposal", string="Proposed by others, too", compute="_compute_matches")
     told_html = fields.Html("As sent", compute="_compute_told_html", sanitize=False)
     advice = fields.Char("Called alike", compute="_compute_advice", help="Advice, no evidence: look before you choose.")
@@ -242,6 +243,7 @@ class IntegrationProposal(models.Model):
             against = [one for one in found if evidence.contradictions(proposal.numbers or {}, known.get(one, {}))]
             proposal.match_ids = self.env["res.partner"].browse(found)
             proposal.contradicted = bool(against)
+            proposal.may_attach = len(found) == 1 and not against
             proposal.match_text = "; ".join(self._match_texts(found, names, against)) or False
             mine = peers.get(proposal._origin.id, self.browse())
             proposal.peer_ids = mine.filtered(lambda other, one=proposal: one._is_peer(other))
@@ -275,10 +277,25 @@ class IntegrationProposal(models.Model):
     @api.depends("told", "other")
     def _compute_told_html(self):
         row = Markup("<tr><th>%s</th><td style='overflow-wrap: anywhere'>%s</td></tr>")
+        labels = self._labels()
         for proposal in self:
-            parts = [*(proposal.told or {}).items(), *(proposal.other or {}).items()]
+            told = proposal.told or {}
+            # In the order of the labels, not of the database; what has none keeps the sender's word.
+            names = [*(name for name in labels if name in told), *(name for name in told if name not in labels)]
+            parts = [*((labels.get(name, name), told[name]) for name in names), *(proposal.other or {}).items()]
             rows = Markup("").join(row % (name, text) for name, text in parts)
             proposal.told_html = Markup("<table class='table table-sm'><tbody>%s</tbody></table>") % rows
+
+    @api.model
+    def _labels(self):
+        """Return {what is told: what it is called on screens}, in the order in which it is shown."""
+        owners = self.env["integration.attribute.owner"]._fields["attribute"]
+        labels = dict(owners._description_selection(self.env))
+        places = {name: name for name in ("street", "street2", "zip", "city")}
+        places |= {"state": "state_id", "country": "country_id"}
+        contacts = self.env["res.partner"]._fields
+        found = {told: contacts[name]._description_string(self.env) for told, name in places.items()}
+        return {"name": labels.pop("name"), **found, **labels}
 
     @api.depends("state", "identifier_id.approval_state", "change_ids.state")
     def _compute_turn(self):
@@ -316,7 +333,7 @@ class IntegrationProposal(models.Model):
         """Attach each to the one contact that has its numbers; peers that other systems propose go with it."""
         self._check_deciding()
         for proposal in self:
-            if len(proposal.match_ids) != 1 or proposal.contradicted:
+            if not proposal.may_attach:
                 raise UserError(self.env._("%s: its numbers do not say what it is. Choose it yourself.", proposal.name))
         for proposal in self.filtered(lambda p: p._is_undecided()):
             if proposal._is_undecided():  # not attached as another one's peer meanwhile

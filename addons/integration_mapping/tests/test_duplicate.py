@@ -36,6 +36,14 @@ class TestDuplicate(ProposalCase):
         for text in ("Acme Medical NV", "ACME Medical", "+32 9 1"):
             self.assertIn(text, pair.comparison)
 
+    def test_one_number_in_two_spellings_is_not_shown_as_a_difference(self):
+        self.twin.write({"vat": f"{VAT[:2]} {VAT[2:6]}.{VAT[6:]}", "street": "Elsewhere 1"})
+        rows = self.find().comparison.split("<tr")
+        [number] = [row for row in rows if self.twin.vat in row]
+        [street] = [row for row in rows if "Elsewhere 1" in row]
+        self.assertNotIn("table-warning", number)
+        self.assertIn("table-warning", street)
+
     def test_the_same_name_alone_is_no_duplicate(self):
         self.twin.write({"name": "Acme Medical NV", "vat": OTHER_VAT})
         self.assertFalse(self.find())

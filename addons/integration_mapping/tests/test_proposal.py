@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import re
 from pathlib import Path
 
 from odoo.exceptions import AccessError, UserError
@@ -63,8 +64,10 @@ class TestProposal(ProposalCase):
         self.assertEqual((proposal.state, proposal.turn, proposal.mode), ("open", "steward", "live"))
         self.assertEqual(proposal.match_ids, self.acme)
         self.assertIn(f"VAT {VAT}", proposal.match_text)
+        self.assertTrue(proposal.may_attach)
+        shown = re.findall(r"<th>(.*?)</th>", proposal.told_html)
+        self.assertEqual(shown, ["Name", "City", "VAT number", "rating"])
         self.assertIn("Ghent", proposal.told_html)
-        self.assertIn("rating", proposal.told_html)
         effect = self.env["integration.effect"].search([("event_id", "=", self.last.id)])
         self.assertEqual((effect.status, effect.res_model, effect.res_id), ("applied", proposal._name, proposal.id))
 
@@ -142,7 +145,7 @@ class TestProposal(ProposalCase):
         self.as_steward(mine).action_attach_match()
         self.approve(mine)
         theirs.invalidate_recordset()
-        self.assertEqual((theirs.match_ids, theirs.contradicted), (self.acme, True))
+        self.assertEqual((theirs.match_ids, theirs.contradicted, theirs.may_attach), (self.acme, True, False))
         with self.assertRaisesRegex(UserError, "do not say"):
             self.as_steward(theirs).action_attach_match()
 
