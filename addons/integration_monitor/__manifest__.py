@@ -7,10 +7,12 @@
     "author": "Odoo Healthcare Integration Suite",
     "website": "https://github.com/odoo-healthcare-integration/suite",
     "license": "LGPL-3",
-    "depends": ["integration_account", "integration_inbound", "integration_outbound"],
+    "depends": ["digest", "integration_account", "integration_inbound", "integration_outbound"],
     "data": [
         "security/ir.model.access.csv",
         "security/integration_monitor_rules.xml",
+        "data/digest_data.xml",
+        "views/digest_views.xml",
         "views/integration_receipt_views.xml",
         "views/integration_effect_views.xml",
         "views/integration_ledger_line_views.xml",

@@ -1,3 +1,4 @@
+from . import digest_digest
 from . import integration_effect
 from . import integration_ledger
 from . import integration_ledger_line
