@@ -9,8 +9,7 @@ OPERATORS = "integration_core.group_operator,integration_core.group_auditor"
 class DigestDigest(models.Model):
     """Odoo's digest mail tells how much came in, how much money got stuck, and what could not be delivered.
 
-    Who has no role for a figure does not find it in their mail: its field cannot be read, and the digest leaves out what
-    cannot be.
+    Who has no role for a figure does not find it in their mail: its field cannot be read, and the digest leaves that out.
     """
 
     _inherit = "digest.digest"
@@ -44,9 +43,7 @@ class DigestDigest(models.Model):
             digest[name] = by_company.get(digest.company_id or self.env.company, 0)
 
     def _compute_kpi_integration_received_value(self):
-        rows = self._integration_grouped(
-            "integration.receipt", "received_at", [("mode", "=", "live")], [], ["__count"]
-        )
+        rows = self._integration_grouped("integration.receipt", "received_at", [("mode", "=", "live")], [], ["__count"])
         self._set_integration_value("kpi_integration_received_value", dict(rows))
 
     def _compute_kpi_integration_parked_value(self):
