@@ -9,7 +9,7 @@ OPERATORS = "integration_core.group_operator,integration_core.group_auditor"
 class DigestDigest(models.Model):
     """Odoo's digest mail tells how much came in, how much money got stuck, and what could not be delivered.
 
-    Who has no role for a figure does not find it in their mail: its field cannot be read, and the digest leaves that out.
+    Who has no role for a figure does not find it in their mail: its field cannot be read, and what cannot is left out.
     """
 
     _inherit = "digest.digest"
