@@ -4,3 +4,4 @@ from . import test_overview
 from . import test_access
 from . import test_screens
 from . import test_home
+from . import test_metrics
