@@ -68,7 +68,7 @@ def traffic(server) -> int:
     messages = [message(number) for number in range(5)]
     client = Client(load_systems(server.state / "demo-systems.json", server.base_url))
     for one in [*messages, messages[0]]:
-        assert client.send([one])[0].answer.status == 202
+        assert client.send([one])[0].answer.status in (200, 202)
     return len(messages) * len(LINES)
 
 

@@ -7,9 +7,9 @@ from odoo.tools import SQL
 
 from ..domain.families import PARTS
 
-MARK_SECONDS = 10
-"""How old a mark must be before receipts up to it are counted: between taking an id and having the id of its
-transaction an insert takes no time to speak of."""
+MARK_SECONDS = 5
+"""How old a mark must be before its fence is set: between taking an id for a row and the id of its transaction an insert
+takes no time to speak of."""
 RECEIPTS_AT_ONCE = 50_000
 """So many ids of receipts are looked at in one transaction."""
 FIGURES_SECONDS = 15
@@ -25,8 +25,9 @@ class IntegrationMetricFigures(models.AbstractModel):
     """What is counted for the metrics in the background, so that a scrape reads few rows however long the history is.
 
     ``integration_received_total`` has what was received since the suite was installed. Receipts are append-only, but
-    their ids are not in the order of commits. A chore therefore marks how far ids have been given out, and adds up to
-    the mark when every transaction that was open then has ended: each receipt is counted once, whatever commits late.
+    their ids are not in the order of commits. A chore therefore marks how far ids have been given out, a moment later
+    notes a transaction that is younger than all to which they were given, and adds up to the mark when it and all older
+    ones have ended: each receipt is counted once, whatever commits late.
 
     ``integration_metric_figure`` has what rises and falls and takes reading many rows: the equation, parked money, dead
     letters. It is replaced as a whole. The longer that takes, the less often it is done.
@@ -71,21 +72,27 @@ class IntegrationMetricFigures(models.AbstractModel):
     @api.model
     def _chore_received(self, limit):
         """Add the receipts whose turn it is; return 1 when more of them can be added now."""
-        if not self._marked():
+        if not self._received_due():
             return 0
         # A snapshot from before another process's turn would refuse the update.
         tools.begin_read_committed(self.env.cr)
-        if not self._is_alone(_RECEIVED_LOCK):
-            return 0
-        done, mark, settled = self._marks()
-        if mark > done and settled:
-            self._add_received(done, min(done + RECEIPTS_AT_ONCE, mark))
-        elif mark == done:
-            self._mark()
-        return int(mark > done + RECEIPTS_AT_ONCE and settled)
+        return self._go_on()
 
     @api.model
-    def _marked(self):
+    def _go_on(self):
+        if not self._is_alone(_RECEIVED_LOCK):
+            return 0
+        done, mark, fenced, settled = self._marks()
+        if mark == done:
+            self._mark()
+        elif not fenced:
+            self._fence()
+        elif settled:
+            self._add_received(done, min(done + RECEIPTS_AT_ONCE, mark))
+        return int(settled and mark > done + RECEIPTS_AT_ONCE)
+
+    @api.model
+    def _received_due(self):
         """Tell whether there is something to do: a mark that is old enough, or ids that lie beyond it."""
         self.env.cr.execute(
             SQL(
@@ -102,31 +109,35 @@ class IntegrationMetricFigures(models.AbstractModel):
 
     @api.model
     def _marks(self):
-        """Return (id up to which is counted, marked id, whether all transactions from before the mark have ended)."""
+        """Return (id up to which is counted, marked id, whether there is a fence, whether all before it have ended)."""
         self.env.cr.execute(
-            SQL(
-                """
-                SELECT done, mark, COALESCE(pg_snapshot_xmin(pg_current_snapshot()) >= horizon
-                                            AND at < %s - make_interval(secs => %s), false)
-                  FROM integration_metric_state WHERE name = 'received'
-                """,
-                tools.utc_now(),
-                MARK_SECONDS,
-            )
+            """
+            SELECT done, mark, horizon IS NOT NULL,
+                   COALESCE(pg_snapshot_xmin(pg_current_snapshot()) > horizon, false)
+              FROM integration_metric_state WHERE name = 'received'
+            """
         )
         return self.env.cr.fetchone()
 
     @api.model
     def _mark(self):
+        """Note which ids have been given out by now."""
         self.env.cr.execute(
             SQL(
                 """
                 UPDATE integration_metric_state
-                   SET mark = q.last_value, horizon = pg_snapshot_xmax(pg_current_snapshot()), at = %s
-                  FROM integration_receipt_id_seq q WHERE name = 'received' AND q.is_called
+                   SET mark = (SELECT last_value FROM integration_receipt_id_seq), horizon = NULL, at = %s
+                 WHERE name = 'received'
                 """,
                 tools.utc_now(),
             )
+        )
+
+    @api.model
+    def _fence(self):
+        """Note a transaction, this one, that is younger than every one to which a marked id was given."""
+        self.env.cr.execute(
+            "UPDATE integration_metric_state SET horizon = pg_current_xact_id() WHERE name = 'received'"
         )
 
     @api.model

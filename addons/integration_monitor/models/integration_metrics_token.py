@@ -27,6 +27,7 @@ class IntegrationMetricsToken(models.Model):
         [("none", "No token yet"), ("active", "May read"), ("revoked", "Revoked")], compute="_compute_state"
     )
     issued_at = fields.Datetime("Token made", readonly=True, copy=False)
+    made = fields.Integer("Tokens made", readonly=True, copy=False)
     previous_until = fields.Datetime("Old token works until", readonly=True, copy=False)
     revoked_at = fields.Datetime("Revoked", readonly=True, copy=False)
     salt = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
@@ -42,11 +43,9 @@ class IntegrationMetricsToken(models.Model):
             reader.state = "active" if issued else "revoked" if reader.revoked_at else "none"
 
     def _audit_change_word(self, names):
-        if "revoked_at" in names and self.revoked_at:
-            return "revoke"
-        if "issued_at" in names:
+        if "made" in names:
             return "rotate" if self.previous_until else "issue"
-        return "change"
+        return "revoke" if "revoked_at" in names else "change"
 
     # -- buttons
 
@@ -107,6 +106,7 @@ class IntegrationMetricsToken(models.Model):
                 "salt": salt,
                 "digest": tokens.digest(token, salt),
                 "issued_at": fields.Datetime.now(),
+                "made": self.made + 1,  # so that the trail tells of two within a second
                 "revoked_at": False,
                 **previous,
             }
@@ -121,6 +121,7 @@ class IntegrationMetricsToken(models.Model):
         token = tokens.presented(header)
         if token is None:
             return False
+        self.flush_model()
         self.env.cr.execute(
             SQL(
                 """
