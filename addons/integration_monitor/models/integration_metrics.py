@@ -152,9 +152,9 @@ class IntegrationMetrics(models.AbstractModel):
     @api.model
     def _read_breakers(self, found):
         # sudo: a scrape is nobody's; endpoints are read to name their breakers
-        endpoints = self.env["integration.endpoint"].sudo().search([])
-        breakers = self.env["integration.breaker"].sudo()
-        states = {one.name: one.state for one in breakers.search([])}
+        endpoints = self.env["integration.endpoint"].sudo().search([("url", "!=", False)])
+        breakers = self.env["integration.breaker"]
+        states = dict(self.env.execute_query(SQL("SELECT name, state FROM integration_breaker")))
         for endpoint in endpoints:
             for state, _label in BREAKER_STATES:
                 found["breakers"].add((endpoint.name, state), 0)
