@@ -111,6 +111,36 @@ def test_the_counters_add_up_with_the_database(server, traffic, wait_until):
     assert done == server.sql("SELECT count(*) FROM integration_delivery WHERE state = 'done'")[0][0] > 0
 
 
+RECEIPT = """
+INSERT INTO integration_receipt
+    (company_id, system_id, webhook_id, outcome, mode, price_unknown, received_at, received_day)
+SELECT company_id, id, 'by-a-test', 'rejected', 'live', false, now() AT TIME ZONE 'UTC', current_date - 30
+  FROM integration_system WHERE code = 'ehr' RETURNING id
+"""
+
+
+def test_what_commits_late_is_counted_and_once(server, traffic, wait_until):
+    def rejected() -> float:
+        return value(server, "received_units_total", system="ehr", outcome="rejected")
+
+    def fenced(number: int) -> bool:
+        server.nudge()
+        query = "SELECT mark >= %s AND horizon IS NOT NULL FROM integration_metric_state WHERE name = 'received'"
+        return server.sql(query, number)[0][0]
+
+    before = rejected()
+    with contextlib.closing(psycopg2.connect(server.dsn)) as late, late.cursor() as cursor:
+        cursor.execute(RECEIPT)
+        [(later_one,)] = server.sql(RECEIPT)
+        wait_until(lambda: fenced(later_one), what="the ids are marked, and the fence is set")
+        assert rejected() == before, "one below the mark is not committed yet"
+        late.commit()
+    wait_until(lambda: server.nudge() or rejected() == before + 2, what="both are counted")
+    done = "SELECT done >= %s FROM integration_metric_state WHERE name = 'received'"
+    assert server.sql(done, later_one)[0][0]
+    assert rejected() == before + 2
+
+
 def test_prometheus_own_tool_finds_nothing_to_say(server, traffic):
     _status, headers, body = ask(server, server.metrics["token"])
     assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

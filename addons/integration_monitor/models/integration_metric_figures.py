@@ -7,12 +7,12 @@ from odoo.tools import SQL
 
 from ..domain.families import PARTS
 
-MARK_SECONDS = 5
+MARK_SECONDS = 2
 """How old a mark must be before its fence is set: between taking an id for a row and having one for its transaction an
 insert takes no time to speak of."""
 RECEIPTS_AT_ONCE = 50_000
 """So many ids of receipts are looked at in one transaction."""
-FIGURES_SECONDS = 15
+FIGURES_SECONDS = 10
 """So often the figures of the background are counted at most."""
 FIGURES_SHARE = 0.01
 """They never take more than this share of the engine's time."""

@@ -93,7 +93,7 @@ class IntegrationMetricsToken(models.Model):
         return {
             "type": "ir.actions.client",
             "tag": "integration_core.show_key",
-            "params": {"name": self.name, "secret": token, "waiting": False, "public": False},
+            "params": {"name": self.name, "secret": token, "token": True},
         }
 
     def _make(self, **previous):
