@@ -109,10 +109,13 @@ class IntegrationMetricFigures(models.AbstractModel):
 
     @api.model
     def _marks(self):
-        """Return (id up to which is counted, marked id, whether there is a fence, whether all before it have ended)."""
+        """Return (id up to which is counted, marked id, whether there is a fence, whether all before it have ended).
+
+        A fence that lies in the future is another server's, of which this database is a restored copy: it is none.
+        """
         self.env.cr.execute(
             """
-            SELECT done, mark, horizon IS NOT NULL,
+            SELECT done, mark, COALESCE(horizon <= pg_snapshot_xmax(pg_current_snapshot()), false),
                    COALESCE(pg_snapshot_xmin(pg_current_snapshot()) > horizon, false)
               FROM integration_metric_state WHERE name = 'received'
             """

@@ -89,7 +89,8 @@ class IntegrationMetrics(models.AbstractModel):
         for family, labels, value in self.env.execute_query(
             SQL("SELECT family, labels, value FROM integration_metric_figure")
         ):
-            found[family].add(labels, int(value) if value == int(value) else value)
+            if family in found:  # else an earlier release has counted it
+                found[family].add(labels, int(value) if value == int(value) else value)
         [(at,)] = self.env.execute_query(
             SQL(
                 "SELECT extract(epoch FROM at AT TIME ZONE 'UTC')::float8 FROM integration_metric_state"

@@ -122,6 +122,10 @@ class TestMetrics(MetricsCase):
         self.assertFalse(settled, "this transaction is open, and could store more below the mark")
         figures._go_on()
         self.assertEqual(figures._marks()[0], done)
+        self.env.cr.execute("UPDATE integration_metric_state SET horizon = '999999999999' WHERE name = 'received'")
+        self.assertEqual(figures._marks()[2:], (False, False), "a fence of another server")
+        figures._go_on()
+        self.assertTrue(figures._marks()[2])
         self.env.cr.execute(
             "UPDATE integration_metric_state SET horizon = '3' WHERE name = 'received'"  # all of whom have ended
         )
