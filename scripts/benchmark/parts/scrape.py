@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from benchmark import history
 from benchmark.bed import Bed
-from benchmark.figures import Figure, at_most, ratio_at_most
+from benchmark.figures import Figure, at_most, paired, ratio_at_most
 from benchmark.site import MeasureError, Site, free_port, wait_until
 
 _ENDPOINTS: Final = 10
@@ -30,36 +30,43 @@ _RECEIPT: Final = {
 
 
 def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
-    """Measure scrapes over HTTP at two lengths of history, and the chores that count for them."""
+    """Measure scrapes over HTTP of two databases with histories of two lengths, in turns, and what counts for them."""
     few, many = bed.options.pick(200, 100_000), bed.options.pick(2_000, 10_000_000 if bed.options.full else 1_000_000)
-    times = bed.options.pick(5, 60)
-    with bed.ours() as site:
-        site.inside("ours.prepare", ports=[free_port() for _ in range(_ENDPOINTS)])
-        token: str = site.inside("scrape.token")
-        with site.serving(cron_threads=0) as running:  # nobody else counts
-            found: dict[int, float] = {}
-            for first, last in ((1, few), (few + 1, many)):
-                _fill(site, first, last, note)
-                seconds, receipts = _count(site, note)
-                bed.checkpoint()
-                note(f"scrapes at {last:,} events")
-                found[last] = _scrape(running.url, token, times)
-            figures = [site.inside("scrape.count_figures") for _ in range(5)]
+    with bed.ours() as small, bed.ours() as large:
+        _prepared(small, few, note)
+        seconds, receipts = _prepared(large, many, note)
+        bed.checkpoint()
+        with small.serving(cron_threads=0) as short, large.serving(cron_threads=0) as long:  # nobody else counts
+            readers = [
+                _Reader(running.url, site.inside("scrape.token")) for running, site in ((long, large), (short, small))
+            ]
+            pairs = []
+            for turn in range(2 * bed.options.rounds):
+                note(f"round {turn + 1}")
+                ours, reference = (reader.median(bed.options.pick(5, 20)) for reader in readers)
+                pairs.append((ours, reference))
+        figures: list[float] = [large.inside("scrape.count_figures") for _ in range(3)]
     title = f"scrape at {many:,} events and {many * _TRIES_PER_DELIVERY:,} tries of history, ms"
     return [
-        Figure(title, found[many], None, None, at_most(50)),
-        Figure(f"{title}; at {few:,}", found[many], found[few], found[many] / found[few], ratio_at_most(1.3)),
+        Figure(title, median(ours for ours, _reference in pairs), None, None, at_most(50)),
+        paired(f"{title}; at {few:,}", pairs, ratio_at_most(1.3)),
         Figure("counting 100,000 receipts for the metrics, ms", seconds / receipts * 100_000 * 1000),
         Figure(f"counting the figures of the background at {many:,} events, ms", median(figures) * 1000),
     ]
 
 
-def _fill(site: Site, first: int, last: int, note: Callable[[str], None]) -> None:
-    """Have events, deliveries, tries and receipts numbered ``first`` to ``last``, and the counts of their tries."""
-    history.make(site.sql, last, note, first=first)
+def _prepared(site: Site, events: int, note: Callable[[str], None]) -> tuple[float, int]:
+    site.inside("ours.prepare", ports=[free_port() for _ in range(_ENDPOINTS)])
+    _fill(site, events, note)
+    return _count(site, note)
+
+
+def _fill(site: Site, events: int, note: Callable[[str], None]) -> None:
+    """Have so many events with their deliveries, tries and receipts, and the counts of their tries."""
+    history.make(site.sql, events, note)
     moments = f"""
         (SELECT n, (now() AT TIME ZONE 'UTC') - n * interval '1 second' AS moment
-           FROM generate_series({first}, {last}) AS n) AS g
+           FROM generate_series(1, {events}) AS n) AS g
         CROSS JOIN (SELECT id, company_id FROM integration_system WHERE code = 'ehr') AS s
     """
     names = ", ".join(_RECEIPT)
@@ -98,18 +105,24 @@ def _count(site: Site, note: Callable[[str], None]) -> tuple[float, int]:
     return seconds, receipts
 
 
-def _scrape(url: str, token: str, times: int) -> float:
-    """Return the median milliseconds of a scrape on one connection; the first load what it knows by heart."""
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
-    found = []
-    for _ in range(times + 5):
+class _Reader:
+    """Reads the metrics of one server on one connection, which has been read once before."""
+
+    def __init__(self, url: str, token: str) -> None:
+        place = urlsplit(url)
+        self._connection = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self.median(5)  # what a process knows by heart is loaded now
+
+    def median(self, times: int) -> float:
+        """Return the median milliseconds of so many scrapes."""
+        return median(self._scrape() for _ in range(times))
+
+    def _scrape(self) -> float:
         began = time.perf_counter()
-        connection.request("GET", _PATH, headers={"Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
+        self._connection.request("GET", _PATH, headers=self._headers)
+        answer = self._connection.getresponse()
         body = answer.read()
-        found.append((time.perf_counter() - began) * 1000)
         if answer.status != http.client.OK or b"delivery_latency_seconds_count" not in body:
             raise MeasureError(f"a scrape was answered {answer.status}")
-    connection.close()
-    return median(found[5:])
+        return (time.perf_counter() - began) * 1000
