@@ -2,7 +2,6 @@ from odoo import api, models
 from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.engine.claims import DEAD
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
-from odoo.addons.integration_inbound.controllers.nodb import serve_without_database
 from odoo.addons.integration_outbound.models.integration_breaker import STATES as BREAKER_STATES
 from odoo.tools import SQL
 
@@ -23,10 +22,6 @@ class IntegrationMetrics(models.AbstractModel):
 
     _name = "integration.metrics"
     _description = "Metrics"
-
-    def _register_hook(self):
-        super()._register_hook()
-        serve_without_database("integration_monitor")
 
     @api.model
     def _scrape(self, form):
