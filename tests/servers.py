@@ -119,6 +119,7 @@ class Server:
         prefork: Whether it serves with prefork workers; else with threads.
         systems: The content of ``demo-systems.json``.
         receivers: The content of ``demo-receivers.json``.
+        metrics: The entry ``metrics`` of ``demo-systems.json``.
     """
 
     def __init__(
@@ -158,8 +159,9 @@ class Server:
             for code, system in context.built.systems.items()
         }
         self.receivers = context.built.receivers
+        self.metrics = {**context.built.metrics, "url": f"{self.base_url}/integration/metrics"}
         self._move(listen_port)
-        write_private(self._files.demo_systems, json.dumps(self.systems))
+        write_private(self._files.demo_systems, json.dumps({**self.systems, "metrics": self.metrics}))
         write_private(self._files.demo_receivers, json.dumps(self.receivers))
         write_private(self._files.logins, json.dumps(self._logins))
 

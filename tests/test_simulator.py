@@ -123,7 +123,8 @@ def test_the_synthea_export_gives_every_charge_once():
 def test_the_address_of_another_host_keeps_the_path(tmp_path):
     entry = {"url": "http://127.0.0.1:8069/integration/v1/inbound/ehr", "secret": SECRET, "event_types": ["a.b.c.v1"]}
     file = tmp_path / "systems.json"
-    file.write_text(json.dumps({"ehr": entry}))
+    metrics = {"url": "http://127.0.0.1:8069/integration/metrics", "token": "oim_x"}
+    file.write_text(json.dumps({"ehr": entry, "metrics": metrics}))
     assert load_systems(file, "https://odoo.test:8443") == {
         "ehr": System("ehr", "https://odoo.test:8443/integration/v1/inbound/ehr", SECRET, ("a.b.c.v1",))
     }

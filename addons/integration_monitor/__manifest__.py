@@ -18,6 +18,7 @@
         "views/integration_ledger_line_views.xml",
         "views/integration_overview_views.xml",
         "views/integration_home_views.xml",
+        "views/integration_metrics_token_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["integration_monitor/static/src/**/*"],

@@ -31,6 +31,7 @@ PARTS: Final = (
     "gate",
     "behind_nginx",
     "history",
+    "scrape",
     "snapshot",
     "memory",
     "audit",

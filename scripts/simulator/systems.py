@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+METRICS = "metrics"
+"""The entry of the file that is no system: where the metrics are, and their bearer token."""
+
 
 class SettingsError(Exception):
     """A file with addresses and secrets is missing or malformed; the text says what to do."""
@@ -55,6 +58,8 @@ def load_systems(path: Path, base_url: str | None = None) -> dict[str, System]:
     """
     systems = {}
     for code, entry in _load(path, "the demo systems").items():
+        if code == METRICS:
+            continue
         types = entry.get("event_types")
         url, secret = entry.get("url"), entry.get("secret")
         if not isinstance(url, str) or not isinstance(secret, str) or not isinstance(types, list):

@@ -6,7 +6,7 @@ import json
 import secrets
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,11 +39,13 @@ class Built:
         logins: Password by login.
         systems: Address, secret and event types of each demo system.
         receivers: Address and secret of each demo receiver.
+        metrics: Address and bearer token of the metrics; empty without the demo hospital.
     """
 
     logins: dict[str, str]
     systems: dict[str, Any]
     receivers: dict[str, Any]
+    metrics: dict[str, str] = field(default_factory=dict)
 
 
 def build(
@@ -55,6 +57,7 @@ def build(
     logins: dict[str, str],
     hospital: bool,
     listen_port: int | None = None,
+    metrics_token: str | None = None,
 ) -> Built:
     """Build the demo hospital in a database, or complete it, and set everybody's password.
 
@@ -66,17 +69,24 @@ def build(
         logins: Passwords made earlier; the missing ones are made now.
         hospital: False sets the administrator's password alone.
         listen_port: Where the demo endpoint's receiver listens; None leaves it as it is.
+        metrics_token: The one made earlier, which stays while it works.
     """
     people = (ADMIN, *ROLES) if hospital else (ADMIN,)
     passwords = {login: logins.get(login) or secrets.token_urlsafe(_PASSWORD_BYTES) for login in people}
-    request = {"logins": passwords, "base_url": base_url, "listen_port": listen_port, "demo": hospital}
+    request = {
+        "logins": passwords,
+        "base_url": base_url,
+        "listen_port": listen_port,
+        "demo": hospital,
+        "metrics_token": metrics_token,
+    }
     with tempfile.TemporaryDirectory(prefix="odoo-integration-") as folder:
         question, answer = Path(folder) / "question.json", Path(folder) / "answer.json"
         write_private(question, json.dumps(request))
         write_private(answer, "{}")
         odoo.call(database, "demo", "run", master_key=master_key, request=question, answer=answer)
         made = json.loads(answer.read_text(encoding="utf-8"))
-    return Built(passwords, made["systems"], made["receivers"])
+    return Built(passwords, made["systems"], made["receivers"], made["metrics"])
 
 
 @dataclass(frozen=True)
@@ -143,11 +153,16 @@ def template(
     return Template(name, key, Built(**json.loads(facts.read_text(encoding="utf-8"))))
 
 
+def for_outsiders(built: Built) -> dict[str, Any]:
+    """Return what ``demo-systems.json`` holds: each system by its code, and how to read the metrics."""
+    return {**built.systems, **({"metrics": built.metrics} if built.metrics else {})}
+
+
 def save(state: State, built: Built) -> None:
     """Write what was built into the state folder, for its owner alone."""
     for path, content in (
         (state.logins, built.logins),
-        (state.demo_systems, built.systems),
+        (state.demo_systems, for_outsiders(built)),
         (state.demo_receivers, built.receivers),
     ):
         write_private(path, json.dumps(content, indent=2) + "\n")
@@ -160,3 +175,12 @@ def saved_logins(state: State) -> dict[str, str]:
     except OSError:
         return {}
     return logins
+
+
+def saved_metrics_token(state: State) -> str | None:
+    """Return the token that :func:`save` wrote, or None."""
+    try:
+        token: str = json.loads(state.demo_systems.read_text(encoding="utf-8"))["metrics"]["token"]
+    except (OSError, KeyError, ValueError):
+        return None
+    return token

@@ -22,6 +22,10 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian's way to say which services a package may start; 101 means none."""
 
 
+_SERVICES = {"nginx": ("nginx",), "prometheus": ("prometheus",)}
+"""Services that packages would start."""
+
+
 @dataclass(frozen=True)
 class Need:
     """Something of the system that the suite needs.
@@ -95,6 +99,7 @@ def for_tests() -> list[Need]:
         Need("openssl", ("openssl",), program("openssl")),
         Need("git", ("git",), program("git")),
         for_nginx(),
+        for_promtool(),
         Need("envsubst", ("gettext-base",), program("envsubst")),
     ]
 
@@ -102,6 +107,11 @@ def for_tests() -> list[Need]:
 def for_nginx() -> Need:
     """Return the need for the nginx that the installation guide puts in front."""
     return Need("nginx", ("nginx",), lambda: nginx() is not None)
+
+
+def for_promtool() -> Need:
+    """Return the need for Prometheus's own checker of metrics and rules."""
+    return Need("promtool", ("prometheus",), program("promtool"))
 
 
 def nginx() -> str | None:
@@ -192,7 +202,7 @@ def _install(names: Sequence[str], prefix: Sequence[str], log: Path) -> None:
     processes.run([*quiet, *apt, "update"], log=log, failing="apt-get update failed", remedy=remedy, prefix=prefix)
     with (
         _no_system_cluster(prefix, active=any(name.startswith("postgresql") for name in names)),
-        _no_service(prefix, "nginx", active="nginx" in names),
+        _no_services(prefix, [service for name in names for service in _SERVICES.get(name, ())]),
     ):
         processes.run(
             [*quiet, *apt, "install", *names],
@@ -223,9 +233,9 @@ def _no_system_cluster(prefix: Sequence[str], *, active: bool) -> Iterator[None]
 
 
 @contextmanager
-def _no_service(prefix: Sequence[str], name: str, *, active: bool) -> Iterator[None]:
-    """Keep a package's service from being started, now and when the machine starts; nobody asked for it."""
-    if not active:
+def _no_services(prefix: Sequence[str], names: Sequence[str]) -> Iterator[None]:
+    """Keep packages' services from being started, now and when the machine starts; nobody asked for them."""
+    if not names:
         yield
         return
     made = not _POLICY.exists()
@@ -236,7 +246,8 @@ def _no_service(prefix: Sequence[str], name: str, *, active: bool) -> Iterator[N
             processes.capture([*prefix, "install", "-m", "755", text.name, str(_POLICY)])
     try:
         yield
-        processes.capture([*prefix, "systemctl", "disable", name])
+        for name in names:
+            processes.capture([*prefix, "systemctl", "disable", name])
     finally:
         if made:
             processes.capture([*prefix, "rm", "-f", str(_POLICY)])

@@ -181,6 +181,7 @@ class _Keeper:
             master_key=self._state.master_key,
             logins=demo.saved_logins(self._state),
             hospital=self._options.hospital,
+            metrics_token=demo.saved_metrics_token(self._state),
         )
         demo.save(self._state, built)
         self._remember(**{**self._record(), "base_url": self._base_url})

@@ -43,12 +43,13 @@ _KINDS: Final[dict[str, tuple[Code, Code | None]]] = {
     "gate": (_ALERT, _NODE),
     "login": (_AUTHENTICATION, _LOGIN),
     "master_key": (_ALERT, _SECURITY),
+    "metrics_token": (_ALERT, _SECURITY),
     "payload": (_PATIENT_RECORD, None),
     "role": (_ALERT, _ROLES),
 }
 """First word of an action: type and subtype of the event. Whatever else there is, is configuration."""
 _DEEDS: Final = {
-    "allow": "C", "begin": "C", "create": "C", "add": "C",
+    "allow": "C", "begin": "C", "create": "C", "add": "C", "issue": "C",
     "read": "R", "export": "R", "verify": "R",
     "change": "U", "activate": "U", "suspend": "U", "revoke": "U", "rotate": "U", "retire": "U",
     "delete": "D", "forbid": "D", "end": "D", "remove": "D", "forget": "D",

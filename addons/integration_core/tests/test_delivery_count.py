@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from .common import IntegrationCase
 
@@ -53,9 +54,7 @@ class TestDeliveryCount(IntegrationCase):
         self.append(timedelta(0))
         before = self.figures()
         self.assertEqual(self.counts._fold(100), 0)
-        self.assertEqual(
-            self.rows(), [(0, "delivered", 4, 1, 15), (1, "delivered", 4, 3, 45), (1, "retry", 4, 1, 15)]
-        )
+        self.assertEqual(self.rows(), [(0, "delivered", 4, 1, 15), (1, "delivered", 4, 3, 45), (1, "retry", 4, 1, 15)])
         self.assertEqual(self.figures(), before)
         self.assertEqual(self.counts._fold(100), 0)
         self.assertEqual(len(self.rows()), 3)
@@ -87,6 +86,31 @@ class TestDeliveryCount(IntegrationCase):
         self.append(timedelta(minutes=10))
         self.drain()
         self.assertEqual(self.rows(), [(1, "delivered", 4, 2, 30)])
+
+    def totals(self):
+        self.env.cr.execute(
+            SQL(
+                "SELECT outcome, slot, sum(tries)::int, sum(latency_ms)::int FROM (%s) t GROUP BY 1, 2 ORDER BY 1, 2",
+                self.counts._totals_sql(),
+            )
+        )
+        return self.env.cr.fetchall()
+
+    def test_totals_are_the_same_however_often_and_late_rows_are_folded(self):
+        self.env.cr.execute("DELETE FROM integration_delivery_total")
+        for age in (timedelta(0), timedelta(minutes=10), timedelta(days=4)):
+            self.append(age, tries=2)
+            self.append(age, outcome="retry", slot=9)
+        told = [("delivered", 4, 6, 90), ("retry", 9, 3, 45)]
+        self.assertEqual(self.totals(), told)
+        for _turn in range(2):
+            self.counts._fold(100)
+            self.assertEqual(self.totals(), told)
+        self.append(timedelta(days=4), tries=3)  # late, into an hour that is folded
+        self.counts._fold(100)
+        self.assertEqual(self.totals()[0], ("delivered", 4, 9, 135))
+        self.env.cr.execute("DELETE FROM integration_delivery_count WHERE grain > 0")
+        self.assertEqual(self.totals()[0], ("delivered", 4, 9, 135))
 
     def test_figures_of_a_span_a_company_and_a_subscription(self):
         other = self.env["res.company"].create({"name": "Other hospital"})

@@ -82,6 +82,19 @@ class IntegrationDemoSystems(models.AbstractModel):
         }
         return self._make(f"identifier_{system.code}_{kind}_{code}", "integration.identifier", values)
 
+    @api.model
+    def _metrics_token(self, known=None):
+        """Return the bearer token with which the demo's metrics are read; ``known`` where that still works.
+
+        Only a hash is kept of a token: whoever has lost it gets a new one, and the old one ends.
+        """
+        # sudo: as in _build; only this method makes the token of whoever owns the database
+        readers = self.env["integration.metrics.token"].sudo()
+        reader = self._make("metrics_token", readers._name, {"name": "The demo's own reader"}).sudo()
+        if known and readers._admits(f"Bearer {known}"):
+            return known
+        return reader._make(previous_salt=False, previous_digest=False, previous_until=False)
+
     # -- the receiver -------------------------------------------------------------------------------------------------
 
     @api.model

@@ -50,6 +50,15 @@ class TestDemo(TransactionCase):
         self.assertEqual(self.demo._build(BASE_URL, 8123), self.built)
         self.assertEqual(self.counts(), before)
 
+    def test_the_metrics_are_read_with_a_token_that_stays_while_it_works(self):
+        readers = self.env["integration.metrics.token"]
+        token = self.demo._metrics_token()
+        self.assertTrue(readers._admits(f"Bearer {token}"))
+        self.assertEqual(self.demo._metrics_token(token), token)
+        other = self.demo._metrics_token("oim_" + "x" * 43)
+        self.assertTrue(readers._admits(f"Bearer {other}"))
+        self.assertFalse(readers._admits(f"Bearer {token}"))
+
     def test_the_set_up_check_says_that_it_is_made_up(self):
         self.assertIn("the demo hospital", self.env["integration.setup.check"]._demo())
 

@@ -8,3 +8,7 @@ from . import integration_overview_money
 from . import integration_overview_plumbing
 from . import integration_overview_setup
 from . import integration_overview
+from . import integration_metric_figures
+from . import integration_metrics
+from . import integration_metrics_token
+from . import integration_engine

@@ -5,3 +5,4 @@ from . import test_access
 from . import test_screens
 from . import test_home
 from . import test_digest
+from . import test_metrics

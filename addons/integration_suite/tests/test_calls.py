@@ -1,5 +1,6 @@
 import inspect
 import logging
+from collections import Counter
 
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import call_kw, get_public_method
@@ -121,14 +122,21 @@ class TestCallsOverTheNetwork(CallsCase, HttpCase):
     def _shares(self):
         """Return {role: (model, method, roles that it answers) to try}.
 
-        Each method is tried by the employee, by one role that it answers and by one that it refuses, in turns.
+        Each method is tried by the employee, by one role that it answers and by one that it refuses: by whoever has the
+        fewest of that kind so far.
         """
         people = sorted(set(self.users) - {"engine"})  # it has no account: integration_core's test_run_as
-        shares = {role: [] for role in people}
-        for number, row in enumerate(self.asked()):
+        shares, had = {role: [] for role in people}, Counter()
+        for row in self.asked():
             answered = [role for role in people if role in row[2]]
             refused = [role for role in people if role not in row[2] and role != "employee"]
-            for role in {"employee", *(group[number % len(group)] for group in (answered, refused) if group)}:
+            chosen = {"employee"}
+            for kind, group in (("answered", answered), ("refused", refused)):
+                if group:
+                    role = min(group, key=lambda role, kind=kind: had[role, kind])
+                    had[role, kind] += 1
+                    chosen.add(role)
+            for role in chosen:
                 shares[role].append(row)
         return shares
 

@@ -15,6 +15,7 @@ _SECRETS = {
     "integration.data.key": ("wrapped",),
     "integration.delivery": ("wire_ids",),
     "integration.key.wizard": ("entered", "entered_key_id"),
+    "integration.metrics.token": ("digest", "salt", "previous_digest", "previous_salt"),
     "integration.payload": ("sealed",),
     "integration.refused.payload": ("sealed",),
 }

@@ -13,11 +13,12 @@ def set_passwords(env: Any, logins: dict[str, str]) -> None:
         user.password = logins[user.login]
 
 
-def build(env: Any, base_url: str, listen_port: int | None) -> dict[str, Any]:
+def build(env: Any, base_url: str, listen_port: int | None, metrics_token: str | None) -> dict[str, Any]:
     """Build the demo hospital, or complete it.
 
     Returns:
-        ``systems``: address, secret and event types per system; ``receivers``: address and secret per receiver.
+        ``systems``: address, secret and event types per system; ``receivers``: address and secret per receiver;
+        ``metrics``: address and bearer token.
     """
     made = env["integration.demo"]._build(base_url, listen_port)
     systems = {
@@ -28,7 +29,11 @@ def build(env: Any, base_url: str, listen_port: int | None) -> dict[str, Any]:
         }
         for code, system in made.items()
     }
-    return {"systems": systems, "receivers": env["integration.demo"]._receivers()}
+    metrics = {
+        "url": f"{base_url}/integration/metrics",
+        "token": env["integration.demo"]._metrics_token(metrics_token),
+    }
+    return {"systems": systems, "receivers": env["integration.demo"]._receivers(), "metrics": metrics}
 
 
 def run(env: Any, *, request: Path, answer: Path) -> None:
@@ -36,13 +41,14 @@ def run(env: Any, *, request: Path, answer: Path) -> None:
 
     Args:
         env: Odoo's environment.
-        request: JSON of ``logins`` (login to password), ``base_url``, ``listen_port`` and ``demo`` (whether to build).
+        request: JSON of ``logins`` (login to password), ``base_url``, ``listen_port``, ``demo`` (whether to build)
+            and ``metrics_token`` (the one made earlier).
         answer: The file that receives what :func:`build` returns; it exists and its owner alone may read it.
     """
     asked = json.loads(request.read_text(encoding="utf-8"))
-    built: dict[str, Any] = {"systems": {}, "receivers": {}}
+    built: dict[str, Any] = {"systems": {}, "receivers": {}, "metrics": {}}
     if asked["demo"]:
-        built = build(env, asked["base_url"], asked["listen_port"])
+        built = build(env, asked["base_url"], asked["listen_port"], asked["metrics_token"])
     set_passwords(env, asked["logins"])
     env.cr.commit()
     answer.write_text(json.dumps(built), encoding="utf-8")

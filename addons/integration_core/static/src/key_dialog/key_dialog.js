@@ -17,10 +17,14 @@ export class KeyDialog extends Component {
         secret: String,
         waiting: { type: Boolean, optional: true },
         isPublic: { type: Boolean, optional: true },
+        isToken: { type: Boolean, optional: true },
     };
 
     setup() {
         this.title = this.props.isPublic ? _t("The public key") : _t("Copy this key now");
+        if (this.props.isToken) {
+            this.title = _t("Copy this token now");
+        }
         this.copyText = _t("Copy");
         this.copiedText = _t("Copied");
     }
@@ -30,7 +34,7 @@ export class KeyDialog extends Component {
  * Client action `integration_core.show_key`: opens the dialog and lets the form behind it reload.
  *
  * @param {Object} env
- * @param {{params: {name: string, secret: string, waiting: boolean, public: boolean}}} action
+ * @param {{params: {name: string, secret: string, waiting: boolean, public: boolean, token: boolean}}} action
  * @returns {Object} the action that follows
  */
 function showKey(env, action) {
@@ -39,6 +43,7 @@ function showKey(env, action) {
         secret: action.params.secret,
         waiting: Boolean(action.params.waiting),
         isPublic: Boolean(action.params.public),
+        isToken: Boolean(action.params.token),
     });
     return { type: "ir.actions.act_window_close" };
 }

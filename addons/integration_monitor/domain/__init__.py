@@ -1,0 +1,1 @@
+"""Plain Python that never imports Odoo."""

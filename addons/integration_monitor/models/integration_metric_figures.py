@@ -1,0 +1,276 @@
+from datetime import date, timedelta
+
+from odoo import api, fields, models
+from odoo.addons.integration_core import tools
+from odoo.addons.integration_core.domain.equation import Bucket
+from odoo.tools import SQL
+
+from ..domain.families import PARTS
+
+MARK_SECONDS = 2
+"""How old a mark must be before its fence is set: between taking an id for a row and having one for its transaction an
+insert takes no time to speak of."""
+RECEIPTS_AT_ONCE = 50_000
+"""So many ids of receipts are looked at in one transaction."""
+FIGURES_SECONDS = 10
+"""So often the figures of the background are counted at most."""
+FIGURES_SHARE = 0.01
+"""They never take more than this share of the engine's time."""
+OTHER_CURRENCY = "other"
+_RECEIVED_LOCK = 0x696E7472  # "intr"
+_FIGURES_LOCK = 0x696E7467  # "intg"
+
+
+class IntegrationMetricFigures(models.AbstractModel):
+    """What is counted for the metrics in the background, so that a scrape reads few rows however long the history is.
+
+    ``integration_received_total`` has what was received since the suite was installed. Receipts are append-only, but
+    their ids are not in the order of commits. A chore therefore marks how far ids have been given out, a moment later
+    notes a transaction that is younger than all to which they were given, and adds up to the mark when it and all older
+    ones have ended: each receipt is counted once, whatever commits late.
+
+    ``integration_metric_figure`` has what rises and falls and takes reading many rows: the equation, parked money, dead
+    letters. It is replaced as a whole. The longer that takes, the less often it is done.
+    """
+
+    _name = "integration.metric.figures"
+    _description = "Figures for the metrics"
+
+    def init(self):
+        # What was received before this was installed is not counted: a counter may begin anywhere.
+        self.env.cr.execute(
+            """
+            CREATE TABLE IF NOT EXISTS integration_received_total (
+                system_id integer NOT NULL,
+                outcome varchar NOT NULL,
+                units bigint NOT NULL,
+                PRIMARY KEY (system_id, outcome)
+            );
+            CREATE TABLE IF NOT EXISTS integration_metric_figure (
+                family varchar NOT NULL,
+                labels text[] NOT NULL,
+                value numeric NOT NULL
+            );
+            CREATE TABLE IF NOT EXISTS integration_metric_state (
+                name varchar PRIMARY KEY,
+                done bigint NOT NULL DEFAULT 0,
+                mark bigint NOT NULL DEFAULT 0,
+                horizon xid8,
+                at timestamp,
+                took double precision NOT NULL DEFAULT 0
+            );
+            INSERT INTO integration_metric_state (name, done, mark)
+            SELECT 'received', COALESCE(max(id), 0), COALESCE(max(id), 0) FROM integration_receipt
+            ON CONFLICT DO NOTHING;
+            INSERT INTO integration_metric_state (name) VALUES ('figures') ON CONFLICT DO NOTHING;
+            """
+        )
+
+    # -- received
+    # ------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _chore_received(self, limit):
+        """Add the receipts whose turn it is; return 1 when more of them can be added now."""
+        if not self._received_due():
+            return 0
+        # A snapshot from before another process's turn would refuse the update.
+        tools.begin_read_committed(self.env.cr)
+        return self._go_on()
+
+    @api.model
+    def _go_on(self):
+        if not self._is_alone(_RECEIVED_LOCK):
+            return 0
+        done, mark, fenced, settled = self._marks()
+        if mark == done:
+            self._mark()
+        elif not fenced:
+            self._fence()
+        elif settled:
+            self._add_received(done, min(done + RECEIPTS_AT_ONCE, mark))
+        return int(settled and mark > done + RECEIPTS_AT_ONCE)
+
+    @api.model
+    def _received_due(self):
+        """Tell whether there is something to do: a mark that is old enough, or ids that lie beyond it."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT CASE WHEN m.mark > m.done THEN m.at < %s - make_interval(secs => %s)
+                            ELSE q.is_called AND q.last_value > m.mark END
+                  FROM integration_metric_state m, integration_receipt_id_seq q WHERE m.name = 'received'
+                """,
+                tools.utc_now(),
+                MARK_SECONDS,
+            )
+        )
+        return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _marks(self):
+        """Return (id up to which is counted, marked id, whether there is a fence, whether all before it have ended).
+
+        A fence that lies in the future is another server's, of which this database is a restored copy: it is none.
+        """
+        self.env.cr.execute(
+            """
+            SELECT done, mark, COALESCE(horizon <= pg_snapshot_xmax(pg_current_snapshot()), false),
+                   COALESCE(pg_snapshot_xmin(pg_current_snapshot()) > horizon, false)
+              FROM integration_metric_state WHERE name = 'received'
+            """
+        )
+        return self.env.cr.fetchone()
+
+    @api.model
+    def _mark(self):
+        """Note which ids have been given out by now."""
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE integration_metric_state
+                   SET mark = (SELECT last_value FROM integration_receipt_id_seq), horizon = NULL, at = %s
+                 WHERE name = 'received'
+                """,
+                tools.utc_now(),
+            )
+        )
+
+    @api.model
+    def _fence(self):
+        """Note a transaction, this one, that is younger than every one to which a marked id was given."""
+        self.env.cr.execute(
+            "UPDATE integration_metric_state SET horizon = pg_current_xact_id() WHERE name = 'received'"
+        )
+
+    @api.model
+    def _add_received(self, after, until):
+        """Count the receipts with ids above ``after`` up to ``until``."""
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO integration_received_total AS t (system_id, outcome, units)
+                SELECT system_id, outcome, count(*) FROM integration_receipt
+                 WHERE id > %(after)s AND id <= %(until)s AND mode = 'live' GROUP BY 1, 2
+                ON CONFLICT (system_id, outcome) DO UPDATE SET units = t.units + EXCLUDED.units;
+                UPDATE integration_metric_state SET done = %(until)s WHERE name = 'received'
+                """,
+                after=after,
+                until=until,
+            )
+        )
+
+    # -- figures
+    # -------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _chore_figures(self, limit):
+        """Count the figures anew when it is time; there is never more to do at once."""
+        if self._figures_due():
+            tools.begin_read_committed(self.env.cr)
+            if self._is_alone(_FIGURES_LOCK) and self._figures_due():
+                self._count_figures()
+        return 0
+
+    @api.model
+    def _figures_due(self):
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT COALESCE(at + make_interval(secs => greatest(%s, took / %s)) <= %s, true)
+                  FROM integration_metric_state WHERE name = 'figures'
+                """,
+                FIGURES_SECONDS,
+                FIGURES_SHARE,
+                tools.utc_now(),
+            )
+        )
+        return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _count_figures(self):
+        self.env.cr.execute(SQL("SELECT %s", tools.utc_now()))
+        (began,) = self.env.cr.fetchone()
+        self.env.cr.execute("DELETE FROM integration_metric_figure")
+        rows = [*self._equation_figures(), *self._open_figures()]
+        if rows:
+            self.env.cr.execute_values(
+                "INSERT INTO integration_metric_figure (family, labels, value) VALUES %s", rows, page_size=1000
+            )
+        self.env.cr.execute(
+            SQL(
+                "UPDATE integration_metric_state SET at = %(now)s, took = extract(epoch FROM %(now)s - %(began)s)"
+                " WHERE name = 'figures'",
+                now=tools.utc_now(),
+                began=began,
+            )
+        )
+
+    @api.model
+    def _equation_figures(self):
+        """Return (family, labels, value) of the equation of yesterday and today, whatever zone a system is in."""
+        # All companies: whoever reads this holds a token that somebody made who is allowed in each of them.
+        ids = [one for (one,) in self.env.execute_query(SQL("SELECT id FROM res_company"))]
+        companies = self.env["res.company"].browse(ids)
+        found = self.env["integration.ledger"]._equation(companies, *self._days(fields.Date.today()))
+        codes = dict(self.env.execute_query(SQL("SELECT id, code FROM integration_system")))
+        currencies = self._currencies()
+        units, amounts = {}, {}
+        for row in found:
+            for part in PARTS:
+                tally = row.difference if part == "unaccounted" else row.tally(Bucket(part))
+                code = codes.get(row.key.system, "")
+                units[code, part] = units.get((code, part), 0) + tally.units
+                if row.key.currency:
+                    key = (code, part, row.key.currency if row.key.currency in currencies else OTHER_CURRENCY)
+                    amounts[key] = amounts.get(key, 0) + tally.amount
+        return [
+            *(("equation_units", list(key), value) for key, value in units.items()),
+            *(("equation_amount", list(key), value) for key, value in amounts.items()),
+        ]
+
+    @api.model
+    def _currencies(self):
+        """Return the codes of all currencies that Odoo knows: a message may name what it likes, a label may not."""
+        return {code for (code,) in self.env.execute_query(SQL("SELECT name FROM res_currency"))}
+
+    @staticmethod
+    def _days(today: date) -> tuple[date, date]:
+        return today - timedelta(days=1), today + timedelta(days=1)
+
+    @api.model
+    def _open_figures(self):
+        """Return (family, labels, value) of what waits for people: read by indexes that hold nothing else."""
+        self.env.cr.execute(
+            """
+            SELECT 'parked_lines', ARRAY[s.code], count(*)
+              FROM integration_effect f JOIN integration_event e ON e.id = f.event_id
+              JOIN integration_system s ON s.id = e.system_id
+             WHERE f.status = 'parked' AND e.mode = 'live' GROUP BY 2
+            UNION ALL
+            SELECT 'parked_amount', ARRAY[s.code, COALESCE(r.name, 'other')], sum(c.amount_sent)
+              FROM integration_charge c JOIN integration_system s ON s.id = c.system_id
+              LEFT JOIN res_currency r ON r.name = c.currency_code
+             WHERE c.state = 'parked' AND c.mode = 'live' AND c.priced AND c.currency_code IS NOT NULL
+             GROUP BY 2 HAVING sum(c.amount_sent) IS NOT NULL
+            UNION ALL
+            SELECT 'dead_letters', ARRAY[s.name, d.consumer], count(*)
+              FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
+             WHERE d.dead_since IS NOT NULL AND d.state = 'dead' GROUP BY 2
+            UNION ALL
+            SELECT 'refused_messages', ARRAY[s.code], count(*)
+              FROM integration_refused_message m JOIN integration_system s ON s.id = m.system_id
+             WHERE m.state = 'open' AND m.mode = 'live' GROUP BY 2
+            UNION ALL
+            SELECT 'mapping_tasks', ARRAY[s.code, t.kind], count(*)
+              FROM integration_mapping_task t JOIN integration_system s ON s.id = t.system_id
+             WHERE t.state = 'open' GROUP BY 2
+            """
+        )
+        return self.env.cr.fetchall()
+
+    @api.model
+    def _is_alone(self, lock):
+        """Tell whether no other process does this; until the end of the transaction none will."""
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", (lock,))
+        return self.env.cr.fetchone()[0]
