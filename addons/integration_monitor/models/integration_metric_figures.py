@@ -18,7 +18,7 @@ FIGURES_SHARE = 0.01
 """They never take more than this share of the engine's time."""
 OTHER_CURRENCY = "other"
 _RECEIVED_LOCK = 0x696E7472  # "intr"
-_FIGURES_LOCK = 0x696E7467  # "intg"
+_FIGURES_LOCK = 0x696E746D  # "intm"
 
 
 class IntegrationMetricFigures(models.AbstractModel):
