@@ -11,11 +11,15 @@
     "data": [
         "security/ir.model.access.csv",
         "security/integration_monitor_rules.xml",
+        "data/integration_subscription.xml",
         "views/integration_receipt_views.xml",
         "views/integration_effect_views.xml",
         "views/integration_ledger_line_views.xml",
         "views/integration_overview_views.xml",
         "views/integration_home_views.xml",
+        "views/integration_control_total_views.xml",
+        "views/integration_reconciliation_views.xml",
+        "views/integration_reconciliation_menus.xml",
     ],
     "assets": {
         "web.assets_backend": ["integration_monitor/static/src/**/*"],

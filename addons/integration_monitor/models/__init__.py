@@ -7,3 +7,14 @@ from . import integration_overview_money
 from . import integration_overview_plumbing
 from . import integration_overview_setup
 from . import integration_overview
+from . import integration_control_total
+from . import integration_control_total_line
+from . import integration_handler
+from . import integration_engine
+from . import integration_reconciliation_tolerance
+from . import integration_reconciliation_facts
+from . import integration_reconciliation
+from . import integration_reconciliation_line
+from . import integration_reconciliation_candidate
+from . import integration_reconciliation_signoff
+from . import integration_reconciliation_change

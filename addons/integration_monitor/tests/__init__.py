@@ -4,3 +4,5 @@ from . import test_overview
 from . import test_access
 from . import test_screens
 from . import test_home
+from . import test_control_totals
+from . import test_reconciled_periods

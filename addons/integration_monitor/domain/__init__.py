@@ -1,0 +1,1 @@
+"""Rules of monitoring in plain Python: comparing what systems say they sent with what Odoo has."""
