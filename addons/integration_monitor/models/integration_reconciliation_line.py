@@ -180,9 +180,11 @@ class IntegrationReconciliationLine(models.Model):
         """Take over the result of a new comparison."""
         self.ensure_one()
         moved = self._figures() != self._figures(values)
+        # That a comparison resolved it says that the sides agreed, by the tolerance of then; no person said anything.
+        by_itself = self.state == "resolved" and not self.decided_by_id
         period = self.reconciliation_id
         newer = bool(self.decided_total_id) and self.decided_total_id != period.total_id
-        state = next_state(self.state or "", is_break=values["is_break"], moved=moved, newer=newer)
+        state = next_state(self.state or "", is_break=values["is_break"], moved=moved or by_itself, newer=newer)
         if moved or values["outcome"] != self.outcome:
             period._tell_change(self, values)
         if state != (self.state or ""):

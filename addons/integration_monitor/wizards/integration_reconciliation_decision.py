@@ -18,8 +18,12 @@ class IntegrationReconciliationDecision(models.TransientModel):
         required=True,
         readonly=True,
     )
-    line_ids = fields.Many2many("integration.reconciliation.line", readonly=True)
-    period_ids = fields.Many2many("integration.reconciliation", readonly=True)
+    line_ids = fields.Many2many(
+        "integration.reconciliation.line", "integration_reconciliation_decision_line", readonly=True
+    )
+    period_ids = fields.Many2many(
+        "integration.reconciliation", "integration_reconciliation_decision_period", readonly=True
+    )
     summary = fields.Char(compute="_compute_summary")
     open_count = fields.Integer(compute="_compute_summary")
     reason = fields.Char("Why")
