@@ -44,7 +44,13 @@ class IntegrationControlTotal(models.Model):
     event_id = fields.Many2one(
         "integration.event", "Message", readonly=True, ondelete="set null", index="btree_not_null"
     )
-    line_ids = fields.One2many("integration.control.total.line", "total_id", "Lines", readonly=True)
+    line_ids = fields.One2many(
+        "integration.control.total.line",
+        "total_id",
+        "Lines",
+        readonly=True,
+        groups="integration_core.group_finance_viewer,integration_core.group_auditor",
+    )
     line_count = fields.Integer("Lines used", readonly=True, aggregator=None)
     refused_count = fields.Integer("Rows refused", readonly=True, aggregator=None)
     refused_text = fields.Text("Refused rows", readonly=True)
@@ -158,6 +164,7 @@ class IntegrationControlTotal(models.Model):
     def action_lines(self):
         """Open the lines of this statement."""
         self.check_access("read")
+        self.env["integration.control.total.line"].check_access("read")
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",

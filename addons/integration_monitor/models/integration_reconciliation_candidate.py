@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from ..domain.reconciliation import explain
 
@@ -114,6 +115,8 @@ class IntegrationReconciliationCandidate(models.Model):
                 "res_id": self.other_line_id.id,
                 "views": [(False, "form")],
             }
+        if not self.res_model:
+            raise UserError(self.env._("It names no record of its own."))
         self.env[self.res_model].check_access("read")
         return {
             "type": "ir.actions.act_window",

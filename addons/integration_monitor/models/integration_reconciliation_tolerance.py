@@ -15,6 +15,7 @@ class IntegrationReconciliationTolerance(models.Model):
     _inherit = ["integration.audited.mixin", "integration.company.mixin"]
     _description = "Tolerance"
     _order = "company_id, system_id, measure, id"
+    _check_company_auto = True
 
     _audit_name = "reconciliation_tolerance"
 

@@ -35,10 +35,10 @@ registry.category("web_tour.tours").add("integration_finance_reconciles", {
             run: "click",
         },
         {
-            trigger: ".o_list_view .o_data_row:contains(E-1):contains(Parked)",
+            trigger: ".o_list_view .o_data_row:contains(E-9):contains(Parked)",
         },
         {
-            trigger: ".o_breadcrumb .breadcrumb-item:contains(ED) a, .breadcrumb-item a:contains(ED)",
+            trigger: ".breadcrumb-item a:contains(2026-11-19 · ED)",
             run: "click",
         },
         {
