@@ -80,11 +80,11 @@ class IntegrationReconciliationLine(models.Model):
     @api.depends("day", "cost_center", "kind", "claim")
     def _compute_display_name(self):
         for line in self:
-            line.display_name = line._key_text()
+            day = line.day and str(line.day)
+            line.display_name = " · ".join(filter(None, (line.claim, day, line.cost_center, line.kind)))
 
     def _key_text(self):
-        day = self.day and str(self.day)
-        return " · ".join(filter(None, (self.claim, day, self.cost_center, self.kind, self.currency)))
+        return f"{self.display_name} · {self.currency or ''}"
 
     @api.depends("candidate_ids.text")
     def _compute_candidate_text(self):
@@ -233,6 +233,32 @@ class IntegrationReconciliationLine(models.Model):
     def action_reopen(self, reason=None):
         """Take back what was said of these breaks."""
         return self._decide("open", reason)
+
+    def action_records(self):
+        """Open the records of this row, those that count and those that do not."""
+        self.check_access("read")
+        self.ensure_one()
+        model, domain = self._records()
+        self.env[model].check_access("read")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.display_name,
+            "res_model": model,
+            "views": [(False, "list"), (False, "form")],
+            "domain": domain,
+        }
+
+    def _records(self):
+        total = self.reconciliation_id.total_id
+        own = [("company_id", "=", self.company_id.id), ("system_id", "=", self.system_id.id), ("mode", "=", "live")]
+        match self.measure:
+            case "ledger":
+                return "integration.control.total.line", [("total_id", "=", total.id), ("claim", "=", self.claim)]
+            case "claim":
+                return "integration.charge", [*own, ("claim", "=", self.claim), ("current", "=", True)]
+        day = ["|", ("service_day", "=", self.day), "&", ("service_day", "=", False), ("received_day", "=", self.day)]
+        center = [("money_center", "=", self.cost_center)] if self.cost_center else []
+        return "integration.receipt", [*own, *day, *center, ("event_type_id.name", "=", self.kind)]
 
     def _check_decides(self):
         self.check_access("read")

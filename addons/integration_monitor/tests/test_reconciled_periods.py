@@ -89,6 +89,8 @@ class TestReconciledPeriods(ReconciliationCase):
         self.assertEqual(row.candidate_ids.mapped("kind"), ["parked"])
         receipts = self.env["integration.receipt"].search(row.candidate_ids.action_open()["domain"])
         self.assertEqual((receipts.encounter, receipts.unit, receipts.bucket), ("E-1", "2", "parked"))
+        everything = self.env["integration.receipt"].search(row.action_records()["domain"])
+        self.assertEqual(sorted(everything.mapped("unit")), ["1", "2"])
 
     def test_what_is_mended_ends_its_break_by_itself(self):
         self.finalize("E-1", self.line(1, service="NEW"))
@@ -149,6 +151,8 @@ class TestReconciledPeriods(ReconciliationCase):
         rows = self.period().line_ids
         self.assertEqual({row.claim: row.outcome for row in rows}, {"C-1": "matched", "C-2": "break"})
         self.assertEqual(rows.filtered("is_break").difference, -10.0)
+        action = rows.filtered("is_break").action_records()
+        self.assertEqual(self.env[action["res_model"]].search(action["domain"]), self.charges("E-1", 2))
 
     def test_another_companys_messages_play_no_part(self):
         other = self.env["res.company"].create({"name": "Other hospital"})

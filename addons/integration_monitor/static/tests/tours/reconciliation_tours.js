@@ -21,12 +21,20 @@ registry.category("web_tour.tours").add("integration_finance_reconciles", {
             trigger: ".o_form_view .alert-warning:contains(1 breaks are to be looked at by finance)",
         },
         {
-            trigger: ".o_form_view button[name='action_breaks']",
+            content: "To the breaks",
+            trigger: ".o_menu_sections [data-menu-xmlid='integration_monitor.menu_reconciliation']",
             run: "click",
         },
         {
+            trigger: ".dropdown-item[data-menu-xmlid='integration_monitor.menu_reconciliation_breaks']",
+            run: "click",
+        },
+        {
+            trigger: ".o_last_breadcrumb_item:contains(Breaks)",
+        },
+        {
             content: "The break and its likeliest cause",
-            trigger: ".o_list_view .o_data_row:contains(1 parked) .o_data_cell[name='difference']",
+            trigger: ".o_list_view .o_data_row:contains(1 parked) .o_data_cell[name='display_name']",
             run: "click",
         },
         {
