@@ -82,7 +82,7 @@ def test_what_never_arrived_is_a_break_until_it_is_told_otherwise(server, partne
         lambda: (
             server.sql(
                 "SELECT f.status, count(*) FROM integration_effect f JOIN integration_event e ON e.id = f.event_id"
-                " WHERE e.type_name = %s GROUP BY 1 ORDER BY 1",
+                " JOIN integration_event_type t ON t.id = e.event_type_id WHERE t.name = %s GROUP BY 1 ORDER BY 1",
                 REPORTED,
             )
             == [("applied", 2), ("duplicate", 1)]

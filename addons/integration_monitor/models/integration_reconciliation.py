@@ -132,7 +132,8 @@ class IntegrationReconciliation(models.Model):
     def _chore_compare(self, limit):
         """Compare the periods whose turn it is, one a time; return how many are left."""
         self.env.cr.execute(
-            "SELECT id FROM integration_reconciliation WHERE next_at <= %s ORDER BY next_at LIMIT 2 FOR UPDATE SKIP LOCKED",
+            "SELECT id FROM integration_reconciliation WHERE next_at <= %s"
+            " ORDER BY next_at LIMIT 2 FOR UPDATE SKIP LOCKED",
             (fields.Datetime.now(),),
         )
         due = [row[0] for row in self.env.cr.fetchall()]

@@ -62,7 +62,7 @@ class IntegrationReconciliationLine(models.Model):
     )
     candidate_text = fields.Char("Likeliest cause", compute="_compute_candidate_text")
     state = fields.Selection(STATES, "Break", readonly=True, help="Empty: its sides never differed.")
-    owner_id = fields.Many2one("res.users", "Owner", readonly=True)
+    owner_id = fields.Many2one("res.users", readonly=True)
     since = fields.Datetime(readonly=True, help="Since when its sides differ.")
     reason = fields.Char(readonly=True)
     decided_by_id = fields.Many2one("res.users", "Decided by", readonly=True)

@@ -1,9 +1,8 @@
 from odoo import fields, models
-from odoo.exceptions import UserError
 
 
 class IntegrationReconciliationSignoff(models.Model):
-    """That somebody signed a period off as it stood. Never edited: a later one follows it."""
+    """That somebody signed a period off as it stood. Never edited, as the database sees to: a later one follows it."""
 
     _name = "integration.reconciliation.signoff"
     _description = "Sign-off"
@@ -30,10 +29,16 @@ class IntegrationReconciliationSignoff(models.Model):
     digest = fields.Char("SHA-256 of all rows", required=True, readonly=True)
     change_ids = fields.One2many("integration.reconciliation.change", "signoff_id", "Later changes", readonly=True)
 
-    def write(self, vals):
-        self.check_access("write")
-        raise UserError(self.env._("A sign-off is never changed. Sign the period off again."))
-
-    def unlink(self):
-        self.check_access("unlink")
-        raise UserError(self.env._("A sign-off is never deleted."))
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE OR REPLACE FUNCTION integration_reconciliation_signoff_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE EXCEPTION 'a sign-off is append-only' USING ERRCODE = 'restrict_violation';
+            END $$;
+            DROP TRIGGER IF EXISTS integration_reconciliation_signoff_kept ON integration_reconciliation_signoff;
+            CREATE TRIGGER integration_reconciliation_signoff_kept BEFORE UPDATE OR DELETE
+                ON integration_reconciliation_signoff
+                FOR EACH ROW EXECUTE FUNCTION integration_reconciliation_signoff_kept();
+            """
+        )

@@ -5,6 +5,8 @@ from datetime import timedelta
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+from psycopg2.errors import RestrictViolation
 
 from .common import FINALIZED, MonitorCase
 
@@ -344,9 +346,16 @@ class TestReconciledPeriods(ReconciliationCase):
     def test_a_sign_off_is_never_edited(self):
         period = self.broken()
         self.as_reviewer(period).action_sign("Known")
-        for edit in (lambda: period.signoff_ids.write({"reason": "x"}), period.signoff_ids.unlink):
-            with self.assertRaisesRegex(UserError, "never"):
-                edit()
+        self.env.flush_all()
+        for statement in (
+            "UPDATE integration_reconciliation_signoff SET reason = 'x'",
+            "DELETE FROM integration_reconciliation_signoff",
+        ):
+            refused = self.assertRaisesRegex(RestrictViolation, "append-only")
+            with mute_logger("odoo.sql_db"), refused, self.env.cr.savepoint():
+                self.env.cr.execute(statement)
+        with self.assertRaises(AccessError):
+            self.as_reviewer(period.signoff_ids).write({"reason": "x"})
 
     def test_nothing_is_signed_that_is_not_compared_yet(self):
         period = self.broken()
