@@ -1,5 +1,6 @@
 import inspect
 import logging
+from collections import Counter
 
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import call_kw, get_public_method
@@ -121,14 +122,21 @@ class TestCallsOverTheNetwork(CallsCase, HttpCase):
     def _shares(self):
         """Return {role: (model, method, roles that it answers) to try}.
 
-        Each method is tried by the employee, by one role that it answers and by one that it refuses, in turns.
+        Each method is tried by the employee, by one role that it answers and by one that it refuses: whoever has tried
+        the fewest of that kind so far.
         """
         people = sorted(set(self.users) - {"engine"})  # it has no account: integration_core's test_run_as
-        shares = {role: [] for role in people}
-        for number, row in enumerate(self.asked()):
+        shares, tried = {role: [] for role in people}, Counter()
+        for row in self.asked():
             answered = [role for role in people if role in row[2]]
             refused = [role for role in people if role not in row[2] and role != "employee"]
-            for role in {"employee", *(group[number % len(group)] for group in (answered, refused) if group)}:
+            chosen = [
+                min(group, key=lambda role, kind=kind: tried[role, kind])
+                for kind, group in ((True, answered), (False, refused))
+                if group
+            ]
+            tried.update((role, role in row[2]) for role in chosen)
+            for role in {"employee", *chosen}:
                 shares[role].append(row)
         return shares
 
