@@ -33,6 +33,8 @@ TOLD: Final = "told"
 FOUND: Final = "found"
 """The sides of a ledger: charges are told, what settles them is found. Of the other measures all lines are told."""
 MOST_TEXT: Final = 255
+MOST_DAYS: Final = 366
+"""Days of a period that is compared with what Odoo has, whose rows are read anew each time."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _MOMENT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.*", re.DOTALL)
 _COUNT: Final = re.compile(r"\d{1,9}(?:\.0+)?")
@@ -325,6 +327,17 @@ def grain_of(lines: Iterable[TotalLine]) -> Grain:
         cost_centers=any(one.cost_center for one in some),
         kinds=frozenset(one.kind for one in some),
     )
+
+
+def fault_of(first: date, last: date, measure: str) -> str | None:
+    """Return why a period cannot be compared (a code), or None.
+
+    >>> fault_of(date(2026, 1, 2), date(2026, 1, 1), "key"), fault_of(date(2020, 1, 1), date(2026, 1, 1), "key")
+    ('period_reversed', 'period_too_long')
+    """
+    if first > last:
+        return "period_reversed"
+    return "period_too_long" if measure != "ledger" and (last - first).days >= MOST_DAYS else None
 
 
 def measure_of(lines: Sequence[TotalLine]) -> str | None:

@@ -23,10 +23,10 @@ class ControlTotalsHandler(models.AbstractModel):
         first, last = (date.fromisoformat(data["period"][name]) for name in ("from", "to"))
         lines = control_totals.of_message(data["totals"])
         measure = control_totals.measure_of(lines)
-        if first > last:
-            return "rejected", "period_reversed", None
         if measure is None:
             return "rejected", "claims_and_keys", None
+        if fault := control_totals.fault_of(first, last, measure):
+            return "rejected", fault, None
         if any(line.day and not first <= line.day <= last for line in lines):
             return "rejected", "day_outside_period", None
         # sudo: statements are kept for finance; the engine's user, who stores them, reads none

@@ -82,6 +82,8 @@ class TestControlTotals(ReconciliationCase):
                 self.wizard(content).action_import()
         with self.assertRaisesRegex(UserError, "before it begins"):
             self.wizard(self.keys(GOOD), date_from="2026-11-21").action_check()
+        with self.assertRaisesRegex(UserError, "more than 366 days"):
+            self.wizard(self.keys(GOOD), date_from="2025-11-19").action_check()
 
     def test_only_operators_import_and_only_for_their_companies(self):
         for user in (self.viewer, self.auditor, self.reviewer):

@@ -110,8 +110,12 @@ class IntegrationControlTotalImport(models.TransientModel):
         self.system_id.check_access("read")
         if not self.file:
             raise UserError(self.env._("Choose a file first."))
-        if self.date_from > self.date_to:
-            raise UserError(self.env._("The period ends before it begins."))
+        if fault := control_totals.fault_of(self.date_from, self.date_to, self.measure):
+            words = {
+                "period_reversed": self.env._("The period ends before it begins."),
+                "period_too_long": self.env._("The period has more than %s days.", control_totals.MOST_DAYS),
+            }
+            raise UserError(words[fault])
         content = base64.b64decode(self.file)
         if len(content) > MOST_BYTES:
             raise UserError(self.env._("The file has more than %s MB.", MOST_BYTES // 1024**2))

@@ -134,3 +134,17 @@ def test_a_message_is_of_keys_or_of_claims():
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "measure", "fault"),
+    [
+        (date(2025, 11, 20), "key", None),
+        (date(2025, 11, 19), "key", "period_too_long"),
+        (date(2025, 11, 19), "claim", "period_too_long"),
+        (date(1900, 1, 1), "ledger", None),
+        (date(2026, 11, 21), "ledger", "period_reversed"),
+    ],
+)
+def test_a_period_has_a_year_at_most_where_odoo_is_read(first, measure, fault):
+    assert totals.fault_of(first, DAY, measure) == fault
