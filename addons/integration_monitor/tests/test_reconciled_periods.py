@@ -156,6 +156,14 @@ class TestReconciledPeriods(ReconciliationCase):
         action = rows.filtered("is_break").action_records()
         self.assertEqual(self.env[action["res_model"]].search(action["domain"]), self.charges("E-1", 2))
 
+    def test_another_systems_messages_play_no_part(self):
+        lab = self._make_system("lab")
+        self.finalize("E-1", self.line(1, claim="C-1"), system=lab)
+        self.finalize("E-1", self.line(1, claim="C-1"))
+        self.report(self.total(1, "120.00"))
+        self.report({"claim": "C-1", "amount": "120.00", "currency": "USD"})
+        self.assertEqual(self.period().mapped("state"), ["agrees", "agrees"])
+
     def test_another_companys_messages_play_no_part(self):
         other = self.env["res.company"].create({"name": "Other hospital"})
         system = self._make_system("other", company=other)
