@@ -162,7 +162,10 @@ class TestReconciledPeriods(ReconciliationCase):
         self.finalize("E-1", self.line(1, claim="C-1"))
         self.report(self.total(1, "120.00"))
         self.report({"claim": "C-1", "amount": "120.00", "currency": "USD"})
-        self.assertEqual(self.period().mapped("state"), ["agrees", "agrees"])
+        periods = self.period()
+        self.assertEqual(periods.mapped("state"), ["agrees", "agrees"])
+        # The laboratory's codes are not mapped: whatever of it were read would stand beside, as parked.
+        self.assertEqual(periods.line_ids.mapped("parked_count"), [0, 0])
 
     def test_another_companys_messages_play_no_part(self):
         other = self.env["res.company"].create({"name": "Other hospital"})
