@@ -29,6 +29,8 @@ class ControlTotalsHandler(models.AbstractModel):
             return "rejected", fault, None
         if any(line.day and not first <= line.day <= last for line in lines):
             return "rejected", "day_outside_period", None
+        if any(line.amount is not None and not line.currency for line in lines):
+            return "rejected", "amount_without_currency", None
         # sudo: statements are kept for finance; the engine's user, who stores them, reads none
         total, verdict = (
             self.env["integration.control.total"]

@@ -213,6 +213,7 @@ class TestReconciledPeriods(ReconciliationCase):
             ("period_reversed", self.report(self.total(1, "1"), first="2026-11-21", last=DAY)),
             ("period_too_long", self.report(self.total(1, "1"), first="2025-11-19", last=DAY)),
             ("day_outside_period", self.report(self.total(1, "1"), first="2026-11-21", last="2026-11-22")),
+            ("amount_without_currency", self.report({**self.total(1, None), "amount": "1"})),
             ("claims_and_keys", self.report(self.total(1, "1"), claim)),
         ):
             effect = self.effect(event)
