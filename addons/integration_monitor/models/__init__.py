@@ -12,3 +12,13 @@ from . import integration_metric_figures
 from . import integration_metrics
 from . import integration_metrics_token
 from . import integration_engine
+from . import integration_control_total
+from . import integration_control_total_line
+from . import integration_handler
+from . import integration_reconciliation_tolerance
+from . import integration_reconciliation_facts
+from . import integration_reconciliation
+from . import integration_reconciliation_line
+from . import integration_reconciliation_candidate
+from . import integration_reconciliation_signoff
+from . import integration_reconciliation_change

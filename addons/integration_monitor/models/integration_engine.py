@@ -10,4 +10,5 @@ class IntegrationEngine(models.AbstractModel):
             *super()._chores(),
             ("integration.metric.figures", "_chore_received"),
             ("integration.metric.figures", "_chore_figures"),
+            ("integration.reconciliation", "_chore_compare"),
         ]

@@ -6,3 +6,5 @@ from . import test_screens
 from . import test_home
 from . import test_digest
 from . import test_metrics
+from . import test_control_totals
+from . import test_reconciled_periods

@@ -83,3 +83,17 @@ class TestScreens(HttpCase, MonitorCase):
 
     def test_finance_reads_the_equation_and_opens_what_is_parked(self):
         self.start_tour("/odoo/integration", "integration_finance_reads", login=self.person("finance_viewer"))
+
+    def test_finance_follows_a_break_accepts_it_and_signs_the_period_off(self):
+        lines = self.line(1), self.line(2, service="NEW", price="80.00")
+        self.finalize("E-9", *lines, performed_at="2026-11-19T09:30:00Z")
+        day = {"service_date": "2026-11-19", "department": "ED", "event_type": "clinical.service.finalized.v1"}
+        totals = [{**day, "count": 2, "amount": "200.00", "currency": "USD"}]
+        period = {"from": "2026-11-19", "to": "2026-11-19"}
+        self.post("control.totals.reported.v1", {"period": period, "totals": totals})
+        self.drain()
+        login = self.person("finance_reviewer")
+        self.start_tour("/odoo/integration", "integration_finance_reconciles", login=login)
+        compared = self.env["integration.reconciliation"].search([("system_id", "=", self.system.id)])
+        self.assertEqual((compared.state, compared.signed_by_id.login), ("signed", login))
+        self.assertEqual(compared.line_ids.state, "accepted")

@@ -241,6 +241,11 @@ class Records:
         chosen = attributes[self.company.id % len(attributes)]
         return self.fill("integration.attribute.owner", kind="supplier", attribute=chosen)
 
+    def _make_integration_reconciliation_tolerance(self):
+        """Of another measure in each company, so that one could move."""
+        measure = ("key", "claim", "ledger")[self.company.id % 3]
+        return self.fill("integration.reconciliation.tolerance", measure=measure)
+
     def _make_integration_bank_change(self):
         bank = self._make_res_partner_bank()
         return self.fill("integration.bank.change", bank_id=bank.id, partner_id=bank.partner_id.id)

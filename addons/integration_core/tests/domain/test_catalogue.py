@@ -25,6 +25,8 @@ REQUIRED = {
     "masterdata.supplier.proposed.v1": "id name",
     "masterdata.service.proposed.v1": "id name",
     "masterdata.cost_center.proposed.v1": "id name",
+    # No part of the contract's table: the suite's own addition for reconciliation.
+    "control.totals.reported.v1": "period period/from period/to totals",
 }
 COMMON = "company id number date changed_at version ids"
 INVOICE = (

@@ -1,0 +1,2 @@
+from . import integration_control_total_import
+from . import integration_reconciliation_decision
