@@ -202,8 +202,9 @@ class IntegrationChargeVoid(models.Model):
             """,
             (limit,),
         )
-        companies = self.with_context(allowed_company_ids=self.env.user.company_ids.ids)
-        missed = companies.browse(row[0] for row in self.env.cr.fetchall())
+        # At once: whatever is read next is read with the same cursor.
+        ids = [row[0] for row in self.env.cr.fetchall()]
+        missed = self.with_context(allowed_company_ids=self.env.user.company_ids.ids).browse(ids)
         charges = self._charges_of(missed) if missed else {}
         for void in missed:
             if charge := charges.get(void._line_key()):

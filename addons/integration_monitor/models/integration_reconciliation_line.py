@@ -189,7 +189,8 @@ class IntegrationReconciliationLine(models.Model):
             period._tell_change(self, values)
         if state != (self.state or ""):
             values = {**values, **self._turned(state)}
-        if news := {name: value for name, value in values.items() if self[name] != value}:
+        had = {name: self._fields[name].convert_to_write(self[name], self) for name in values}
+        if news := {name: value for name, value in values.items() if had[name] != value}:
             self.write(news)
 
     def _turned(self, state):
