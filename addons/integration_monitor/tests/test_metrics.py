@@ -253,9 +253,15 @@ class TestMetricsPlans(MetricsCase):
 
     def setUp(self):
         super().setUp()
-        # A table of a few rows is read whole by whatever way: this one has folded years, as the statistics say.
+        # Tables of a few rows are read whole by whatever way: these have a history, as the statistics say.
         self.env.cr.execute(
             """
+            INSERT INTO integration_receipt
+                   (company_id, system_id, webhook_id, outcome, received_at, received_day, mode)
+            SELECT company_id, id, 'old-' || n, 'duplicate', now() - n * interval '1 minute', CURRENT_DATE, 'live'
+              FROM generate_series(1, 5000) AS n,
+                   (SELECT id, company_id FROM integration_system ORDER BY id LIMIT 3) AS s;
+            ANALYZE integration_receipt;
             INSERT INTO integration_delivery_count
                    (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms, grain)
             SELECT now() - n * interval '1 hour', 1, 1, 1, 'done', 'delivered', 1, 1, 1, 2
