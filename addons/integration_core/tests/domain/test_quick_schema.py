@@ -16,7 +16,8 @@ scalars = st.one_of(
     st.booleans(),
     st.integers(-MAX_INTEGER, MAX_INTEGER),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=12),
+    # What strict JSON refuses is refused before a schema is asked, in messages and in schemas.
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12),
     st.sampled_from(["", "a", "2026-11-20", "2026-11-20T10:00:00Z", "1.50", "-1", "USD", "https://x.test/", "1\n"]),
 )
 values = st.recursive(
