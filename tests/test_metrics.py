@@ -91,7 +91,8 @@ def test_the_counters_add_up_with_the_database(server, traffic, wait_until):
     wait_until(lambda: value(server, "figures_timestamp_seconds") > moment + 1, what="the figures are counted anew")
     wait_until(
         lambda: value(server, "received_units_total", system="ehr", outcome="accepted") == traffic,
-        what="what was received is counted",
+        200,  # whoever writes in another database of the same server is waited for as well: other tests do, for long
+        "what was received is counted",
     )
     found, told = samples(server), of_the_ledger(server)
 
@@ -139,7 +140,7 @@ def test_what_commits_late_is_counted_and_once(server, traffic, wait_until):
         wait_until(lambda: samples(server)["figures_timestamp_seconds", frozenset()] > 0, what="a round of chores")
         assert rejected() == before, "one below the mark is not committed yet"
         late.commit()
-    wait_until(lambda: rejected() == before + 2, what="both are counted")
+    wait_until(lambda: rejected() == before + 2, 200, "both are counted")  # as long as above
     done = "SELECT done >= %s FROM integration_metric_state WHERE name = 'received'"
     assert server.sql(done, later_one)[0][0]
     assert rejected() == before + 2

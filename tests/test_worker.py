@@ -296,9 +296,9 @@ def test_odoos_cron_serves_the_lanes_that_no_worker_serves(server, receiver, mov
     worker = start("--lanes=normal,bulk", "--concurrency=2")
     worker.wait_ready()
     server.sql("DELETE FROM integration_heartbeat")
-    server.sql(f"UPDATE ir_cron SET active = true WHERE id = ({CRON})")
     lanes = "SELECT lanes FROM integration_heartbeat WHERE kind = %s"
     wait_until(lambda: server.sql(lanes, "worker"), what="the worker's heart beats")
+    server.sql(f"UPDATE ir_cron SET active = true WHERE id = ({CRON})")
     # That somebody is awake for the other lanes does not keep the cron asleep.
     events = emit_many(server, moves, 1)
     wait_until(lambda: server.sql(lanes, "cron"), 20, "the cron runs")

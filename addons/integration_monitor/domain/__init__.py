@@ -1,2 +1,1 @@
-"""Plain Python that never imports Odoo."""
-"""Rules of monitoring in plain Python: comparing what systems say they sent with what Odoo has."""
+"""What the monitor knows without a database: metrics as text, and the two sides of reconciliation."""
