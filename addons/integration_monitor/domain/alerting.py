@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Final
 
 CRITICAL: Final = "critical"
 """The class that no quiet hours hold back."""
-DAY_HOURS: Final = 24.0
 USUAL_SHARE: Final = 0.5
 """A system is usually heard from at an hour when it was so on more than this share of the days looked at."""
 
@@ -25,6 +25,32 @@ class Step(Enum):
     BEGIN = "begin"
     GO_ON = "go_on"
     END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a rule reads of one thing that it watches.
+
+    Attributes:
+        subject: Names the thing, always alike; unique within a rule.
+        value: In the unit of the rule's kind; None where nothing can be said.
+        company: Id of its company; None: it concerns all.
+        count: How many messages, lines or keys it is about.
+        amount: Money that waits, in ``currency``; None where there is none, or it is not known.
+        system: Id, as are ``endpoint`` and ``subscription``.
+        lane: Name.
+    """
+
+    subject: str
+    value: float | None
+    company: int | None = None
+    count: int = 0
+    amount: Decimal | None = None
+    currency: str | None = None
+    system: int | None = None
+    endpoint: int | None = None
+    subscription: int | None = None
+    lane: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
