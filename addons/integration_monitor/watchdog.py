@@ -5,6 +5,7 @@ heartbeats; only when none is fresh does it read more, begin the alert and send 
 may be dead, too. Whatever goes wrong there, no request notices.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -24,7 +25,8 @@ _looked: dict[str, float] = {}  # {database: when this process has looked last}
 def look(dbname: str | None) -> None:
     """Look at the engine of a database when it is time; return at once."""
     if is_time(dbname) and not module.current_test:
-        threading.Thread(target=notice, args=(dbname,), name="integration.watchdog", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # no thread can be had: the request goes on, and the next one looks
+            threading.Thread(target=notice, args=(dbname,), name="integration.watchdog", daemon=True).start()
 
 
 def is_time(dbname: str | None, now: float | None = None) -> bool:

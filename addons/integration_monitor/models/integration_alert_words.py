@@ -119,7 +119,7 @@ class IntegrationAlertWords(models.AbstractModel):
                 return _("Operator"), _("Remove the cause first, then deliver again.")
             case "silence":
                 return _("Operator"), _(
-                    "The system's Connect page shows whether anything arrives; else ask there whether the interface runs."
+                    "Its Connect page shows whether anything arrives; else ask there whether the interface runs."
                 )
             case "key_expiry":
                 return _("Administrator"), _("Rotate the key and hand the new one to the partner; both work meanwhile.")
