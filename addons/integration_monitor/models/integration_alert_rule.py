@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from markupsafe import Markup
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..domain.alerting import Limit, Quiet
 
@@ -168,10 +168,7 @@ class IntegrationAlertRule(models.Model):
 
     def action_test(self):
         """Say what is read now and whether it would begin an alert, and mail that to whoever asks."""
-        self.ensure_one()
-        self.check_access("read")
-        if not self.env.user.has_group(OPERATOR):
-            raise UserError(self.env._("Operators and administrators test rules."))
+        self._check_operator()
         lines = self._tested()
         subject = self.env._("Test of the alert rule %s", self.name)
         body = Markup("<p>%s</p>") % Markup("<br/>").join(lines)
@@ -231,7 +228,7 @@ class IntegrationAlertRule(models.Model):
 
     def action_mute(self):
         """Ask until when and why nobody is to be told."""
-        self.ensure_one()
+        self._check_operator()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Mute %s", self.name),
@@ -243,7 +240,7 @@ class IntegrationAlertRule(models.Model):
 
     def action_unmute(self):
         """Tell people again, from now on."""
-        self._check_muter()
+        self._check_operator()
         # sudo: operators mute rules and change nothing else of them
         self.sudo().write({"muted_until": False, "mute_reason": False, "muted_by_id": False})
 
@@ -252,7 +249,7 @@ class IntegrationAlertRule(models.Model):
 
         :raises UserError: for a moment that is past, or without a reason
         """
-        self._check_muter()
+        self._check_operator()
         if not (reason or "").strip():
             raise UserError(self.env._("Say why, for those who wonder why nobody was told."))
         if not until or until <= fields.Datetime.now():
@@ -260,11 +257,11 @@ class IntegrationAlertRule(models.Model):
         # sudo: as in action_unmute
         self.sudo().write({"muted_until": until, "mute_reason": reason.strip(), "muted_by_id": self.env.user.id})
 
-    def _check_muter(self):
+    def _check_operator(self):
         self.ensure_one()
         self.check_access("read")
         if not self.env.user.has_group(OPERATOR):
-            raise UserError(self.env._("Operators and administrators mute rules."))
+            raise AccessError(self.env._("Only operators and administrators test and mute alert rules."))
 
     def _audit_change_word(self, names):
         if "muted_until" in names:

@@ -189,7 +189,7 @@ class TestAlerts(AlertCase):
         with self.assertRaises(UserError):
             rule.with_user(self.operator)._mute(fields.Datetime.now(), "x")
         for user in (self.viewer, self.auditor):
-            with self.assertRaises(UserError):
+            with self.assertRaises(AccessError):
                 rule.with_user(user)._mute(later, "x")
         dialog = self.env["integration.alert.mute"].with_user(self.operator)
         dialog.create({"rule_id": rule.id, "until": later, "reason": "Planned work"}).action_confirm()
@@ -504,7 +504,7 @@ class TestAlertPeople(AlertCase):
         self.assertEqual(mail.notified_partner_ids, self.operator.partner_id)
         rule.threshold = 200
         self.assertIn("No alert would begin.", rule.with_user(self.operator).action_test()["params"]["message"])
-        with self.assertRaises(UserError):
+        with self.assertRaises(AccessError):
             rule.with_user(self.viewer).action_test()
         money = self.rule("parked_money", 50)
         self.finalize("E-1", self.line(1, service="UNKNOWN", price="81.25"))
