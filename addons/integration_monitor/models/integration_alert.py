@@ -83,14 +83,14 @@ class IntegrationAlert(models.Model):
             alert.state = "over" if alert.until else "running"
             alert.age = tools.age_in_words(self.env, alert.since)
 
-    @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane")
+    @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
     def _compute_display_name(self):
         for alert in self:
             # Without money: it stands in subjects of mails and in activities.
             alert.display_name = alert._headline(finance=False)
 
     @api.depends_context("uid")
-    @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now")
+    @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now", "until")
     def _compute_words(self):
         finance = self._sees_money(self.env.user)
         for alert in self:
@@ -154,13 +154,18 @@ class IntegrationAlert(models.Model):
         }
 
     def _go_on(self, reading, limit):
-        """Note the last reading of an alert that runs; None: there is nothing any more to be read."""
+        """Note the last reading of an alert that runs; None: there is nothing any more to be read.
+
+        How much it concerns stays as it was while it was bad: that is what people ask of an alert that is over.
+        """
         self.ensure_one()
-        if reading is None or reading.value is None:
+        if reading is not None and reading.value is None:
             return
-        worst = limit.worse(self.reading_worst, reading.value)
-        figures = {**self._figures_of(reading), "reading_worst": worst}
-        if changed := {name: value for name, value in figures.items() if (self[name] or False) != (value or False)}:
+        value = reading.value if reading else self.reading_now if limit.floor else 0.0
+        figures = {"reading_now": value, "reading_worst": limit.worse(self.reading_worst, value)}
+        if reading and not limit.is_good(value):
+            figures |= self._figures_of(reading)
+        if changed := {name: new for name, new in figures.items() if (self[name] or False) != (new or False)}:
             self.write(changed)
 
     def _end(self, now):
@@ -239,14 +244,21 @@ class IntegrationAlert(models.Model):
         self._emit_event(ENDED)
 
     def _people(self):
-        """Return who is told: the rule's owner, that of the endpoint or system, or the administrators."""
+        """Return who is told: the rule's owner, that of the endpoint or system, or the administrators.
+
+        An owner who may not open alerts, or who has left, is passed over.
+        """
         self.ensure_one()
         for owner in (self.rule_id.owner_id, self.endpoint_id.owner_id, self.system_id.owner_id):
-            if owner.active:
+            if owner.active and self._may_open(owner):
                 return owner
         admins = self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
-        ours = admins.filtered(lambda user: not self.company_id or self.company_id in user.company_ids)
-        return ours or admins
+        return admins.filtered(self._may_open)
+
+    def _may_open(self, user):
+        # As when the user opens it: with all companies that they are allowed in.
+        alert = self.with_user(user).with_context(allowed_company_ids=user.company_ids.ids)
+        return alert.has_access("read")
 
     def _mail(self, people, *, again=False):
         """Tell people by mail (or in their inbox), each in their language, with money for finance alone."""

@@ -34,16 +34,15 @@ class IntegrationAlertReadings(models.AbstractModel):
 
     @api.model
     def _is_in_scope(self, rule, reading):
+        # What concerns all companies, such as the engine, concerns each of them.
+        if rule.company_id and reading.company not in (rule.company_id.id, None):
+            return False
         wanted = (
-            (rule.company_id.id, reading.company),
             (rule.system_id.id, reading.system),
             (rule.endpoint_id.id, reading.endpoint),
             (rule.lane, reading.lane),
         )
-        # What concerns all companies, such as the engine, concerns each of them.
-        return all(not asked or found in (asked, None) for asked, found in wanted[:1]) and all(
-            not asked or found == asked for asked, found in wanted[1:]
-        )
+        return all(not asked or asked == found for asked, found in wanted)
 
     # -- deliveries
 
@@ -113,7 +112,7 @@ class IntegrationAlertReadings(models.AbstractModel):
         because it does not answer has not recovered.
         """
         endpoints, systems, tests = self._endpoints(), self._systems_of_endpoints(), self._for_tests()
-        since = fields.Datetime.now() - timedelta(minutes=rule.window)
+        since = fields.Datetime.now() - timedelta(minutes=rule.window_minutes)
         waiting = {}
         for company, _rank, subscription, _system, _many, tried, _moves, _age in self.env[
             "integration.metrics"

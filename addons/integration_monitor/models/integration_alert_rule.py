@@ -77,7 +77,7 @@ class IntegrationAlertRule(models.Model):
         "Over when back by", help="So far back from the threshold a reading must be for the alert to end; 0: on it."
     )
     unit = fields.Char(compute="_compute_unit")
-    window = fields.Integer("Within (min)", default=10, help="Tries of so many minutes are looked at.")
+    window_minutes = fields.Integer("Within (min)", default=10, help="Tries of so many minutes are looked at.")
     least = fields.Integer("At least (tries)", default=10, help="Of fewer tries nothing is said.")
     hold = fields.Integer(
         "For at least (min)", help="Something must be wrong for so long to begin an alert, and right to end it."
@@ -96,7 +96,7 @@ class IntegrationAlertRule(models.Model):
 
     _numbers_check = models.Constraint(
         "CHECK (threshold >= 0 AND margin >= 0 AND hold >= 0 AND remind_hours >= 0 AND least >= 1"
-        ' AND "window" BETWEEN 1 AND 1440)',
+        " AND window_minutes BETWEEN 1 AND 1440)",
         "Thresholds and times are 0 or more; the window is 1 to 1440 minutes, and at least one try is looked at.",
     )
     _quiet_check = models.Constraint(

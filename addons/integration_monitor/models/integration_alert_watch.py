@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from ..domain import alerting
 from ..domain.alerting import Course, Step
+from .integration_alert import SEND_NOW
 
 LOOK_SECONDS = 60
 """Rules are looked at so often at most."""
@@ -137,7 +138,7 @@ class IntegrationAlertWatch(models.AbstractModel):
         tools.begin_read_committed(self.env.cr)
         if not self._is_alone():
             return False
-        self.with_context(integration_send_now=True)._look(["engine"])
+        self.with_context(**{SEND_NOW: True})._look(["engine"])
         return True
 
     @api.model

@@ -23,13 +23,14 @@ class IntegrationAlertWords(models.AbstractModel):
         self.ensure_one()
         alert = self.sudo()  # sudo: names of systems and endpoints stand for themselves
         name = self._scope_name(alert.system_id, alert.endpoint_id, alert.subscription_id, alert.lane)
-        span = self._reading_words(alert.kind, alert.reading_now, alert.currency_code, finance)
+        reading = alert.reading_worst if alert.until else alert.reading_now
+        span = self._reading_words(alert.kind, reading, alert.currency_code, finance)
         if alert.kind == "engine":
             return self.env._("The engine gives no sign of life, and work is due.")
         if alert.kind == "silence":
             return self.env._("%(name)s has sent nothing for %(span)s.", name=name, span=span)
         if alert.kind == "key_expiry":
-            if alert.reading_now < 0:
+            if reading < 0:
                 return self.env._("The last key of %s has ended.", name)
             return self.env._("The last key of %(name)s ends in %(span)s.", name=name, span=span)
         if alert.kind in ("backlog", "failing", "dead_letters"):

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..domain.alerting import Reading
 from ..models.integration_alert import BEGAN, ENDED
 from .common import MonitorCase
 
@@ -212,11 +213,16 @@ class TestAlerts(AlertCase):
     def test_a_rule_without_owner_tells_the_systems_or_the_administrators(self):
         self.system.owner_id = self.auditor
         rule = self.rule("silence", 1, owner_id=False)
-        alert = self.env["integration.alert"].new({"rule_id": rule.id, "system_id": self.system.id})
+        reading = Reading(f"system:{self.system.id}", 3.0, self.company.id, system=self.system.id)
+        alert = self.env["integration.alert"]._begin(rule, reading, fields.Datetime.now())
         self.assertEqual(alert._people(), self.auditor)
-        self.system.owner_id = False
-        self.assertIn(self.admin, alert._people())
-        self.assertNotIn(self.operator, alert._people())
+        steward = new_test_user(self.env, "alert.steward", groups="integration_core.group_steward")
+        for owner in (self.env["res.users"], steward):  # who may not open alerts is told nothing
+            self.system.owner_id = owner
+            self.assertIn(self.admin, alert._people())
+            self.assertNotIn(self.operator, alert._people())
+        rule.owner_id = self.operator
+        self.assertEqual(alert._people(), self.operator)
 
     def test_an_archived_rule_ends_its_alerts(self):
         rule = self.rule()
