@@ -109,7 +109,7 @@ class TestDeadEngine(AlertCase):
 class TestRequestsLook(HttpCase):
     @mute_logger("odoo.http")
     def test_every_request_looks(self):
-        for path in ("/web/login", "/integration/health", "/integration/metrics"):
+        for path in ("/web/login", "/integration/health/ready", "/integration/metrics"):
             with self.subTest(path), patch.object(watchdog, "look") as look:
                 self.url_open(path)
                 look.assert_called_with(self.env.cr.dbname)
