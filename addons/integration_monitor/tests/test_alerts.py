@@ -490,7 +490,7 @@ class TestAlertPeople(AlertCase):
         self.assertFalse([text for text in warnings(self.viewer) if "are late" in text])
         told = " ".join(warnings(self.operator))
         self.assertIn("are late", told)
-        self.assertNotIn("81", told)
+        self.assertNotIn("81.25", told)
 
     def test_administrators_edit_rules_and_nobody_else(self):
         rule = self.rule()
