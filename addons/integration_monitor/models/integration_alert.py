@@ -70,7 +70,7 @@ class IntegrationAlert(models.Model):
     next_step = fields.Text("What to do", compute="_compute_turn")
 
     _one_running = models.UniqueIndex("(rule_id, subject) WHERE until IS NULL", "There is such an alert already.")
-    _untold_idx = models.Index("(id) WHERE until IS NULL OR cleared_at IS NULL")
+    _untold_idx = models.Index("(id) WHERE until IS NULL OR (told_at IS NOT NULL AND cleared_at IS NULL)")
 
     @api.depends("until")
     def _compute_running(self):
@@ -185,17 +185,7 @@ class IntegrationAlert(models.Model):
     @api.model
     def _not_yet_told(self):
         """Return the alerts of which people may have to be told something."""
-        return self.search(
-            [
-                "|",
-                ("until", "=", False),
-                "&",
-                "&",
-                ("until", "!=", False),
-                ("told_at", "!=", False),
-                ("cleared_at", "=", False),
-            ]
-        )
+        return self.search(["|", ("until", "=", False), "&", ("told_at", "!=", False), ("cleared_at", "=", False)])
 
     def _tell_now(self):
         """Tell people what is to be told of this alert now, if anything."""

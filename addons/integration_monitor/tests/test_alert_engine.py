@@ -1,3 +1,4 @@
+import threading
 from unittest.mock import patch
 
 from odoo.tests import HttpCase, tagged
@@ -95,6 +96,23 @@ class TestDeadEngine(AlertCase):
             watchdog.notice("no-such-database")
         self.assertIn("ZeroDivisionError", logs.output[0])
         self.assertNotIn("a secret", logs.output[0])
+
+    def test_a_request_leaves_the_look_to_a_thread(self):
+        seen = []
+        looked = threading.Event()
+
+        def noticing(dbname):
+            seen.append((dbname, threading.current_thread() is not threading.main_thread()))
+            looked.set()
+
+        with (
+            patch.object(watchdog, "is_time", return_value=True),
+            patch.object(watchdog.module, "current_test", False),
+            patch.object(watchdog, "notice", noticing),
+        ):
+            watchdog.look("a-database")
+        self.assertTrue(looked.wait(30))
+        self.assertEqual(seen, [("a-database", True)])
 
     def test_a_request_goes_on_without_a_thread(self):
         with (
