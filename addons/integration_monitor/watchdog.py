@@ -11,7 +11,7 @@ import threading
 import time
 
 from odoo import SUPERUSER_ID, api
-from odoo.addons.integration_core import discreet
+from odoo.addons.integration_core import discreet, tools
 from odoo.modules import module
 from odoo.modules.registry import Registry
 
@@ -48,7 +48,7 @@ def notice(dbname: str) -> None:
     """Look at the engine in a transaction of its own; nothing escapes."""
     threading.current_thread().dbname = dbname
     try:
-        with Registry(dbname).cursor() as cr:
+        with tools.engine_cursor(Registry(dbname)) as cr:
             api.Environment(cr, SUPERUSER_ID, {})["integration.alert.watch"]._notice_engine()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
         discreet.failed(_logger, "nobody could look whether the engine has stopped", error=error)

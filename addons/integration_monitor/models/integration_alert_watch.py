@@ -38,11 +38,16 @@ class IntegrationAlertWatch(models.AbstractModel):
     def _chore_watch(self, limit):
         """Look at all rules when it is time; there is never more to do at once."""
         if self._is_due():
+            # A snapshot from before another process's turn would refuse to note this one.
             tools.begin_read_committed(self.env.cr)
-            if self._is_alone() and self._is_due():
-                self._note()
-                self._look()
+            self._take_turn()
         return 0
+
+    @api.model
+    def _take_turn(self):
+        if self._is_alone() and self._is_due():
+            self._note()
+            self._look()
 
     @api.model
     def _is_due(self):
@@ -129,13 +134,14 @@ class IntegrationAlertWatch(models.AbstractModel):
     def _notice_engine(self):
         """Look whether the engine has stopped, from outside of it; costs a look at the heartbeats while it lives.
 
+        To be called in a READ COMMITTED transaction, as what another process has just begun must be seen.
+
         :return: whether it was found dead, and the rules about it were looked at
         """
         # sudo: as in _look
         rules = self.env["integration.alert.rule"].sudo().search([("kind", "=", "engine")])
         if not rules or self._is_alive(min(rules.mapped("threshold"))):
             return False
-        tools.begin_read_committed(self.env.cr)
         if not self._is_alone():
             return False
         self.with_context(**{SEND_NOW: True})._look(["engine"])

@@ -250,11 +250,11 @@ class TestAlerts(AlertCase):
         self.env.cr.execute("UPDATE integration_metric_state SET at = NULL WHERE name = 'alerts'")
         watch = self.env["integration.alert.watch"]
         with patch.object(type(watch), "_look", autospec=True) as looks:
-            watch._chore_watch(10)
-            watch._chore_watch(10)
+            watch._take_turn()
+            watch._take_turn()
             self.assertEqual(looks.call_count, 1)
             self.env.cr.execute("UPDATE integration_metric_state SET at = at - interval '1 min' WHERE name = 'alerts'")
-            watch._chore_watch(10)
+            watch._take_turn()
             self.assertEqual(looks.call_count, 2)
         self.assertIn((watch._name, "_chore_watch"), self.env["integration.engine"]._chores())
 
