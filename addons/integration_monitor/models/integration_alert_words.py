@@ -104,29 +104,43 @@ class IntegrationAlertWords(models.AbstractModel):
     @api.model
     def _turn_words(self, kind):
         """Return (whose turn it is, what to do)."""
-        _ = self.env._
-        match kind:
-            case "engine":
-                return _("Administrator"), _(
+        administrator, operator = self.env._("Administrator"), self.env._("Operator")
+        words = {
+            "engine": (
+                administrator,
+                self.env._(
                     "Start the worker, or see why the scheduled action does not run. Nothing is lost meanwhile."
-                )
-            case "backlog":
-                return _("Operator"), _(
+                ),
+            ),
+            "backlog": (
+                operator,
+                self.env._(
                     "See whether an engine runs, and whether a receiver is slow; a further worker helps only the first."
-                )
-            case "failing":
-                return _("Operator"), _("Open the deliveries and read the last error; tell the partner. They wait.")
-            case "dead_letters":
-                return _("Operator"), _("Remove the cause first, then deliver again.")
-            case "silence":
-                return _("Operator"), _(
+                ),
+            ),
+            "failing": (
+                operator,
+                self.env._("Open the deliveries and read the last error; tell the partner. They wait."),
+            ),
+            "dead_letters": (operator, self.env._("Remove the cause first, then deliver again.")),
+            "silence": (
+                operator,
+                self.env._(
                     "Its Connect page shows whether anything arrives; else ask there whether the interface runs."
-                )
-            case "key_expiry":
-                return _("Administrator"), _("Rotate the key and hand the new one to the partner; both work meanwhile.")
-        return _("Finance or mapping steward"), _(
-            "See the reasons. Mostly one new code is behind many lines: map it, and they go on by themselves."
+                ),
+            ),
+            "key_expiry": (
+                administrator,
+                self.env._("Rotate the key and hand the new one to the partner; both work meanwhile."),
+            ),
+        }
+        parked = (
+            self.env._("Finance or mapping steward"),
+            self.env._(
+                "See the reasons. Mostly one new code is behind many lines: map it, and they go on by themselves."
+            ),
         )
+        return words.get(kind, parked)
 
     def _mail_lines(self, finance):
         """Return the lines of a mail about this alert."""
