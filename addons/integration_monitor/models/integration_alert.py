@@ -31,11 +31,12 @@ class IntegrationAlert(models.Model):
     _name = "integration.alert"
     _description = "Alert"
     _inherit = ["mail.thread", "mail.activity.mixin", "integration.alert.words", "integration.emitter.mixin"]
-    _order = "running desc, since desc, id desc"
+    _order = "running desc, rank, since desc, id desc"
 
     rule_id = fields.Many2one("integration.alert.rule", required=True, readonly=True, index=True, ondelete="restrict")
     kind = fields.Selection(KINDS, "About", required=True, readonly=True)
     severity = fields.Selection(SEVERITIES, "Class", required=True, readonly=True)
+    rank = fields.Integer(readonly=True, help="0 is the most urgent class.")
     about_money = fields.Boolean(readonly=True, help="It is finance's, too.")
     company_id = fields.Many2one("res.company", readonly=True, index=True, help="Empty: it concerns every company.")
     subject = fields.Char(required=True, readonly=True, help="Names what it is about, within its rule.")
@@ -126,6 +127,7 @@ class IntegrationAlert(models.Model):
                 "rule_id": rule.id,
                 "kind": rule.kind,
                 "severity": rule.severity,
+                "rank": [value for value, _label in SEVERITIES].index(rule.severity),
                 "about_money": rule.kind in MONEY,
                 "company_id": reading.company,
                 "subject": reading.subject,

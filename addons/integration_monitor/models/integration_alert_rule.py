@@ -83,13 +83,13 @@ class IntegrationAlertRule(models.Model):
         "For at least (min)", help="Something must be wrong for so long to begin an alert, and right to end it."
     )
     remind_hours = fields.Integer("Remind after (h)", help="0: once at the start and once at the end, and no more.")
-    quiet_from = fields.Float("Quiet from", help="In the company's time zone. Critical alerts know no quiet hours.")
+    quiet_from = fields.Float("Quiet from", help="In the company's time zone. From 0:00 to 0:00: none.")
     quiet_to = fields.Float("Quiet until", help="When quiet hours end, people are told of what goes on.")
     owner_id = fields.Many2one(
         "res.users",
         help="Who is told. Empty: the owner of the endpoint or system, else the administrators.",
     )
-    muted_until = fields.Datetime(readonly=True, copy=False)
+    muted_until = fields.Datetime("Muted until", readonly=True, copy=False)
     mute_reason = fields.Char(readonly=True, copy=False)
     muted_by_id = fields.Many2one("res.users", "Muted by", readonly=True, copy=False)
     is_muted = fields.Boolean("Muted", compute="_compute_is_muted")

@@ -200,14 +200,12 @@ class IntegrationOverview(models.AbstractModel):
         if not alerts.has_access("read"):
             return []
         levels = {"critical": "danger", "warning": "warning", "info": "info"}
-        running = alerts.search([("until", "=", False)], limit=50).sorted(
-            lambda alert: (list(levels).index(alert.severity), alert.since, alert.id)
-        )
+        running = alerts.search([("until", "=", False)], limit=50)
         return [
             {
                 "level": levels[alert.severity],
                 "text": self.env._(
-                    "%(what)s Since %(age)s. Whose turn: %(turn)s.", what=alert.what, age=alert.age, turn=alert.turn
+                    "%(what)s For %(age)s. Whose turn: %(turn)s.", what=alert.what, age=alert.age, turn=alert.turn
                 ),
                 "action": {
                     **self._open(alert.display_name, alerts._name, [("id", "=", alert.id)], views=("form",)),

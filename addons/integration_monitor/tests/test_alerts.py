@@ -200,6 +200,18 @@ class TestAlerts(AlertCase):
         trail = self.env["integration.audit"].search([("res_model", "=", rule._name), ("res_id", "=", rule.id)])
         self.assertLessEqual({"alert_rule.mute", "alert_rule.unmute"}, set(trail.mapped("action")))
 
+    def test_what_runs_comes_first_and_the_most_urgent_before_it(self):
+        for severity in ("info", "critical", "warning"):
+            self.rule(severity=severity)
+        over = self.rule("dead_letters", 0, severity="critical")
+        self.env["integration.alert"]._begin(over, Reading("gone", 1.0, self.company.id), fields.Datetime.now())
+        self.late()
+        self.look()
+        self.assertEqual(
+            self.alerts().mapped(lambda alert: (alert.running, alert.severity)),
+            [(True, "critical"), (True, "warning"), (True, "info"), (False, "critical")],
+        )
+
     def test_reminders_only_where_a_rule_asks_for_them(self):
         rule, quiet = self.rule(remind_hours=4), self.rule()
         self.late()
