@@ -35,6 +35,7 @@ _ROLES: Final = ("110136", "Security Roles Changed")
 
 Code: TypeAlias = tuple[str, str]
 _KINDS: Final[dict[str, tuple[Code, Code | None]]] = {
+    "alert": (_ACTIVITY, None),
     "approval": (_ALERT, _SECURITY),
     "audit": (_LOG_USED, None),
     "credential": (_ALERT, _SECURITY),

@@ -192,6 +192,24 @@ class IntegrationDeliveryCount(models.Model):
         return latency.figures(tries, delivered, LATENCY_SLOTS_MS)
 
     @api.model
+    def _tries_since(self, since):
+        """Return (company's id, subscription's id, tries, how many of them failed) rows since a moment (naive UTC).
+
+        Whole minutes are counted, as in :meth:`_figures`.
+        """
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT company_id, subscription_id, sum(tries)::bigint,
+                       COALESCE(sum(tries) FILTER (WHERE outcome <> ALL (%s)), 0)::bigint
+                  FROM integration_delivery_count WHERE minute >= date_trunc('minute', %s::timestamp) GROUP BY 1, 2
+                """,
+                sorted(latency.GOOD),
+                since,
+            )
+        )
+
+    @api.model
     def _totals_sql(self):
         """SQL of all tries since the suite was installed: rows of a subscription, how tries ended, and a slot.
 

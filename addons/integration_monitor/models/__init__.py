@@ -11,6 +11,12 @@ from . import integration_overview
 from . import integration_metric_figures
 from . import integration_metrics
 from . import integration_metrics_token
+from . import integration_alert_words
+from . import integration_alert_readings
+from . import integration_alert_rule
+from . import integration_alert
+from . import integration_alert_watch
+from . import ir_http
 from . import integration_engine
 from . import integration_control_total
 from . import integration_control_total_line

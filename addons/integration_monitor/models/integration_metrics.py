@@ -116,20 +116,37 @@ class IntegrationMetrics(models.AbstractModel):
 
     @api.model
     def _read_due(self, found):
-        """Read the work list once, and say of its groups afterwards what keeps them back."""
-        rows = self.env.execute_query(
+        lanes = {lane: [0, 0, 0, 0.0] for lane in LANE_RANK}
+        for _company, rank, _subscription, _system, many, tried, moves, age in self._due_groups():
+            figures = lanes[_LANES[rank]]
+            figures[0] += many
+            figures[1] += tried
+            figures[2] += 0 if moves else many
+            figures[3] = max(figures[3], age if moves else 0.0)
+        for lane, (many, tried, held, age) in lanes.items():
+            found["open_deliveries"].add((lane,), many)
+            found["retrying_deliveries"].add((lane,), tried)
+            found["held_deliveries"].add((lane,), held)
+            found["oldest_due_seconds"].put((lane,), age)
+
+    @api.model
+    def _due_groups(self):
+        """Read the work list once, and say of its groups afterwards what keeps them back.
+
+        :return: (company's id, rank of the lane, subscription's id, system's id, how many, how many were tried before,
+            whether nothing keeps them back, for how many seconds the oldest has been due) rows
+        """
+        return self.env.execute_query(
             SQL(
                 """
             WITH d AS MATERIALIZED (
-                SELECT lane, subscription_id, system_id, count(*) AS many,
+                SELECT company_id, lane, subscription_id, system_id, count(*) AS many,
                        count(*) FILTER (WHERE attempts > 0) AS tried, min(due_at) AS due_at
-                  FROM integration_due WHERE tier <> %(dead)s GROUP BY 1, 2, 3)
-            SELECT d.lane, sum(d.many)::bigint, sum(d.tried)::bigint,
-                   COALESCE(sum(d.many) FILTER (WHERE NOT moves), 0)::bigint,
-                   COALESCE(extract(epoch FROM %(now)s - min(d.due_at) FILTER (WHERE moves)), 0)::float8
+                  FROM integration_due WHERE tier <> %(dead)s GROUP BY 1, 2, 3, 4)
+            SELECT d.company_id, d.lane, d.subscription_id, d.system_id, d.many, d.tried,
+                   ((%(claimable)s) AND (%(let_go)s)),
+                   greatest(0, extract(epoch FROM %(now)s - d.due_at))::float8
               FROM d JOIN integration_subscription s ON s.id = d.subscription_id
-              CROSS JOIN LATERAL (SELECT ((%(claimable)s) AND (%(let_go)s)) AS moves) AS m
-             GROUP BY d.lane
             """,
                 dead=DEAD,
                 claimable=self.env["integration.delivery"]._claim_condition(),
@@ -137,13 +154,6 @@ class IntegrationMetrics(models.AbstractModel):
                 now=tools.utc_now(),
             )
         )
-        lanes = dict.fromkeys(LANE_RANK, (0, 0, 0, 0.0))
-        lanes.update({_LANES[lane]: values for lane, *values in rows})
-        for lane, (many, tried, held, age) in lanes.items():
-            found["open_deliveries"].add((lane,), many)
-            found["retrying_deliveries"].add((lane,), tried)
-            found["held_deliveries"].add((lane,), held)
-            found["oldest_due_seconds"].put((lane,), max(0.0, age))
 
     @api.model
     def _read_breakers(self, found):
@@ -159,10 +169,20 @@ class IntegrationMetrics(models.AbstractModel):
 
     @api.model
     def _read_silence(self, found):
-        rows = self.env.execute_query(
+        for _system, _company, code, age in self._silences():
+            found["silence_seconds"].put((code,), age)
+
+    @api.model
+    def _silences(self):
+        """Return (system's id, company's id, code, seconds since it was last heard from) of live systems that may send.
+
+        Seconds count from going live on.
+        """
+        return self.env.execute_query(
             SQL(
                 """
-            SELECT s.code, greatest(0, extract(epoch FROM %(now)s - greatest(s.live_from, e.at, r.at)))::float8
+            SELECT s.id, s.company_id, s.code,
+                   greatest(0, extract(epoch FROM %(now)s - greatest(s.live_from, e.at, r.at)))::float8
               FROM integration_system s
               LEFT JOIN LATERAL (SELECT received_at AS at FROM integration_event WHERE system_id = s.id
                                   ORDER BY received_at DESC LIMIT 1) AS e ON true
@@ -175,28 +195,33 @@ class IntegrationMetrics(models.AbstractModel):
                 now=tools.utc_now(),
             )
         )
-        for code, age in rows:
-            found["silence_seconds"].put((code,), age)
 
     @api.model
     def _read_credentials(self, found):
-        rows = self.env.execute_query(
+        for _system, _company, _endpoint, code, endpoint, use, ends in self._credential_ends():
+            found["credential_expiry_timestamp_seconds"].put((code, endpoint, use), ends)
+
+    @api.model
+    def _credential_ends(self):
+        """Return when the last key in force of each active system or endpoint ends.
+
+        :return: (system's id, company's id, endpoint's id, code, name of the endpoint, use, unix time or infinity) rows
+        """
+        return self.env.execute_query(
             SQL(
                 """
-            SELECT COALESCE(s.code, ''), COALESCE(p.name, ''), c.use,
+            SELECT s.id, s.company_id, p.id, COALESCE(s.code, ''), COALESCE(p.name, ''), c.use,
                    max(COALESCE(extract(epoch FROM c.valid_to AT TIME ZONE 'UTC')::float8, 'Infinity'))
               FROM integration_credential c
               LEFT JOIN integration_endpoint p ON p.id = c.endpoint_id
               LEFT JOIN integration_system s ON s.id = COALESCE(c.system_id, p.system_id)
              WHERE c.state = 'active' AND c.valid_from <= %(now)s AND s.state = 'active'
                AND COALESCE(p.state, 'active') = 'active'
-             GROUP BY 1, 2, 3
+             GROUP BY s.id, p.id, c.use
             """,
                 now=tools.utc_now(),
             )
         )
-        for code, endpoint, use, ends in rows:
-            found["credential_expiry_timestamp_seconds"].put((code, endpoint, use), ends)
 
     @api.model
     def _read_engine(self, found):

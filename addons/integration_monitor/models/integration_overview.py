@@ -180,7 +180,7 @@ class IntegrationOverview(models.AbstractModel):
 
     @api.model
     def _warnings(self, roles):
-        warnings = []
+        warnings = self._alert_warnings()
         if roles["operator"]:
             warnings += self._setup_warnings()
         if roles["admin"] or roles["approver"]:
@@ -192,6 +192,28 @@ class IntegrationOverview(models.AbstractModel):
         if roles["operator"] or roles["privacy"]:
             warnings += self._past_clock_warnings(roles)
         return warnings + self._request_warnings()
+
+    @api.model
+    def _alert_warnings(self):
+        """Return the alerts that run, the most urgent first: operators see all of them, finance those about money."""
+        alerts = self.env["integration.alert"]
+        if not alerts.has_access("read"):
+            return []
+        levels = {"critical": "danger", "warning": "warning", "info": "info"}
+        running = alerts.search([("until", "=", False)], limit=50)
+        return [
+            {
+                "level": levels[alert.severity],
+                "text": self.env._(
+                    "%(what)s For %(age)s. Whose turn: %(turn)s.", what=alert.what, age=alert.age, turn=alert.turn
+                ),
+                "action": {
+                    **self._open(alert.display_name, alerts._name, [("id", "=", alert.id)], views=("form",)),
+                    "res_id": alert.id,
+                },
+            }
+            for alert in running
+        ]
 
     @api.model
     def _request_warnings(self):

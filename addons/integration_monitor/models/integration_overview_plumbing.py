@@ -33,8 +33,11 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
         }
 
     @api.model
-    def _late_work(self):
-        """Return how many deliveries have been due for too long (counted up to 1,000), what a pause holds apart."""
+    def _late_work(self, companies=None):
+        """Return how many deliveries have been due for too long (counted up to 1,000), what a pause holds apart.
+
+        :param companies: whose, as records; None: those that the user has chosen
+        """
         self.env.cr.execute(
             SQL(
                 """
@@ -44,7 +47,7 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                      LIMIT 1000) AS late
                 """,
                 fields.Datetime.now() - LATE,
-                tuple(self.env.companies.ids),
+                tuple((self.env.companies if companies is None else companies).ids),
                 self.env["integration.delivery"]._claim_condition(),
                 self.env["integration.hold"]._let_go(),
             )

@@ -8,3 +8,5 @@ from . import test_digest
 from . import test_metrics
 from . import test_control_totals
 from . import test_reconciled_periods
+from . import test_alerts
+from . import test_alert_engine

@@ -246,6 +246,14 @@ class Records:
         measure = ("key", "claim", "ledger")[self.company.id % 3]
         return self.fill("integration.reconciliation.tolerance", measure=measure)
 
+    def _make_integration_alert_rule(self):
+        return self.fill("integration.alert.rule", kind="parked_lines")
+
+    def _make_integration_alert(self):
+        """About money, so that finance has something to see, too."""
+        values = {"kind": "parked_lines", "about_money": True, "subject": f"house:{self.company.id}"}
+        return self.fill("integration.alert", system_id=self.of("integration.system").id, **values)
+
     def _make_integration_bank_change(self):
         bank = self._make_res_partner_bank()
         return self.fill("integration.bank.change", bank_id=bank.id, partner_id=bank.partner_id.id)

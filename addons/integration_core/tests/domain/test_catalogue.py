@@ -34,6 +34,7 @@ INVOICE = (
     " lines lines/0/charge lines/0/amount"
 )
 PAYMENT = "direction amount currency allocations allocations/0/invoice allocations/0/amount"
+ALERT = "kind class rule since until system endpoint lane reading threshold affected amount currency"
 OUTBOUND = {
     "finance.invoice.posted.v1": INVOICE,
     "finance.invoice.cancelled.v1": INVOICE,
@@ -53,6 +54,8 @@ OUTBOUND = {
     "masterdata.service.changed.v1": "attributes changed",
     "masterdata.payment_term.changed.v1": "attributes changed",
     "masterdata.service_contract.changed.v1": "attributes changed",
+    "integration.alert.began.v1": ALERT,
+    "integration.alert.ended.v1": ALERT,
     "integration.delivery.dead_lettered.v1": "",
     "integration.endpoint.disabled.v1": "",
     "integration.endpoint.recovered.v1": "",

@@ -1,0 +1,354 @@
+from datetime import timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from markupsafe import Markup
+from odoo import api, fields, models
+from odoo.addons.integration_core import tools
+from odoo.exceptions import UserError
+
+from ..domain import alerting
+from ..domain.alerting import Tell, Told
+from .integration_alert_rule import KINDS, LANES, MONEY, SEVERITIES
+
+ACTIVITY = "mail.mail_activity_data_warning"
+ADMIN = "integration_core.group_admin"
+FINANCE = "integration_core.group_finance_viewer"
+BEGAN = "integration.alert.began.v1"
+ENDED = "integration.alert.ended.v1"
+SEND_NOW = "integration_send_now"
+"""Context key: mails leave right after the commit, as nobody may be there to send them later."""
+_SECONDS = {"engine": 1, "backlog": 60, "silence": 3600, "parked_age": 86400}
+"""{kind whose readings are ages: seconds of its unit}."""
+
+
+class IntegrationAlert(models.Model):
+    """That something is past what a rule allows, from then until it is over: one row for all of that time.
+
+    What it says is put together when it is read, in the reader's language, with money for finance alone.
+    """
+
+    _name = "integration.alert"
+    _description = "Alert"
+    _inherit = ["mail.thread", "mail.activity.mixin", "integration.alert.words", "integration.emitter.mixin"]
+    _order = "running desc, rank, since desc, id desc"
+
+    rule_id = fields.Many2one("integration.alert.rule", required=True, readonly=True, index=True, ondelete="restrict")
+    kind = fields.Selection(KINDS, "About", required=True, readonly=True)
+    severity = fields.Selection(SEVERITIES, "Class", required=True, readonly=True)
+    rank = fields.Integer(readonly=True, help="0 is the most urgent class.")
+    about_money = fields.Boolean(readonly=True, help="It is finance's, too.")
+    company_id = fields.Many2one("res.company", readonly=True, index=True, help="Empty: it concerns every company.")
+    subject = fields.Char(required=True, readonly=True, help="Names what it is about, within its rule.")
+    system_id = fields.Many2one("integration.system", readonly=True, ondelete="set null")
+    endpoint_id = fields.Many2one("integration.endpoint", readonly=True, ondelete="set null")
+    subscription_id = fields.Many2one("integration.subscription", readonly=True, ondelete="set null")
+    lane = fields.Selection(LANES, readonly=True)
+    since = fields.Datetime(required=True, readonly=True)
+    began_at = fields.Datetime("Noticed", required=True, readonly=True)
+    until = fields.Datetime("Over", readonly=True)
+    running = fields.Boolean(compute="_compute_running", store=True)
+    told_at = fields.Datetime("Told", readonly=True, help="Empty: muted, or in quiet hours.")
+    cleared_at = fields.Datetime("All-clear", readonly=True)
+    told_ids = fields.Many2many("res.users", "integration_alert_told_rel", string="Told to", readonly=True)
+    count = fields.Integer("Affected", readonly=True, help="Messages, lines or keys it is about.")
+    amount = fields.Float(digits=(16, 2), readonly=True, groups=FINANCE)
+    currency_code = fields.Char("Currency", readonly=True, groups=FINANCE)
+    has_amount = fields.Boolean(readonly=True, groups=FINANCE)
+    # Of parked money these are money: people read them as words.
+    reading_begin = fields.Float(readonly=True, groups=fields.NO_ACCESS)
+    reading_worst = fields.Float(readonly=True, groups=fields.NO_ACCESS)
+    reading_now = fields.Float(readonly=True, groups=fields.NO_ACCESS)
+
+    state = fields.Selection([("running", "Running"), ("over", "Over")], compute="_compute_state")
+    age = fields.Char(compute="_compute_state")
+    what = fields.Char("What happened", compute="_compute_words")
+    begin_text = fields.Char("At the start", compute="_compute_words")
+    worst_text = fields.Char("At its worst", compute="_compute_words")
+    now_text = fields.Char("Last", compute="_compute_words")
+    money = fields.Char(compute="_compute_money", groups=FINANCE)
+    turn = fields.Char("Whose turn", compute="_compute_turn")
+    next_step = fields.Text("What to do", compute="_compute_turn")
+
+    _one_running = models.UniqueIndex("(rule_id, subject) WHERE until IS NULL", "There is such an alert already.")
+    _untold_idx = models.Index("(id) WHERE until IS NULL OR (told_at IS NOT NULL AND cleared_at IS NULL)")
+
+    @api.depends("until")
+    def _compute_running(self):
+        for alert in self:
+            alert.running = not alert.until
+
+    @api.depends("until", "since")
+    def _compute_state(self):
+        for alert in self:
+            alert.state = "over" if alert.until else "running"
+            alert.age = tools.age_in_words(self.env, alert.since)
+
+    @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
+    def _compute_display_name(self):
+        for alert in self:
+            # Without money: it stands in subjects of mails and in activities.
+            alert.display_name = alert._headline(finance=False)
+
+    @api.depends_context("uid")
+    @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now", "until")
+    def _compute_words(self):
+        finance = self._sees_money(self.env.user)
+        for alert in self:
+            # sudo: the numbers are nobody's to read, for some of them are money
+            told, code = alert.sudo(), alert.sudo().currency_code
+            alert.what = alert._headline(finance)
+            alert.begin_text = self._reading_words(alert.kind, told.reading_begin, code, finance)
+            alert.worst_text = self._reading_words(alert.kind, told.reading_worst, code, finance)
+            alert.now_text = self._reading_words(alert.kind, told.reading_now, code, finance)
+
+    @api.depends("amount", "has_amount", "currency_code")
+    def _compute_money(self):
+        for alert in self:
+            alert.money = alert._money_words()
+
+    @api.depends("kind")
+    def _compute_turn(self):
+        for alert in self:
+            alert.turn, alert.next_step = self._turn_words(alert.kind)
+
+    # -- the engine's
+    # ------------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _begin(self, rule, reading, now):
+        """Begin an alert: recorded now, told when people may be told.
+
+        :param reading: an :class:`alerting.Reading`
+        """
+        age = timedelta(seconds=reading.value * _SECONDS[rule.kind]) if rule.kind in _SECONDS else timedelta(0)
+        alert = self.with_context(mail_notrack=True, mail_create_nosubscribe=True, mail_create_nolog=True).create(
+            {
+                "rule_id": rule.id,
+                "kind": rule.kind,
+                "severity": rule.severity,
+                "rank": [value for value, _label in SEVERITIES].index(rule.severity),
+                "about_money": rule.kind in MONEY,
+                "company_id": reading.company,
+                "subject": reading.subject,
+                "system_id": reading.system,
+                "endpoint_id": reading.endpoint,
+                "subscription_id": reading.subscription,
+                "lane": reading.lane,
+                "since": now - age,
+                "began_at": now,
+                "reading_begin": reading.value,
+                "reading_worst": reading.value,
+                **self._figures_of(reading),
+            }
+        )
+        self.env["integration.audit"]._record("alert.begin", alert)
+        return alert
+
+    @staticmethod
+    def _figures_of(reading):
+        return {
+            "count": reading.count,
+            "amount": float(reading.amount or 0),
+            "has_amount": reading.amount is not None,
+            "currency_code": reading.currency,
+            "reading_now": reading.value,
+        }
+
+    def _go_on(self, reading, limit):
+        """Note the last reading of an alert that runs; None: there is nothing any more to be read.
+
+        How much it concerns stays as it was while it was bad: that is what people ask of an alert that is over.
+        """
+        self.ensure_one()
+        if reading is not None and reading.value is None:
+            return
+        value = reading.value if reading else self.reading_now if limit.floor else 0.0
+        figures = {"reading_now": value, "reading_worst": limit.worse(self.reading_worst, value)}
+        if reading and not limit.is_good(value):
+            figures |= self._figures_of(reading)
+        if changed := {name: new for name, new in figures.items() if (self[name] or False) != (new or False)}:
+            self.write(changed)
+
+    def _end(self, now):
+        self.write({"until": now})
+        for alert in self:
+            self.env["integration.audit"]._record("alert.end", alert)
+
+    @api.model
+    def _end_without_rule(self):
+        """End what runs of rules that were archived."""
+        orphans = self.search([("until", "=", False), ("rule_id.active", "=", False)])
+        orphans._end(fields.Datetime.now())
+
+    # -- telling
+    # --------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _not_yet_told(self):
+        """Return the alerts of which people may have to be told something."""
+        return self.search(["|", ("until", "=", False), "&", ("told_at", "!=", False), ("cleared_at", "=", False)])
+
+    def _tell_now(self):
+        """Tell people what is to be told of this alert now, if anything."""
+        self.ensure_one()
+        now = fields.Datetime.now()
+        rule = self.rule_id
+        free = alerting.may_tell(self.severity, rule._quiet(), self._local(now), rule.muted_until or None, now)
+        silence = timedelta(hours=rule.remind_hours) if rule.remind_hours else None
+        told = Told(bool(self.until), self.told_at or None, self.cleared_at or None)
+        match alerting.next_telling(told, free=free, silence=silence, now=now):
+            case Tell.BEGAN:
+                self._tell_began(now)
+            case Tell.AGAIN:
+                self.told_at = now
+                self._mail(self.told_ids, again=True)
+            case Tell.ENDED:
+                self._tell_ended(now)
+
+    def _local(self, now):
+        """Return a moment (naive UTC) as clocks show it where the company is."""
+        company = self.company_id or self.rule_id.company_id or self.env.company
+        try:
+            zone = ZoneInfo(company.partner_id.tz or "UTC")
+        except (ZoneInfoNotFoundError, ValueError):
+            zone = ZoneInfo("UTC")
+        return now.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None)
+
+    def _tell_began(self, now):
+        people = self._people()
+        self.write({"told_at": now, "told_ids": [fields.Command.set(people.ids)]})
+        for person in people:
+            alert = self.with_context(lang=person.lang, mail_activity_quick_update=True)
+            alert.activity_schedule(
+                ACTIVITY,
+                user_id=person.id,
+                summary=alert.display_name,
+                note=alert._turn_words(self.kind)[1],
+            )
+        self._mail(people)
+        self._emit_event(BEGAN)
+
+    def _tell_ended(self, now):
+        self.cleared_at = now
+        self.activity_ids.unlink()
+        self._mail(self.told_ids)
+        self._emit_event(ENDED)
+
+    def _people(self):
+        """Return who is told: the rule's owner, that of the endpoint or system, or the administrators.
+
+        An owner who may not open alerts, or who has left, is passed over.
+        """
+        self.ensure_one()
+        for owner in (self.rule_id.owner_id, self.endpoint_id.owner_id, self.system_id.owner_id):
+            if owner.active and self._may_open(owner):
+                return owner
+        admins = self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
+        return admins.filtered(self._may_open)
+
+    def _may_open(self, user):
+        # As when the user opens it: with all companies that they are allowed in.
+        alert = self.with_user(user).with_context(allowed_company_ids=user.company_ids.ids)
+        return alert.has_access("read")
+
+    def _mail(self, people, *, again=False):
+        """Tell people by mail (or in their inbox), each in their language, with money for finance alone."""
+        now = self.env.context.get(SEND_NOW, False)
+        for person in people.filtered("active"):
+            alert = self.with_context(lang=person.lang)
+            finance = self._sees_money(person)
+            if self.until:
+                subject = alert.env._("Over: %s", alert.display_name)
+            elif again:
+                subject = alert.env._("Still: %s", alert.display_name)
+            else:
+                subject = alert.env._("Alert: %s", alert.display_name)
+            lines = alert._mail_lines(finance)
+            alert.message_notify(
+                partner_ids=person.partner_id.ids,
+                subject=subject,
+                body=Markup("<p>%s</p>") % Markup("<br/>").join(lines),
+                force_send=now,
+            )
+        if people and not now:
+            self._send_soon()
+
+    @api.model
+    def _send_soon(self):
+        """Have Odoo's queue of mails turned at once, not within the hour."""
+        self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
+
+    # -- as an event
+    # ----------------------------------------------------------------------------------------------------
+
+    def _event_company(self):
+        self.ensure_one()
+        return self.company_id or self.rule_id.company_id or self.env.company
+
+    def _event_data(self, type_name):
+        self.ensure_one()
+        return {
+            "company": str(self._event_company().id),
+            "id": str(self.id),
+            "number": None,
+            "date": fields.Date.to_string(self.began_at),
+            "kind": self.kind,
+            "class": self.severity,
+            "rule": self.rule_id.with_context(lang=None).name[:255],
+            "since": self._wire_time(self.since),
+            "until": self._wire_time(self.until) if type_name == ENDED else None,
+            "system": self.system_id.code or None,
+            "endpoint": (self.endpoint_id.name or "")[:255] or None,
+            "lane": self.lane or None,
+            "reading": round(self.reading_now, 2),
+            "threshold": self.rule_id.threshold,
+            "affected": max(0, self.count),
+            "amount": f"{Decimal(str(self.amount)):.2f}" if self.has_amount else None,
+            "currency": (self.currency_code or None) if self.has_amount else None,
+        }
+
+    @staticmethod
+    def _wire_time(moment):
+        return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+
+    # -- buttons
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def action_open(self):
+        """Open what the alert is about, where it is mended."""
+        self.ensure_one()
+        self.check_access("read")
+        xml_id, domain = self._open_what()
+        action = self.env["ir.actions.act_window"]._for_xml_id(xml_id)
+        if not self.env[action["res_model"]].has_access("read"):
+            raise UserError(self.env._("This is not your turn, but: %s.", self.turn))
+        return {**action, "domain": domain, "context": {}} if domain else action
+
+    def _open_what(self):
+        """Return (XML id of an action, domain or None for the action's own)."""
+        match self.kind:
+            case "engine":
+                return "integration_core.action_heartbeat", None
+            case "dead_letters":
+                dead = [("dead_since", "!=", False), ("state", "=", "dead")]
+                return "integration_core.action_dead_letter", [
+                    *dead,
+                    ("subscription_id", "=", self.subscription_id.id),
+                ]
+            case "backlog" | "failing":
+                domain = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
+                if self.subscription_id:
+                    domain.append(("subscription_id", "=", self.subscription_id.id))
+                if self.lane:
+                    domain.append(("lane", "=", self.lane))
+                return "integration_core.action_delivery", domain
+            case "silence":
+                return "integration_core.action_system", [("id", "=", self.system_id.id)]
+            case "key_expiry":
+                holder = ("endpoint_id", "=", self.endpoint_id.id)
+                return "integration_core.action_credential", [
+                    holder if self.endpoint_id else ("system_id", "=", self.system_id.id)
+                ]
+        parked = [("state", "=", "parked"), ("mode", "=", "live"), ("system_id", "=", self.system_id.id)]
+        return "integration_account.action_charge_parked", parked

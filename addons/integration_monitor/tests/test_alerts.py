@@ -1,0 +1,531 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from ..domain.alerting import Reading
+from ..models.integration_alert import BEGAN, ENDED
+from .common import MonitorCase
+
+QUIET = ("odoo.addons.integration_core.models.integration_engine",)
+
+
+class AlertCase(MonitorCase):
+    """Rules of a test's own alone, and a word for each look at them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["integration.alert.rule"].search([]).active = False
+        cls.env.cr.execute("DELETE FROM integration_due; DELETE FROM integration_delivery_count")
+        cls.operator = new_test_user(cls.env, "alert.operator", groups="integration_core.group_operator")
+        cls.admin = new_test_user(cls.env, "alert.admin", groups="integration_core.group_admin")
+        cls.viewer = new_test_user(cls.env, "alert.finance", groups="integration_core.group_finance_viewer")
+        cls.auditor = new_test_user(cls.env, "alert.auditor", groups="integration_core.group_auditor")
+
+    def rule(self, kind="backlog", threshold=15.0, **values):
+        values = {"name": f"Test {kind}", "owner_id": self.operator.id, "company_id": self.company.id, **values}
+        return self.env["integration.alert.rule"].create({"kind": kind, "threshold": threshold, **values})
+
+    def look(self, times=1):
+        for _time in range(times):
+            self.env.flush_all()
+            self.env["integration.alert.watch"]._look()
+        self.env.flush_all()
+        self.env.invalidate_all()
+
+    def alerts(self, rule=None):
+        domain = [("rule_id", "=", rule.id)] if rule else [("rule_id.name", "=like", "Test %")]
+        return self.env["integration.alert"].search(domain)
+
+    def mails(self, alert):
+        domain = [("model", "=", alert._name), ("res_id", "=", alert.id), ("message_type", "=", "user_notification")]
+        return self.env["mail.message"].search(domain, order="id")
+
+    def events(self, alert):
+        domain = [("res_model", "=", alert._name), ("res_id", "=", alert.id)]
+        return self.env["integration.event"].search(domain, order="id").mapped("type_name")
+
+    def late(self, minutes=100):
+        """Have something due for so long."""
+        if not getattr(self, "sent", False):
+            self.finalize("E-late", self.line(1), drain=False)
+            self.sent = True
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE integration_due SET due_at = (now() AT TIME ZONE 'UTC') - make_interval(mins => %s)", (minutes,)
+        )
+
+    def count_tries(self, subscription, *, good=0, bad=0):
+        for outcome, state, tries in (("delivered", "done", good), ("retry", "waiting", bad)):
+            if tries:
+                self.env.cr.execute(
+                    """
+                    INSERT INTO integration_delivery_count
+                        (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms)
+                    VALUES (date_trunc('minute', now() AT TIME ZONE 'UTC'), %s, %s, 0, %s, %s, 5, %s, 60)
+                    """,
+                    (self.company.id, subscription.id, state, outcome, tries),
+                )
+
+
+@tagged("post_install", "-at_install")
+class TestAlerts(AlertCase):
+    """One at the start and one at the end; whoever is to be left alone is."""
+
+    def test_an_alert_begins_once_and_ends_once(self):
+        rule = self.rule()
+        self.late()
+        self.look(3)
+        alert = self.alerts(rule)
+        self.assertEqual(len(alert), 1)
+        self.assertTrue(alert.running)
+        self.assertEqual(alert.told_ids, self.operator)
+        self.assertEqual(alert.activity_ids.user_id, self.operator)
+        self.assertEqual(len(alert.activity_ids), 1)
+        self.assertEqual(len(self.mails(alert)), 1)
+        self.assertEqual(self.mails(alert).notified_partner_ids, self.operator.partner_id)
+        self.assertEqual(self.events(alert), [BEGAN])
+        self.assertAlmostEqual(alert.since, fields.Datetime.now() - timedelta(minutes=100), delta=timedelta(minutes=1))
+        self.late(300)
+        self.look()
+        self.assertEqual((alert.begin_text, alert.worst_text), ("100 min", "300 min"))
+        self.late(0)
+        self.look(3)
+        self.assertEqual(self.alerts(rule), alert)
+        self.assertEqual(alert.state, "over")
+        self.assertFalse(alert.activity_ids)
+        subjects = self.mails(alert).mapped("subject")
+        self.assertEqual([one.split(":")[0] for one in subjects], ["Alert", "Over"])
+        self.assertEqual(self.events(alert), [BEGAN, ENDED])
+        self.late()
+        self.look()
+        self.assertEqual(len(self.alerts(rule)), 2, "what comes back is another one")
+
+    def test_it_must_last_before_anybody_is_told(self):
+        rule = self.rule(hold=5)
+        self.late()
+        self.look(2)
+        self.assertFalse(self.alerts(rule))
+        self.late(0)
+        self.look()
+        self.late()
+        self.look()
+        self.assertFalse(self.alerts(rule))
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '5 min'")
+        self.look()
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running)
+        self.late(0)
+        self.look(2)
+        self.assertTrue(alert.running, "it must be right for as long")
+        self.late()
+        self.look()
+        self.env.cr.execute("SELECT count(*) FROM integration_alert_turning WHERE rule_id = %s", (rule.id,))
+        self.assertEqual(self.env.cr.fetchone(), (0,))
+
+    def test_it_does_not_flap_around_the_threshold(self):
+        rule = self.rule(threshold=15, margin=10)
+        for minutes in (16, 14, 16, 6, 16):
+            self.late(minutes)
+            self.look()
+        alert = self.alerts(rule)
+        self.assertEqual((len(alert), alert.running, len(self.mails(alert))), (1, True, 1))
+        self.late(4)
+        self.look()
+        self.assertFalse(alert.running)
+
+    def test_quiet_hours_hold_back_all_but_what_is_critical(self):
+        hour = fields.Datetime.now().hour
+        self.company.partner_id.tz = "UTC"
+        quiet = {"quiet_from": hour, "quiet_to": (hour + 2) % 24}
+        rule, critical = self.rule(**quiet), self.rule(severity="critical", **quiet)
+        self.late()
+        self.look()
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running)
+        self.assertFalse(alert.told_at or alert.activity_ids or self.mails(alert) or self.events(alert))
+        self.assertTrue(self.alerts(critical).told_at)
+        # Quiet hours are those of where the company is.
+        self.company.partner_id.tz = "Asia/Kathmandu"  # 5:45 h ahead
+        self.look()
+        self.assertEqual(len(self.mails(alert)), 1)
+        self.assertTrue(alert.told_at)
+
+    def test_who_was_never_told_of_it_is_not_told_that_it_is_over(self):
+        hour = fields.Datetime.now().hour
+        self.company.partner_id.tz = "UTC"
+        rule = self.rule(quiet_from=hour, quiet_to=(hour + 2) % 24)
+        self.late()
+        self.look()
+        self.late(0)
+        self.look()
+        rule.write({"quiet_from": 0, "quiet_to": 0})
+        self.look()
+        alert = self.alerts(rule)
+        self.assertEqual(alert.state, "over")
+        self.assertFalse(self.mails(alert) or self.events(alert))
+
+    def test_a_muted_rule_records_and_tells_afterwards(self):
+        rule = self.rule(severity="critical")
+        rule.with_user(self.operator)._mute(fields.Datetime.now() + timedelta(hours=1), "New switch in the lab")
+        self.assertEqual((rule.muted_by_id, rule.is_muted), (self.operator, True))
+        self.late()
+        self.look()
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running)
+        self.assertFalse(alert.told_at or self.mails(alert) or alert.activity_ids)
+        rule.muted_until = fields.Datetime.now() - timedelta(seconds=1)
+        self.assertFalse(rule.is_muted)
+        self.look()
+        self.assertEqual(len(self.mails(alert)), 1)
+
+    def test_a_mute_has_an_end_and_a_reason_and_stands_in_the_trail(self):
+        rule, later = self.rule(), fields.Datetime.now() + timedelta(hours=1)
+        with self.assertRaises(UserError):
+            rule.with_user(self.operator)._mute(later, " ")
+        with self.assertRaises(UserError):
+            rule.with_user(self.operator)._mute(fields.Datetime.now(), "x")
+        for user in (self.viewer, self.auditor):
+            with self.assertRaises(AccessError):
+                rule.with_user(user)._mute(later, "x")
+        dialog = self.env["integration.alert.mute"].with_user(self.operator)
+        dialog.create({"rule_id": rule.id, "until": later, "reason": "Planned work"}).action_confirm()
+        self.assertEqual(rule.mute_reason, "Planned work")
+        rule.with_user(self.operator).action_unmute()
+        self.assertFalse(rule.muted_until)
+        trail = self.env["integration.audit"].search([("res_model", "=", rule._name), ("res_id", "=", rule.id)])
+        self.assertLessEqual({"alert_rule.mute", "alert_rule.unmute"}, set(trail.mapped("action")))
+
+    def test_what_runs_comes_first_and_the_most_urgent_before_it(self):
+        for severity in ("info", "critical", "warning"):
+            self.rule(severity=severity)
+        over = self.rule("dead_letters", 0, severity="critical")
+        self.env["integration.alert"]._begin(over, Reading("gone", 1.0, self.company.id), fields.Datetime.now())
+        self.late()
+        self.look()
+        self.assertEqual(
+            self.alerts().mapped(lambda alert: (alert.running, alert.severity)),
+            [(True, "critical"), (True, "warning"), (True, "info"), (False, "critical")],
+        )
+
+    def test_reminders_only_where_a_rule_asks_for_them(self):
+        rule, quiet = self.rule(remind_hours=4), self.rule()
+        self.late()
+        self.look()
+        for alert in self.alerts():
+            alert.told_at -= timedelta(hours=5)
+        self.look(2)
+        self.assertEqual(len(self.mails(self.alerts(rule))), 2)
+        self.assertEqual(len(self.mails(self.alerts(quiet))), 1)
+
+    def test_a_rule_without_owner_tells_the_systems_or_the_administrators(self):
+        self.system.owner_id = self.auditor
+        rule = self.rule("silence", 1, owner_id=False)
+        reading = Reading(f"system:{self.system.id}", 3.0, self.company.id, system=self.system.id)
+        alert = self.env["integration.alert"]._begin(rule, reading, fields.Datetime.now())
+        self.assertEqual(alert._people(), self.auditor)
+        steward = new_test_user(self.env, "alert.steward", groups="integration_core.group_steward")
+        for owner in (self.env["res.users"], steward):  # who may not open alerts is told nothing
+            self.system.owner_id = owner
+            self.assertIn(self.admin, alert._people())
+            self.assertNotIn(self.operator, alert._people())
+        rule.owner_id = self.operator
+        self.assertEqual(alert._people(), self.operator)
+
+    def test_an_archived_rule_ends_its_alerts(self):
+        rule = self.rule()
+        self.late()
+        self.look()
+        rule.active = False
+        self.look()
+        self.assertEqual(self.alerts(rule).state, "over")
+        self.assertEqual(self.events(self.alerts(rule)), [BEGAN, ENDED])
+
+    def test_a_rule_that_fails_holds_up_no_other(self):
+        rule = self.rule()
+        self.rule("silence", 1)
+        self.late()
+        broken = patch.object(
+            type(self.env["integration.alert.readings"]), "_read_silence", side_effect=ZeroDivisionError
+        )
+        with broken, mute_logger(*QUIET):
+            self.look()
+        self.assertTrue(self.alerts(rule).running)
+
+    def test_the_chore_looks_once_a_minute(self):
+        self.rule()
+        self.late()
+        self.env.cr.execute("UPDATE integration_metric_state SET at = NULL WHERE name = 'alerts'")
+        watch = self.env["integration.alert.watch"]
+        with patch.object(type(watch), "_look", autospec=True) as looks:
+            watch._take_turn()
+            watch._take_turn()
+            self.assertEqual(looks.call_count, 1)
+            self.env.cr.execute("UPDATE integration_metric_state SET at = at - interval '1 min' WHERE name = 'alerts'")
+            watch._take_turn()
+            self.assertEqual(looks.call_count, 2)
+        self.assertIn((watch._name, "_chore_watch"), self.env["integration.engine"]._chores())
+
+    def test_a_rule_is_narrowed_only_by_what_its_readings_have(self):
+        with self.assertRaises(ValidationError):
+            self.rule("silence", 1, lane="bulk")
+        other = self._make_system("other")
+        rule = self.rule("backlog", 15, system_id=other.id)
+        everything = self.rule("backlog", 15)
+        self.late()
+        self.look()
+        self.assertFalse(self.alerts(rule))
+        self.assertTrue(self.alerts(everything))
+
+    def test_companies_apart(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        there, here = self.rule(company_id=other.id), self.rule()
+        shared = self.rule(company_id=False)
+        self.late()
+        self.look()
+        self.assertFalse(self.alerts(there))
+        self.assertTrue(self.alerts(here))
+        self.assertEqual(self.alerts(shared).company_id, self.company)
+        stranger = new_test_user(
+            self.env,
+            "alert.stranger",
+            groups="integration_core.group_operator",
+            company_id=other.id,
+            company_ids=[fields.Command.set(other.ids)],
+        )
+        self.assertFalse(self.env["integration.alert"].with_user(stranger).search([]))
+        self.assertFalse(self.env["integration.alert.rule"].with_user(stranger).search([("id", "=", here.id)]))
+
+
+@tagged("post_install", "-at_install")
+class TestAlertReadings(AlertCase):
+    """Each kind reads what its rule says, and says nothing of what cannot be known."""
+
+    def endpoint(self):
+        endpoint = self.env["integration.endpoint"].create(
+            {"name": "Ledger", "url": "https://ledger.example/in", "system_id": self.system.id}
+        )
+        types = self.env["integration.event.type"].search([("name", "=", "finance.invoice.posted.v1")])
+        subscription = self.env["integration.subscription"].create(
+            {
+                "name": "Invoices for the ledger",
+                "company_id": self.company.id,
+                "consumer": "endpoint",
+                "endpoint_id": endpoint.id,
+                "event_type_ids": [fields.Command.set(types.ids)],
+            }
+        )
+        return endpoint, subscription
+
+    def test_failing_deliveries_go_on_until_tries_succeed_or_nothing_waits(self):
+        _endpoint, subscription = self.endpoint()
+        rule = self.rule("failing", 20, least=10)
+        self.count_tries(subscription, good=5, bad=4)
+        self.look()
+        self.assertFalse(self.alerts(rule), "of nine tries nothing is said")
+        self.count_tries(subscription, bad=1)
+        self.look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.what, alert.begin_text), ("Deliveries of Ledger fail.", "50 %"))
+        self.env.cr.execute("DELETE FROM integration_delivery_count")
+        self.late()
+        self.env.cr.execute(
+            "UPDATE integration_due SET subscription_id = %s, attempts = 3, due_at = due_at + interval '1 day'",
+            (subscription.id,),
+        )
+        self.look()
+        self.assertTrue(alert.running, "a receiver that is left alone has not recovered")
+        self.env.cr.execute("DELETE FROM integration_due")
+        self.look()
+        self.assertFalse(alert.running)
+
+    def test_tests_are_no_alert(self):
+        endpoint, subscription = self.endpoint()
+        endpoint.sudo()._approving().write({"approved_mode": "test"})
+        rule = self.rule("failing", 20)
+        self.count_tries(subscription, bad=50)
+        self.look()
+        self.assertFalse(self.alerts(rule))
+
+    def test_dead_letters(self):
+        rule = self.rule("dead_letters", 0)
+        event = self.finalize("E-1", self.line(1))
+        self.look()
+        self.assertFalse(self.alerts(rule))
+        delivery = event.delivery_ids[:1]
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC' WHERE id = %s",
+            (delivery.id,),
+        )
+        self.env.invalidate_all()
+        self.look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.count, alert.subscription_id), (1, delivery.subscription_id))
+        self.assertIn("were given up", alert.what)
+        action = alert.with_user(self.operator).action_open()
+        found = self.env["integration.delivery"].with_user(self.operator).search(action["domain"])
+        self.assertEqual(found, delivery)
+
+    def silent(self, *, days):
+        """Have the system silent for three hours, and heard from at this hour on so many of the last days."""
+        events = [self.finalize(f"E-{n}", self.line(n), drain=False) for n in range(1, days + 2)]
+        self.env.flush_all()
+        for n, event in enumerate(events):
+            self.env.cr.execute(
+                "UPDATE integration_event SET received_at = (now() AT TIME ZONE 'UTC') - make_interval(days => %s)"
+                " - make_interval(mins => %s) WHERE id = %s",
+                (n, 30 if n else 180, event.id),
+            )
+        self.env.invalidate_all()
+
+    def test_a_system_that_usually_sends_is_silent(self):
+        rule = self.rule("silence", 2)
+        self.silent(days=5)
+        self.look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.system_id, alert.running), (self.system, True))
+        self.assertIn("has sent nothing for 3.0 h", alert.what)
+        self.finalize("E-now", self.line(1), drain=False)
+        self.look()
+        self.assertFalse(alert.running)
+
+    def test_a_system_that_rarely_sends_at_this_hour_is_left_alone(self):
+        rule = self.rule("silence", 2)
+        self.silent(days=3)
+        self.look()
+        self.assertFalse(self.alerts(rule))
+
+    def test_keys_that_end(self):
+        rule = self.rule("key_expiry", 14)
+        key, _text = self.env["integration.credential"]._generate(
+            {"system_id": self.system.id}, company=self.company, use="inbound"
+        )
+        soon = fields.Datetime.now() + timedelta(days=3)
+        key.sudo()._approving().write({"state": "active", "valid_to": soon})
+        self.look()
+        alert = self.alerts(rule).filtered(lambda one: one.system_id == self.system)
+        self.assertIn("ends in 3.0 days", alert.what)
+        self.env.cr.execute("UPDATE integration_credential SET valid_to = NULL WHERE id = %s", (key.id,))
+        self.look()
+        self.assertFalse(alert.running)
+
+    def test_lines_that_are_parked_for_long(self):
+        rule = self.rule("parked_age", 5)
+        self.finalize("E-1", self.line(1, service="UNKNOWN", price="80.00"))
+        self.look()
+        self.assertFalse(self.alerts(rule))
+        self.env.cr.execute("UPDATE integration_charge SET parked_since = parked_since - interval '6 days'")
+        self.look()
+        self.assertEqual(self.alerts(rule).begin_text, "6.0 days")
+
+    def test_parked_lines(self):
+        rule = self.rule("parked_lines", 1)
+        self.finalize("E-1", self.line(1, service="UNKNOWN"), self.line(2, service="UNKNOWN"))
+        self.env["integration.metric.figures"]._count_figures()
+        self.look()
+        self.assertEqual(self.alerts(rule).what, "2 lines of EHR wait for a person.")
+
+
+@tagged("post_install", "-at_install")
+class TestAlertPeople(AlertCase):
+    """Who sees what: money is finance's, and finance sees nothing else."""
+
+    def parked(self, **values):
+        rule = self.rule("parked_money", 50, **values)
+        self.finalize("E-SECRET-1", self.line(1, service="UNKNOWN", price="81.25"))
+        self.env["integration.metric.figures"]._count_figures()
+        self.look()
+        return self.alerts(rule)
+
+    def test_money_is_told_to_finance_alone(self):
+        alert = self.parked()
+        mail = self.mails(alert)
+        seen = alert.with_user(self.operator)
+        shown = [seen.display_name, seen.what, seen.begin_text, seen.worst_text, seen.now_text]
+        shown += [mail.subject, str(mail.body), alert.activity_ids.summary, str(alert.activity_ids.note)]
+        for text in shown:
+            self.assertNotIn("81", text)
+            self.assertNotIn("E-SECRET", text)
+        for name in ("money", "amount", "reading_now"):
+            with self.assertRaises(AccessError):
+                seen.read([name])
+        finance = alert.with_user(self.viewer)
+        self.assertIn("81.25", finance.what)
+        self.assertIn("81.25", finance.money)
+        self.assertIn("81.25", finance.now_text)
+
+    def test_the_mail_to_finance_says_how_much(self):
+        mail = self.mails(self.parked(owner_id=self.viewer.id))
+        self.assertIn("81.25", str(mail.body))
+        self.assertNotIn("81", mail.subject)
+
+    def test_the_event_says_how_much_and_names_nobody(self):
+        alert = self.parked()
+        data = alert._event_data(BEGAN)
+        self.assertEqual((data["amount"], data["currency"], data["class"]), ("81.25", "USD", "warning"))
+        self.assertNotIn("E-SECRET", str(data))
+        self.assertEqual(self.events(alert), [BEGAN])
+
+    def test_finance_sees_what_is_about_money_and_operators_and_auditors_all(self):
+        parked = self.parked()
+        backlog = self.rule()
+        self.late()
+        self.look()
+        other = self.alerts(backlog)
+        for user, sees in (
+            (self.viewer, parked),
+            (self.operator, parked | other),
+            (self.auditor, parked | other),
+            (self.admin, parked | other),
+        ):
+            found = self.env["integration.alert"].with_user(user).search([("rule_id.name", "=like", "Test %")])
+            self.assertEqual(set(found.ids), set(sees.ids), user.login)
+        self.assertTrue(self.env["integration.charge"].search(parked.with_user(self.viewer).action_open()["domain"]))
+        with self.assertRaisesRegex(UserError, "Finance"):
+            parked.with_user(self.operator).action_open()
+
+    def test_the_overview_shows_what_runs_to_whom_it_concerns(self):
+        self.parked()
+        self.rule()
+        self.late()
+        self.look()
+
+        def warnings(user):
+            return [one["text"] for one in self.env["integration.overview"].with_user(user).get_data()["warnings"]]
+
+        self.assertIn("81.25", warnings(self.viewer)[0])
+        self.assertFalse([text for text in warnings(self.viewer) if "are late" in text])
+        told = " ".join(warnings(self.operator))
+        self.assertIn("are late", told)
+        self.assertNotIn("81.25", told)
+
+    def test_administrators_edit_rules_and_nobody_else(self):
+        rule = self.rule()
+        rule.with_user(self.admin).write({"threshold": 20})
+        for user in (self.operator, self.viewer, self.auditor):
+            with self.assertRaises(AccessError):
+                rule.with_user(user).write({"threshold": 30})
+
+    def test_the_test_button_says_what_is_read_and_mails_it(self):
+        rule = self.rule(threshold=15)
+        self.late(100)
+        said = rule.with_user(self.operator).action_test()["params"]["message"]
+        self.assertIn("100 min", said)
+        self.assertIn("Alerts that would begin: 1.", said)
+        self.assertFalse(self.alerts(rule), "a test begins nothing")
+        mail = self.env["mail.message"].search([("subject", "=", "Test of the alert rule Test backlog")])
+        self.assertEqual(mail.notified_partner_ids, self.operator.partner_id)
+        rule.threshold = 200
+        self.assertIn("No alert would begin.", rule.with_user(self.operator).action_test()["params"]["message"])
+        with self.assertRaises(AccessError):
+            rule.with_user(self.viewer).action_test()
+        money = self.rule("parked_money", 50)
+        self.finalize("E-1", self.line(1, service="UNKNOWN", price="81.25"))
+        self.env["integration.metric.figures"]._count_figures()
+        self.assertNotIn("81", money.with_user(self.operator).action_test()["params"]["message"])
+        self.assertIn("81.25", money.with_user(self.admin).action_test()["params"]["message"])
