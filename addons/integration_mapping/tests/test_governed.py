@@ -50,6 +50,12 @@ class TestUnitsAndRules(MappingCase):
         changes = {one["label"]: (one["old"], one["new"]) for one in request.changes}
         self.assertEqual(changes["Factor"], ("12", "10"))
 
+    def test_what_succeeds_a_rule_stays_about_the_same(self):
+        rule = self.agreed(self.content())
+        proposal = self.content("60", valid_from="2026-07-01", replaces_id=rule.id)
+        with self.assertRaisesRegex(ValidationError, "about the same"):
+            proposal.product_id = self.gloves.copy()
+
     def test_what_is_no_factor_is_refused(self):
         entity = self.Entity._for_target("unit", self.env.company, self.units)
         for text in ("0", "-1", "1,5", "many", "1e3"):

@@ -301,6 +301,19 @@ class TestSuccession(MappingCase):
         self.assertEqual(old.state, "revoked")
         self.assertEqual(self.meaning(), self.xray)
 
+    def test_of_a_code_that_moved_both_entities_are_told(self):
+        def told(entity):
+            self.commit()
+            return self.env["integration.event"].search_count(
+                [("type_name", "=", "masterdata.service.changed.v1"), ("res_id", "=", entity.id)]
+            )
+
+        old = self.map()
+        self.map(self.xray, code="XR")
+        before = told(self.blood), told(self.xray)
+        self.map(self.xray, valid_from="2026-07-01", replaces_id=old.id)
+        self.assertEqual((told(self.blood), told(self.xray)), (before[0] + 1, before[1] + 1))
+
     def test_only_the_same_code_is_succeeded(self):
         old = self.map()
         with self.assertRaises(ValidationError):
