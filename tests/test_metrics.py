@@ -90,9 +90,11 @@ def test_the_counters_add_up_with_the_database(server, traffic, wait_until):
     moment = time.time()
     wait_until(lambda: value(server, "figures_timestamp_seconds") > moment + 1, what="the figures are counted anew")
     wait_until(
-        lambda: value(server, "received_units_total", system="ehr", outcome="accepted") == traffic,
-        200,  # whoever writes in another database of the same server is waited for as well: other tests do, for long
-        "what was received is counted",
+        lambda: (
+            [value(server, "received_units_total", system="ehr", outcome=one) for one in ("accepted", "duplicate")]
+            == [traffic, len(LINES)]
+        ),
+        what="what was received is counted",
     )
     found, told = samples(server), of_the_ledger(server)
 
@@ -126,23 +128,24 @@ def test_what_commits_late_is_counted_and_once(server, traffic, wait_until):
     def rejected() -> float:
         return value(server, "received_units_total", system="ehr", outcome="rejected")
 
-    def fenced(number: int) -> bool:
-        query = "SELECT mark >= %s AND horizon IS NOT NULL FROM integration_metric_state WHERE name = 'received'"
-        return server.sql(query, number)[0][0]
+    def state(column: str) -> object:
+        return server.sql(f"SELECT {column} FROM integration_metric_state WHERE name = 'received'")[0][0]
 
     before = rejected()
-    with contextlib.closing(psycopg2.connect(server.dsn)) as late, late.cursor() as cursor:
-        cursor.execute(RECEIPT)
-        [(later_one,)] = server.sql(RECEIPT)
-        wait_until(lambda: fenced(later_one), what="the ids are marked, and the fence is set")
-        # The engine counts figures after receipts: when these are there anew, it has had its chance to count.
-        server.sql("UPDATE integration_metric_state SET at = NULL WHERE name = 'figures'")
-        wait_until(lambda: samples(server)["figures_timestamp_seconds", frozenset()] > 0, what="a round of chores")
-        assert rejected() == before, "one below the mark is not committed yet"
-        late.commit()
-    wait_until(lambda: rejected() == before + 2, 200, "both are counted")  # as long as above
-    done = "SELECT done >= %s FROM integration_metric_state WHERE name = 'received'"
-    assert server.sql(done, later_one)[0][0]
+    # Whoever writes something else is not waited for, here or in another database.
+    with contextlib.closing(psycopg2.connect(server.dsn)) as busy, busy.cursor() as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        with contextlib.closing(psycopg2.connect(server.dsn)) as late, late.cursor() as cursor:
+            cursor.execute(RECEIPT)
+            [(later_one,)] = server.sql(RECEIPT)
+            wait_until(lambda: state("mark") >= later_one, what="the ids are marked")
+            looked = state("at")
+            wait_until(lambda: state("at") > looked, what="somebody has looked again")
+            assert state("cardinality(writers)") == 1
+            assert rejected() == before, "one below the mark is not committed yet"
+            late.commit()
+        wait_until(lambda: rejected() == before + 2, what="both are counted")
+    assert state("done") >= later_one
     assert rejected() == before + 2
 
 

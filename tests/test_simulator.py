@@ -1,7 +1,7 @@
 """The simulator itself: what it sends is what the contract says, the same each time, and signed as others sign."""
 
-import itertools
 import json
+import time
 from collections import Counter
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -14,10 +14,10 @@ import pytest
 from cloudevents.http import from_http
 from standardwebhooks import Webhook
 
-from simulator import cli, day, hospital, report, synthea, wire
-from simulator.messages import Message, Phase
+from simulator import cli, day, hospital, report, synthea, transport, wire
+from simulator.messages import ADMITTED, FINALIZED, Message, Phase
 from simulator.systems import System, load_systems
-from simulator.transport import Answer, Exchange
+from simulator.transport import Answer, Client, Exchange
 from simulator.writer import Fate, Plan
 
 REPO = Path(__file__).resolve().parents[1]
@@ -141,42 +141,41 @@ def test_the_equation_fails_when_odoo_is_silent_about_a_line(plan):
     assert "NOT ACCOUNTED FOR: 1" in report.equation_table(short)
 
 
-class Resuming:
-    """Answers like an Odoo in which each message resumes after it has been asked about so many times; None: never."""
+class Resuming(Client):
+    """Answers like an Odoo in which each message resumes after it has been asked about so many times."""
 
-    def __init__(self, asks: dict[str, int | None]) -> None:
-        self.asks = dict(asks)
+    def __init__(self, asks: dict[str, int]) -> None:
+        super().__init__({})
+        self.asks = asks
         self.asked = Counter()
 
-    def statuses(self, messages, *, settled):
-        return {message.message_id: self._answer(message.message_id) for message in messages}
-
-    def _answer(self, name: str) -> dict:
-        self.asked[name] += 1
-        resumes = self.asks[name]
-        parked = resumes is None or self.asked[name] <= resumes
-        return {"status": "parked" if parked else "applied", "reason": "no_payer" if parked else None}
+    def _status(self, message: Message) -> dict:
+        self.asked[message.message_id] += 1
+        resumes = self.asks[message.message_id]
+        return {"status": "applied"} if self.asked[message.message_id] > resumes else NOBODY_PAYS
 
 
-def test_waiting_ends_when_nothing_that_is_parked_moves_on(plan, monkeypatch):
-    moments = itertools.count(step=0.5)
-    clock = SimpleNamespace(monotonic=lambda: next(moments), sleep=lambda _seconds: None)
-    monkeypatch.setattr(cli, "time", clock)
-    late, later, never = messages(plan.phases)[:3]
-    odoo = Resuming({late.message_id: 2, later.message_id: 6, never.message_id: None})
-    found = cli.resumed(odoo, [late, later, never], quiet=3)
-    assert {name: status["status"] for name, status in found.items()} == {
-        late.message_id: "applied",
-        later.message_id: "applied",
-        never.message_id: "parked",
-    }
-    # 3 s after the last one that resumed; a look takes half a second here.
-    assert odoo.asked[never.message_id] == 7 + 5
-    assert odoo.asked[late.message_id] == 3
+NOBODY_PAYS = {"status": "parked", "reason": "no_payer"}
 
 
-def test_waiting_for_nothing_takes_no_time(plan):
-    assert cli.resumed(Resuming({}), []) == {}
+def test_waiting_ends_when_whoever_pays_has_been_told(plan, monkeypatch):
+    monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: None))
+    sent = messages(plan.phases)
+    untold = {m.data["encounter"] for m in sent if m.type == ADMITTED and m.note == "no payer"}
+    resuming = cli.resuming(sent)
+    assert untold
+    assert untold.isdisjoint(message.data["encounter"] for message in resuming)
+    late, later, other = [message for message in resuming if message.type == FINALIZED][:3]
+    odoo = Resuming({late.message_id: 2, later.message_id: 6})
+    said = {message.message_id: NOBODY_PAYS for message in (late, later)}
+    said[other.message_id] = {"status": "parked", "reason": "service_unmapped"}  # that waits for a person
+    found = cli.resumed(odoo, [late, later, other], said)
+    assert found == {late.message_id: {"status": "applied"}, later.message_id: {"status": "applied"}}
+    assert odoo.asked == {late.message_id: 3, later.message_id: 7}
+
+
+def test_waiting_for_nothing_takes_no_time():
+    assert cli.resumed(Resuming({}), [], {}) == {}
 
 
 def test_refused_and_repeated_messages_are_counted_as_the_contract_says(plan):

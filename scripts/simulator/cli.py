@@ -7,23 +7,25 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
 
 from . import day, hospital, report, synthea
 from .listen import listen
-from .messages import Message, Phase
+from .messages import ADMITTED, Message, Phase
 from .systems import SettingsError, load_receiver, load_systems
-from .transport import ASK_AGAIN_S, Client, Exchange, Status, UnreachableError
+from .transport import Client, Exchange, Status, UnreachableError
 
 EPILOG = """\
 Try: ./scripts/simulate --day --wait, approve and post in Odoo, then ./scripts/simulate --day-after --wait.
 The same date and seed give the same messages, so running --day twice sends only duplicates; --seed 2 is another day.
 """
 WAIT_S = 600.0
-QUIET_S = 3.0
-"""How long nothing may have moved on until what is parked is taken to wait for a person: Odoo looks each second."""
+NOBODY_PAYS = "no_payer"
+"""The reason of lines that wait for an admission, or else for a person."""
+PAYS = frozenset({"coverage", "guarantor", "self_pay"})
+"""Fields that say who pays."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -127,7 +129,7 @@ def _summary(client: Client, exchanges: Sequence[Exchange], *, wait: bool) -> bo
     accepted = [exchange.message for exchange in exchanges if exchange.answer.accepted]
     statuses = client.statuses(accepted, settled=report.is_settled, wait=WAIT_S if wait else 0.0)
     if wait:
-        statuses |= resumed(client, [m for m in accepted if report.is_parked(statuses[m.message_id])])
+        statuses |= resumed(client, resuming(accepted), statuses)
     result = report.equation(exchanges, statuses)
     print("\n" + report.sent_table(exchanges))
     for line in report.refusals(exchanges):
@@ -139,22 +141,23 @@ def _summary(client: Client, exchanges: Sequence[Exchange], *, wait: bool) -> bo
     return result.unaccounted == 0
 
 
-def resumed(client: Client, parked: Sequence[Message], *, quiet: float = QUIET_S) -> dict[str, Status]:
-    """Ask about parked messages until none of them has moved on for ``quiet`` seconds; give what Odoo said last.
+def resuming(messages: Sequence[Message]) -> list[Message]:
+    """Give those of accepted messages that resume by themselves where nobody pays yet: an admission tells who."""
+    told = {
+        (message.system, message.data["encounter"])
+        for message in messages
+        if message.type == ADMITTED and not PAYS.isdisjoint(message.data)
+    }
+    return [m for m in messages if m.type != ADMITTED and (m.system, m.data.get("encounter")) in told]
+
+
+def resumed(client: Client, messages: Sequence[Message], statuses: Mapping[str, Status]) -> dict[str, Status]:
+    """Ask about messages that resume by themselves until each has, and give what Odoo said last.
 
     A service may be seen to before its admission, which tells who pays: it resumes when that is known.
     """
-    statuses: dict[str, Status] = {}
-    began = changed = time.monotonic()
-    while parked and (now := time.monotonic()) - changed < quiet and now - began < WAIT_S:
-        asked = client.statuses(parked, settled=lambda _status: True)
-        if statuses and asked != {message.message_id: statuses[message.message_id] for message in parked}:
-            changed = now
-        statuses |= asked
-        parked = [message for message in parked if report.is_parked(asked[message.message_id])]
-        if parked:
-            time.sleep(ASK_AGAIN_S)
-    return statuses
+    parked = [message for message in messages if report.is_parked(statuses[message.message_id], NOBODY_PAYS)]
+    return client.statuses(parked, settled=lambda status: not report.is_parked(status, NOBODY_PAYS), wait=WAIT_S)
 
 
 class Progress:

@@ -96,9 +96,9 @@ def is_settled(status: Status) -> bool:
     return bool(lines) and all(state not in ("waiting", "") for state, _reason in lines.values())
 
 
-def is_parked(status: Status) -> bool:
-    """Whether something of a message is parked."""
-    return any(state == "parked" for state, _reason in _lines(status).values())
+def is_parked(status: Status, reason: str) -> bool:
+    """Whether something of a message is parked for this reason."""
+    return ("parked", reason) in _lines(status).values()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

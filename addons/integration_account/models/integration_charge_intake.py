@@ -53,6 +53,8 @@ class IntegrationChargeIntake(models.AbstractModel):
     def _read(self, batch):
         incoming = []
         encounters = self._encounters(batch)
+        # An admission that commits from here on waits for these lines, and finds them: see _chore_recheck.
+        self.env["integration.encounter"].union(*encounters.values())._lock("SHARE")
         for handled in batch:
             told_at = handled.event.occurred_at or handled.event.received_at
             contents = lines.read_lines(
@@ -104,6 +106,7 @@ class IntegrationChargeIntake(models.AbstractModel):
         """
         encounters = self._encounters(batch)
         touched = self.env["integration.encounter"]
+        touched.union(*encounters.values())._lock("NO KEY UPDATE")
         for handled in batch:
             encounter = encounters[handled.event.system_id, handled.mode, handled.data["encounter"]]
             told_at = handled.event.occurred_at or handled.event.received_at
@@ -111,7 +114,7 @@ class IntegrationChargeIntake(models.AbstractModel):
                 encounter.write({told_field: told_at, **values_of(handled, told_at)})
                 touched |= encounter
             handled.event._record_effects([("", "applied", None, encounter)])
-        touched._recheck_charges()
+        touched._let_recheck()
 
     def _take_wave(self, wave):
         known = self._known(wave)

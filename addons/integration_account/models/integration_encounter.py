@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ..domain import pseudonym
 
@@ -23,6 +24,7 @@ class IntegrationEncounter(models.Model):
     discharged_at = fields.Datetime("Discharged", readonly=True)
     told_at = fields.Datetime(readonly=True, help="Time of the newest admission told.")
     discharge_told_at = fields.Datetime(readonly=True, help="Time of the newest discharge told.")
+    recheck = fields.Boolean(readonly=True, help="Something was told that its charges have not been worked out with.")
     patient_ref = fields.Char("Patient (hashed)", readonly=True)
     pseudonym = fields.Char(
         "Patient",
@@ -38,6 +40,7 @@ class IntegrationEncounter(models.Model):
     parked_count = fields.Integer(compute="_compute_counts", groups=_FINANCE)
     charge_count = fields.Integer(compute="_compute_counts", groups=_FINANCE)
 
+    _recheck_idx = models.Index("(id) WHERE recheck")
     _name_uniq = models.UniqueIndex("(system_id, name, mode)", "A system's encounter number names one encounter.")
 
     @api.depends("discharged_at")
@@ -83,15 +86,44 @@ class IntegrationEncounter(models.Model):
         found = self.sudo().search([("system_id", "=", system.id), ("mode", "=", mode), ("name", "in", names)])
         return {encounter.name: encounter.sudo(False) for encounter in found}
 
-    def _recheck_charges(self):
-        """Work out again what an admission or a discharge may change: charges that wait, by nobody approved yet."""
+    def _lock(self, strength):
+        """Lock these until the transaction ends, in one order whoever does.
+
+        :param str strength: ``SHARE`` while lines are worked out by what is known of their encounter, ``NO KEY UPDATE``
+            to tell something of it
+        :raise psycopg2.errors.SerializationFailure: something was told since this transaction began to look
+        """
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM integration_encounter WHERE id = ANY (%s) ORDER BY id FOR %s",
+                self.ids,
+                SQL(strength),
+            )
+        )
+
+    def _let_recheck(self):
+        """Have the charges that wait worked out again, in a transaction that begins when this one has ended."""
+        self.filtered(lambda encounter: not encounter.recheck).recheck = True
+        self.env["integration.engine"]._wake()
+
+    @api.model
+    def _chore_recheck(self, limit):
+        """Work out again what admissions and discharges may change; return how many encounters are still to do.
+
+        The transaction that tells of an encounter does not see a line that another one is taking in meanwhile, nor does
+        that one see what is told. The line locks the encounter, so what is told commits after it; and this, which
+        begins later still, sees both.
+        """
+        encounters = self.search([("recheck", "=", True)], order="id", limit=limit)
+        encounters.recheck = False
         # sudo: the facility may have put charges into another company than the message's
         charges = (
             self.env["integration.charge"]
             .sudo()
-            .search([("encounter_id", "in", self.ids), ("state", "in", ("parked", "held", "ready"))], order="id")
+            .search([("encounter_id", "in", encounters.ids), ("state", "in", ("parked", "held", "ready"))], order="id")
         )
-        charges.sudo(False)._of_all_companies()._evaluate()
+        charges.sudo(False)._of_all_companies()._evaluate_safely()
+        return len(encounters) if len(encounters) == limit else 0
 
     def action_approve_charges(self):
         """Approve every ready charge of these encounters."""

@@ -8,6 +8,7 @@ class IntegrationEngine(models.AbstractModel):
     def _chores(self):
         return [
             *super()._chores(),
+            ("integration.encounter", "_chore_recheck"),
             ("integration.charge", "_chore_resume"),
             ("integration.charge", "_chore_ready"),
             ("integration.charge.void", "_chore_meet"),

@@ -7,9 +7,8 @@ from odoo.tools import SQL
 
 from ..domain.families import PARTS
 
-MARK_SECONDS = 2
-"""How old a mark must be before its fence is set: between taking an id for a row and having one for its transaction an
-insert takes no time to speak of."""
+RECEIVED_SECONDS = 2
+"""So often receipts are looked for at most."""
 RECEIPTS_AT_ONCE = 50_000
 """So many ids of receipts are looked at in one transaction."""
 FIGURES_SECONDS = 10
@@ -25,9 +24,9 @@ class IntegrationMetricFigures(models.AbstractModel):
     """What is counted for the metrics in the background, so that a scrape reads few rows however long the history is.
 
     ``integration_received_total`` has what was received since the suite was installed. Receipts are append-only, but
-    their ids are not in the order of commits. A chore therefore marks how far ids have been given out, a moment later
-    notes a transaction that is younger than all to which they were given, and adds up to the mark when it and all older
-    ones have ended: each receipt is counted once, whatever commits late.
+    their ids are not in the order of commits. A chore therefore marks how far ids have been given out, notes which
+    transactions hold the lock of whoever writes receipts, and adds up to the mark when these have ended: each receipt
+    is counted once, whatever commits late, and nobody waits for those who write something else.
 
     ``integration_metric_figure`` has what rises and falls and takes reading many rows: the equation, parked money, dead
     letters. It is replaced as a whole. The longer that takes, the less often it is done.
@@ -55,7 +54,7 @@ class IntegrationMetricFigures(models.AbstractModel):
                 name varchar PRIMARY KEY,
                 done bigint NOT NULL DEFAULT 0,
                 mark bigint NOT NULL DEFAULT 0,
-                horizon xid8,
+                writers text[] NOT NULL DEFAULT '{}',
                 at timestamp,
                 took double precision NOT NULL DEFAULT 0
             );
@@ -74,52 +73,47 @@ class IntegrationMetricFigures(models.AbstractModel):
         """Add the receipts whose turn it is; return 1 when more of them can be added now."""
         if not self._received_due():
             return 0
-        # A snapshot from before another process's turn would refuse the update.
+        # A snapshot from before another process's turn would refuse the update, and each look needs one of its own.
         tools.begin_read_committed(self.env.cr)
-        return self._go_on()
+        return self._go_on() if self._is_alone(_RECEIVED_LOCK) else 0
 
     @api.model
     def _go_on(self):
-        if not self._is_alone(_RECEIVED_LOCK):
-            return 0
-        done, mark, fenced, settled = self._marks()
+        done, mark, writers = self._marks()
         if mark == done:
             self._mark()
-        elif not fenced:
-            self._fence()
-        elif settled:
-            self._add_received(done, min(done + RECEIPTS_AT_ONCE, mark))
-        return int(settled and mark > done + RECEIPTS_AT_ONCE)
+            self._note_writers()
+            done, mark, writers = self._marks()
+        elif writers:
+            writers = self._writers_left()
+        if writers or mark == done:
+            return 0
+        until = min(done + RECEIPTS_AT_ONCE, mark)
+        self._add_received(done, until)
+        return int(mark > until)
 
     @api.model
     def _received_due(self):
-        """Tell whether there is something to do: a mark that is old enough, or ids that lie beyond it."""
+        """Tell whether receipts can be counted now, or it is time to look whether more of them can."""
         self.env.cr.execute(
             SQL(
                 """
-                SELECT CASE WHEN m.mark > m.done THEN m.at < %s - make_interval(secs => %s)
-                            ELSE q.is_called AND q.last_value > m.mark END
+                SELECT CASE WHEN m.mark > m.done AND m.writers = '{}' THEN true
+                            WHEN m.mark > m.done OR (q.is_called AND q.last_value > m.mark)
+                            THEN COALESCE(m.at <= %s - make_interval(secs => %s), true)
+                            ELSE false END
                   FROM integration_metric_state m, integration_receipt_id_seq q WHERE m.name = 'received'
                 """,
                 tools.utc_now(),
-                MARK_SECONDS,
+                RECEIVED_SECONDS,
             )
         )
         return self.env.cr.fetchone()[0]
 
     @api.model
     def _marks(self):
-        """Return (id up to which is counted, marked id, whether there is a fence, whether all before it have ended).
-
-        A fence that lies in the future is another server's, of which this database is a restored copy: it is none.
-        """
-        self.env.cr.execute(
-            """
-            SELECT done, mark, COALESCE(horizon <= pg_snapshot_xmax(pg_current_snapshot()), false),
-                   COALESCE(pg_snapshot_xmin(pg_current_snapshot()) > horizon, false)
-              FROM integration_metric_state WHERE name = 'received'
-            """
-        )
+        """Return (id up to which is counted, marked id, transactions that may still commit ids up to the mark)."""
+        self.env.cr.execute("SELECT done, mark, writers FROM integration_metric_state WHERE name = 'received'")
         return self.env.cr.fetchone()
 
     @api.model
@@ -129,7 +123,7 @@ class IntegrationMetricFigures(models.AbstractModel):
             SQL(
                 """
                 UPDATE integration_metric_state
-                   SET mark = (SELECT last_value FROM integration_receipt_id_seq), horizon = NULL, at = %s
+                   SET mark = (SELECT last_value - (NOT is_called)::integer FROM integration_receipt_id_seq), at = %s
                  WHERE name = 'received'
                 """,
                 tools.utc_now(),
@@ -137,11 +131,42 @@ class IntegrationMetricFigures(models.AbstractModel):
         )
 
     @api.model
-    def _fence(self):
-        """Note a transaction, this one, that is younger than every one to which a marked id was given."""
+    def _note_writers(self):
+        """Note who may still commit one of the marked ids: only after these were marked, or one could be missed.
+
+        Before an INSERT is given an id it locks the table, and keeps that lock until its transaction has ended and what
+        it wrote is seen. What this transaction itself wrote it sees.
+        """
         self.env.cr.execute(
-            "UPDATE integration_metric_state SET horizon = pg_current_xact_id() WHERE name = 'received'"
+            """
+            UPDATE integration_metric_state
+               SET writers = ARRAY(
+                   SELECT DISTINCT virtualtransaction FROM pg_locks
+                    WHERE locktype = 'relation' AND relation = 'integration_receipt'::regclass
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid())
+             WHERE name = 'received'
+            """
         )
+
+    @api.model
+    def _writers_left(self):
+        """Return those of the noted transactions that have not ended, and note that somebody looked."""
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE integration_metric_state
+                   SET writers = ARRAY(
+                       SELECT DISTINCT virtualtransaction FROM pg_locks
+                        WHERE locktype = 'relation' AND relation = 'integration_receipt'::regclass
+                          AND mode = 'RowExclusiveLock' AND granted AND virtualtransaction = ANY (writers)),
+                       at = %s
+                 WHERE name = 'received' RETURNING writers
+                """,
+                tools.utc_now(),
+            )
+        )
+        return self.env.cr.fetchone()[0]
 
     @api.model
     def _add_received(self, after, until):

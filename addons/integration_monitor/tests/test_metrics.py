@@ -1,15 +1,17 @@
 import re
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import fields, sql_db
 from odoo.addons.integration_core.engine.claims import LATENCY_SLOTS_MS
 from odoo.exceptions import AccessError
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import file_open
 
 from ..domain import families, openmetrics
+from ..models import integration_metric_figures
 from ..models.integration_metrics_token import OVERLAP
 from .common import MonitorCase
 
@@ -35,9 +37,9 @@ class MetricsCase(MonitorCase):
     def count_received(self):
         """Count all receipts, as when every transaction that was open has ended."""
         figures = self.env["integration.metric.figures"]
-        done = figures._marks()[0]
-        self.env.cr.execute("SELECT COALESCE(max(id), 0) FROM integration_receipt")
-        figures._add_received(done, self.env.cr.fetchone()[0])
+        figures._mark()
+        done, mark, _writers = figures._marks()
+        figures._add_received(done, mark)
 
     def look(self):
         self.env.flush_all()
@@ -105,32 +107,35 @@ class TestMetrics(MetricsCase):
         after = self.value("received_units_total", system=self.system.code, outcome="rejected")
         self.assertEqual(after, before)
 
-    def test_a_mark_waits_for_the_transactions_that_were_open(self):
+    def test_a_mark_waits_for_the_transactions_that_were_writing_receipts(self):
         figures = self.env["integration.metric.figures"]
         self.count_received()
         self.finalize("E-1", self.line(1), drain=False)
-        self.assertTrue(figures._received_due())
-        figures._go_on()
-        done, mark, fenced, settled = figures._marks()
-        self.assertGreater(mark, done)
-        self.assertFalse(fenced or settled)
-        self.assertFalse(figures._received_due(), "too early for a fence")
-        self.env.cr.execute("UPDATE integration_metric_state SET at = at - interval '1 minute' WHERE name = 'received'")
-        figures._go_on()
-        _done, _mark, fenced, settled = figures._marks()
-        self.assertTrue(fenced)
-        self.assertFalse(settled, "this transaction is open, and could store more below the mark")
-        figures._go_on()
-        self.assertEqual(figures._marks()[0], done)
-        self.env.cr.execute("UPDATE integration_metric_state SET horizon = '999999999999' WHERE name = 'received'")
-        self.assertEqual(figures._marks()[2:], (False, False), "a fence of another server")
-        figures._go_on()
-        self.assertTrue(figures._marks()[2])
-        self.env.cr.execute(
-            "UPDATE integration_metric_state SET horizon = '3' WHERE name = 'received'"  # all of whom have ended
-        )
+        with closing(sql_db.db_connect(self.env.cr.dbname).cursor()) as other:
+            other.execute("LOCK TABLE integration_receipt IN ROW EXCLUSIVE MODE")  # as an INSERT does
+            self.env.cr.execute("UPDATE integration_metric_state SET at = NULL WHERE name = 'received'")
+            self.assertTrue(figures._received_due())
+            self.assertEqual(figures._go_on(), 0)
+            done, mark, writers = figures._marks()
+            self.assertGreater(mark, done)
+            self.assertEqual(len(writers), 1)
+            self.assertFalse(figures._received_due(), "it was looked a moment ago")
+            figures._go_on()
+            self.assertEqual(figures._marks()[0], done)
         self.assertEqual(figures._go_on(), 0)
-        self.assertEqual(figures._marks()[0], mark)
+        self.assertEqual(figures._marks(), (mark, mark, []))
+        self.assertFalse(figures._received_due())
+
+    def test_many_receipts_are_counted_in_portions_without_a_pause(self):
+        figures = self.env["integration.metric.figures"]
+        self.count_received()
+        for number in range(3):
+            self.finalize(f"E-{number}", self.line(1), drain=False)
+        with patch.object(integration_metric_figures, "RECEIPTS_AT_ONCE", 2):
+            self.assertEqual(figures._go_on(), 1)
+            self.assertTrue(figures._received_due())
+            self.assertEqual(figures._go_on(), 0)
+        self.assertEqual(figures._marks()[0], figures._marks()[1])
 
     def test_deliveries_and_their_latency(self):
         self.env.cr.execute("DELETE FROM integration_delivery_count")
