@@ -1,5 +1,9 @@
 """Events that leave: made inside a server, one transaction at a time, and followed to where they arrive."""
 
+import contextlib
+import http.client
+import threading
+
 from servers import Server, wait_until
 
 EVENT = "finance.invoice.posted.v1"
@@ -58,3 +62,23 @@ def attempts(server: Server, events: list[str]) -> list[tuple[str, str, str]]:
         " WHERE s.consumer = 'endpoint' AND e.uuid = ANY (%s) ORDER BY a.id",
         events,
     )
+
+
+class Emitter(threading.Thread):
+    """Emits an event of each of some invoices, again and again; what fails meanwhile was not told."""
+
+    def __init__(self, server: Server, moves: list[int]) -> None:
+        super().__init__(daemon=True)
+        self._server, self._moves = server, moves
+        self._stopping = threading.Event()
+        self.told: list[str] = []
+
+    def run(self) -> None:
+        while not self._stopping.wait(0.05):
+            with contextlib.suppress(AssertionError, OSError, http.client.HTTPException):
+                self.told += emit(self._server, self._moves)
+
+    def finish(self) -> None:
+        self._stopping.set()
+        self.join(60)
+        assert not self.is_alive()

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
 import pytest
-from outward import EVENT, all_done, attempts, emit, invoices
+from outward import EVENT, Emitter, all_done, attempts, emit, invoices
 from receiver import Request
 from restartable import own_postgresql
 from servers import Server, Worker, wait_until
@@ -98,26 +98,6 @@ class Sender(threading.Thread):
             named = {name.lower(): value for name, value in response.getheaders()}
             self.answers.append(Answer(time.monotonic(), response.status, named, response.read()))
         return self.answers[-1]
-
-
-class Emitter(threading.Thread):
-    """Emits an event of each of some invoices, again and again; what fails meanwhile is the database's trouble."""
-
-    def __init__(self, server: Server, moves: list[int]) -> None:
-        super().__init__(daemon=True)
-        self._server, self._moves = server, moves
-        self._stopping = threading.Event()
-        self.told: list[str] = []
-
-    def run(self) -> None:
-        while not self._stopping.wait(0.05):
-            with contextlib.suppress(AssertionError, OSError, http.client.HTTPException):
-                self.told += emit(self._server, self._moves)
-
-    def finish(self) -> None:
-        self._stopping.set()
-        self.join(60)
-        assert not self.is_alive()
 
 
 class Late:

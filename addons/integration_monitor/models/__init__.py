@@ -17,6 +17,7 @@ from . import integration_alert_rule
 from . import integration_alert
 from . import integration_alert_watch
 from . import ir_http
+from . import integration_endpoint
 from . import integration_engine
 from . import integration_control_total
 from . import integration_control_total_line

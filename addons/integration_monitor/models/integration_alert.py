@@ -18,7 +18,7 @@ BEGAN = "integration.alert.began.v1"
 ENDED = "integration.alert.ended.v1"
 SEND_NOW = "integration_send_now"
 """Context key: mails leave right after the commit, as nobody may be there to send them later."""
-_SECONDS = {"engine": 1, "backlog": 60, "silence": 3600, "parked_age": 86400}
+_SECONDS = {"engine": 1, "backlog": 60, "trouble": 60, "silence": 3600, "parked_age": 86400}
 """{kind whose readings are ages: seconds of its unit}."""
 
 
@@ -343,6 +343,8 @@ class IntegrationAlert(models.Model):
                 if self.lane:
                     domain.append(("lane", "=", self.lane))
                 return "integration_core.action_delivery", domain
+            case "trouble":
+                return "integration_outbound.action_endpoint", [("id", "=", self.endpoint_id.id)]
             case "silence":
                 return "integration_core.action_system", [("id", "=", self.system_id.id)]
             case "key_expiry":

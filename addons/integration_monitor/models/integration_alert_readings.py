@@ -105,13 +105,39 @@ class IntegrationAlertReadings(models.AbstractModel):
         ]
 
     @api.model
+    def _read_trouble(self, rule):
+        """Minutes since a receiver stopped taking what is sent; its own page says why."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT p.id, p.company_id, p.system_id, extract(epoch FROM %s - p.trouble_since)::float8,
+                       (SELECT count(*) FROM integration_due d JOIN integration_subscription s
+                            ON s.id = d.subscription_id WHERE s.endpoint_id = p.id)
+                  FROM integration_endpoint p
+                 WHERE p.trouble_since IS NOT NULL AND p.approved_mode IS DISTINCT FROM 'test'
+                """,
+                tools.utc_now(),
+            )
+        )
+        return [
+            # One that began a moment ago is past a threshold of 0 all the same, whatever the clocks say.
+            Reading(
+                f"endpoint:{endpoint}", max(seconds, 1.0) / 60, company, waiting, system=system, endpoint=endpoint
+            )
+            for endpoint, company, system, seconds, waiting in rows
+        ]
+
+    @api.model
     def _read_failing(self, rule):
         """Percentage of the tries of a subscription that failed within the window.
+
+        A receiver that takes nothing is another kind's: nobody is told twice of one thing.
 
         Of few tries nothing is said while some of its deliveries still wait for another: a receiver that is left alone
         because it does not answer has not recovered.
         """
         endpoints, systems, tests = self._endpoints(), self._systems_of_endpoints(), self._for_tests()
+        troubled = self._troubled()
         since = fields.Datetime.now() - timedelta(minutes=rule.window_minutes)
         waiting = {}
         for company, _rank, subscription, _system, _many, tried, _moves, _age in self.env[
@@ -126,8 +152,8 @@ class IntegrationAlertReadings(models.AbstractModel):
         for company, subscription in sorted({*tries, *waiting}):
             count, failed = tries.get((company, subscription), (0, 0))
             again = waiting.get((company, subscription), 0)
-            share = alerting.failed_share(count, failed, least=rule.least)
             endpoint = endpoints.get(subscription)
+            share = None if endpoint in troubled else alerting.failed_share(count, failed, least=rule.least)
             if subscription not in tests and (share is not None or again):
                 found.append(
                     Reading(
@@ -154,6 +180,12 @@ class IntegrationAlertReadings(models.AbstractModel):
     @api.model
     def _systems_of_endpoints(self):
         return dict(self.env.execute_query(SQL("SELECT id, system_id FROM integration_endpoint")))
+
+    @api.model
+    def _troubled(self):
+        """Return the ids of endpoints that are known not to take what is sent."""
+        rows = self.env.execute_query(SQL("SELECT id FROM integration_endpoint WHERE trouble_since IS NOT NULL"))
+        return {endpoint for (endpoint,) in rows}
 
     @api.model
     def _for_tests(self):

@@ -10,6 +10,7 @@ OPERATOR = "integration_core.group_operator"
 KINDS = [
     ("engine", "The engine gives no sign of life"),
     ("backlog", "Deliveries are late"),
+    ("trouble", "A receiver does not take what is sent"),
     ("failing", "Deliveries fail"),
     ("dead_letters", "Deliveries were given up"),
     ("silence", "A system is silent"),
@@ -27,6 +28,7 @@ MONEY = ("parked_lines", "parked_money", "parked_age")
 SCOPES = {
     "backlog": ("lane", "system_id", "endpoint_id"),
     "dead_letters": ("system_id", "endpoint_id"),
+    "trouble": ("system_id", "endpoint_id"),
     "failing": ("system_id", "endpoint_id"),
     "silence": ("system_id",),
     "parked_lines": ("system_id",),
@@ -109,6 +111,7 @@ class IntegrationAlertRule(models.Model):
         units = {
             "engine": self.env._("seconds without a sign of life, while work is due"),
             "backlog": self.env._("minutes that the oldest has been due"),
+            "trouble": self.env._("minutes since a receiver stopped taking what is sent"),
             "failing": self.env._("% of the tries failed"),
             "dead_letters": self.env._("dead letters of a subscription"),
             "silence": self.env._("hours without a message, where it usually sends"),

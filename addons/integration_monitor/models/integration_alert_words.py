@@ -27,6 +27,8 @@ class IntegrationAlertWords(models.AbstractModel):
         span = self._reading_words(alert.kind, reading, alert.currency_code, finance)
         if alert.kind == "engine":
             return self.env._("The engine gives no sign of life, and work is due.")
+        if alert.kind == "trouble":
+            return self.env._("%s does not take what is sent.", name)
         if alert.kind == "silence":
             return self.env._("%(name)s has sent nothing for %(span)s.", name=name, span=span)
         if alert.kind == "key_expiry":
@@ -87,7 +89,7 @@ class IntegrationAlertWords(models.AbstractModel):
         match kind:
             case "engine":
                 return self.env._("%s s", round(value))
-            case "backlog":
+            case "backlog" | "trouble":
                 return self.env._("%s min", round(value))
             case "silence":
                 return self.env._("%s h", f"{value:.1f}")
@@ -116,6 +118,12 @@ class IntegrationAlertWords(models.AbstractModel):
                 operator,
                 self.env._(
                     "See whether an engine runs, and whether a receiver is slow; a further worker helps only the first."
+                ),
+            ),
+            "trouble": (
+                operator,
+                self.env._(
+                    "Its events wait and nothing is lost. Open it: it says what is wrong, and when it is asked again."
                 ),
             ),
             "failing": (

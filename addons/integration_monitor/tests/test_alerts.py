@@ -343,13 +343,49 @@ class TestAlertReadings(AlertCase):
         self.look()
         self.assertFalse(alert.running)
 
+    def test_a_receiver_in_trouble_is_told_of_once_by_one_alert(self):
+        endpoint, subscription = self.endpoint()
+        endpoint.owner_id = self.admin
+        rule, failing = self.rule("trouble", 0, owner_id=False), self.rule("failing", 20)
+        self.look()
+        self.assertFalse(self.alerts(rule))
+        self.count_tries(subscription, bad=50)
+        endpoint.sudo()._begin_trouble("breaker")
+        self.assertFalse(endpoint.activity_ids, "the alert tells")
+        self.look(2)
+        alert = self.alerts(rule)
+        self.assertEqual((alert.what, alert.endpoint_id), ("Ledger does not take what is sent.", endpoint))
+        self.assertEqual(alert.told_ids, self.admin)
+        self.assertEqual(alert.action_open()["domain"], [("id", "=", endpoint.id)])
+        self.assertFalse(self.alerts(failing), "nobody is told twice of one thing")
+        endpoint.sudo()._begin_trouble("gone")
+        self.assertEqual(endpoint.activity_ids.user_id, self.admin, "now somebody must do something")
+        endpoint.sudo()._approving().write({"state": "active"})
+        endpoint.sudo()._end_trouble()
+        self.look(2)
+        self.assertEqual([one.split(":")[0] for one in self.mails(alert).mapped("subject")], ["Alert", "Over"])
+        self.assertEqual(self.events(alert), [BEGAN, ENDED])
+        self.assertEqual(self.alerts(failing).what, "Deliveries of Ledger fail.", "of those that still do it is said")
+
+    def test_without_a_rule_about_it_the_endpoint_tells_by_itself(self):
+        endpoint, _subscription = self.endpoint()
+        other, _subscription = self.endpoint()
+        rule = self.rule("trouble", 0, endpoint_id=other.id)
+        (endpoint | other).sudo()._begin_trouble("breaker")
+        self.assertEqual((len(endpoint.activity_ids), len(other.activity_ids)), (1, 0))
+        self.look()
+        self.assertEqual(self.alerts(rule).endpoint_id, other)
+
     def test_tests_are_no_alert(self):
         endpoint, subscription = self.endpoint()
         endpoint.sudo()._approving().write({"approved_mode": "test"})
-        rule = self.rule("failing", 20)
+        rule, trouble = self.rule("failing", 20), self.rule("trouble", 0)
         self.count_tries(subscription, bad=50)
         self.look()
         self.assertFalse(self.alerts(rule))
+        endpoint.sudo()._begin_trouble("breaker")
+        self.look()
+        self.assertFalse(self.alerts(trouble))
 
     def test_dead_letters(self):
         rule = self.rule("dead_letters", 0)

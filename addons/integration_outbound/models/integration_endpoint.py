@@ -471,7 +471,12 @@ class IntegrationEndpoint(models.Model):
                 {"trouble": code, "trouble_since": endpoint.trouble_since or fields.Datetime.now()}
             )
             endpoint.activity_unlink([ALERT])
-            endpoint._ask_owner(*endpoint._trouble_words(code))
+            if known or not endpoint._is_told_elsewhere():
+                endpoint._ask_owner(*endpoint._trouble_words(code))
+
+    def _is_told_elsewhere(self):
+        """Tell whether something else tells people of the trouble of this endpoint, when it begins and when it ends."""
+        return False
 
     def _trouble_words(self, code):
         label = dict(self._fields["trouble"]._description_selection(self.env))[code]
@@ -497,11 +502,12 @@ class IntegrationEndpoint(models.Model):
             since = endpoint.trouble_since
             endpoint._approving().write({"trouble": False, "trouble_since": False})
             endpoint.activity_unlink([ALERT])
-            endpoint.message_notify(
-                partner_ids=endpoint._key_owner().partner_id.ids,
-                subject=self.env._("%s receives again", endpoint.name),
-                body=self.env._("The trouble that began at %s UTC is over. Nobody need do anything.", since),
-            )
+            if not endpoint._is_told_elsewhere():
+                endpoint.message_notify(
+                    partner_ids=endpoint._key_owner().partner_id.ids,
+                    subject=self.env._("%s receives again", endpoint.name),
+                    body=self.env._("The trouble that began at %s UTC is over. Nobody need do anything.", since),
+                )
 
     def _lock_row(self):
         # FOR UPDATE: of several processes that notice the same, one tells

@@ -17,6 +17,9 @@ class OutboundCase(IntegrationCase):
         super().setUpClass()
         # Only the subscriptions of these tests get events, whatever other addons ship.
         cls.env["integration.subscription"].search([]).active = False
+        # Whoever alerts otherwise does so in tests of its own.
+        endpoints = cls.registry["integration.endpoint"]
+        cls.startClassPatcher(patch.object(endpoints, "_is_told_elsewhere", lambda _endpoint: False))
         cls.partner = cls._make_system("test-receiver")
         # What changes in these tests: any record that emits would do.
         cls.cause = cls._make_endpoint("cause", "https://cause.example/", subscribe=False)
