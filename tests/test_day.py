@@ -15,7 +15,7 @@ from cloudevents.http import from_http
 from standardwebhooks import Webhook
 
 from simulator import day, hospital
-from simulator.messages import Message, Phase
+from simulator.messages import TOTALS, Message, Phase
 from simulator.systems import load_systems
 from simulator.transport import Client
 from simulator.writer import Fate, Plan, PlannedLine
@@ -154,6 +154,25 @@ def test_what_cannot_be_resolved_is_parked_with_its_reason_and_money(server, pri
     assert amounts["service_unmapped"] == Decimal("64.00")
     assert amounts["quantity_precision"] == Decimal("2.55")
     assert all(detail for *_, detail in parked)
+
+
+def test_the_control_totals_name_the_line_that_got_lost_and_those_that_wait(server, plan, printed, wait_until):
+    (told,) = [message for message in messages(plan.phases) if message.type == TOTALS]
+    lost = {"CLINIC": -2, "CLINIC-2": -1, "ED": -1}  # two and one are parked; of one nothing ever arrived
+
+    def breaks() -> dict[str, int]:
+        rows = server.sql(
+            "SELECT cost_center, found_count - told_count FROM integration_reconciliation_line WHERE is_break"
+        )
+        return dict(rows)
+
+    # It may have been compared while lines were still being taken in.
+    server.sql("UPDATE integration_reconciliation SET next_at = now() AT TIME ZONE 'UTC'")
+    wait_until(lambda: breaks() == lost, what="both sides are compared")
+    ((rows,),) = server.sql("SELECT count(*) FROM integration_reconciliation_line WHERE told_count > 0")
+    assert rows == len(told.data["totals"])
+    ((parked,),) = server.sql("SELECT sum(parked_count) FROM integration_reconciliation_line WHERE is_break")
+    assert parked == 3
 
 
 def test_ready_charges_become_one_draft_per_encounter_with_their_exact_sum(plan, invoiced):

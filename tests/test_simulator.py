@@ -15,7 +15,7 @@ from cloudevents.http import from_http
 from standardwebhooks import Webhook
 
 from simulator import cli, day, hospital, report, synthea, transport, wire
-from simulator.messages import ADMITTED, FINALIZED, Message, Phase
+from simulator.messages import ADMITTED, FINALIZED, TOTALS, Message, Phase
 from simulator.systems import System, load_systems
 from simulator.transport import Answer, Client, Exchange
 from simulator.writer import Fate, Plan
@@ -176,6 +176,18 @@ def test_waiting_ends_when_whoever_pays_has_been_told(plan, monkeypatch):
 
 def test_waiting_for_nothing_takes_no_time():
     assert cli.resumed(Resuming({}), [], {}) == {}
+
+
+def test_control_totals_count_each_line_once_and_one_that_was_never_sent(plan):
+    told = messages(plan.phases)[-1]
+    assert told.type == TOTALS
+    sent = {m.message_id: m for m in messages(plan.phases) if (m.system, m.type, m.forged) == ("ehr", FINALIZED, False)}
+    units = [unit for message in sent.values() if "lines" in message.data for unit in message.units]
+    assert sum(total["count"] for total in told.data["totals"]) == len(units) + 1
+    lost = Decimal("75.00")
+    assert sum(Decimal(total["amount"]) for total in told.data["totals"]) == sum(u.amount for u in units) + lost
+    days = {total["service_date"] for total in told.data["totals"]}
+    assert told.data["period"] == {"from": min(days), "to": max(days)}
 
 
 def test_refused_and_repeated_messages_are_counted_as_the_contract_says(plan):

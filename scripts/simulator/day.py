@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from . import totals
 from .hospital import Hospital
-from .messages import DISCHARGED, FINALIZED, Message, rfc3339
+from .messages import DISCHARGED, FINALIZED, TOTALS, Message, Unit, rfc3339
 from .writer import Encounter, Fate, LineKey, Plan, Writer
 
 INPATIENTS, STILL_IN_HOUSE = 12, 3
@@ -38,6 +39,7 @@ def plan_day(hospital: Hospital, day: date, seed: int) -> Plan:
     writer.add("A late charge", [_late_charge(writer)])
     writer.add("Sent again by a nervous sender", [replace(message, note="re-send") for message in services[:RESENT]])
     writer.add("What must be refused", _refused(writer, services[0]))
+    writer.add("What the clinical record says it sent", [_control_totals(writer)])
     _hold_the_rest(writer.plan)
     return writer.plan
 
@@ -196,6 +198,20 @@ def _late_charge(writer: Writer) -> Message:
     (service,) = writer.hospital.of("ehr", "CT")
     line = writer.line(encounter, service, ONE)
     return writer.finalized(encounter, writer.after(encounter, 12), [line], "late charge")
+
+
+def _control_totals(writer: Writer) -> Message:
+    """Tell how many lines the clinical record sent, and one that it believes it has sent and that got lost."""
+    kept = [m for phase in writer.plan.phases for m in phase.messages if m.system == "ehr" and not m.forged]
+    counted = totals.count(kept, writer.hospital.timezone)
+    (lost,) = writer.hospital.of("ehr", "ECG")
+    day, department = next(key for key in sorted(counted) if key[1] in lost.departments)
+    counted[day, department].add(Unit("lost", lost.price, writer.hospital.currency, priced=True))
+    data = totals.statement(counted, writer.hospital.currency, rfc3339(writer.midnight))
+    writer.number += 1
+    message_id = f"ehr-{writer.tag}-{writer.number:04d}"
+    subject = f"totals/{writer.midnight:%Y-%m-%d}"
+    return Message("ehr", message_id, TOTALS, subject, writer.midnight, data, "one line lost")
 
 
 def _refused(writer: Writer, honest: Message) -> list[Message]:

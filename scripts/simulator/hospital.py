@@ -29,6 +29,7 @@ class Hospital:
 
     facility: str
     currency: str
+    timezone: str
     payers: tuple[str, ...]
     services: tuple[Service, ...]
 
@@ -45,6 +46,7 @@ def load(path: Path = FILE) -> Hospital:
     return Hospital(
         facility=facts["facility"]["code"],
         currency=facts["currency"],
+        timezone=facts["timezone"],
         payers=tuple(payer["code"] for payer in facts["payers"]),
         services=tuple(
             Service(entry["system"], entry["code"], Decimal(entry["price"]), tuple(entry["departments"]))

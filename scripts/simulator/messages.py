@@ -11,6 +11,7 @@ ADMITTED = "clinical.encounter.admitted.v1"
 DISCHARGED = "clinical.encounter.discharged.v1"
 FINALIZED = "clinical.service.finalized.v1"
 VOIDED = "clinical.service.voided.v1"
+TOTALS = "control.totals.reported.v1"
 
 Data = dict[str, object]
 

@@ -71,14 +71,14 @@ class Writer:
         self.tag = f"{day:%Y%m%d}-{seed}"
         self.chance = random.Random(self.tag)  # noqa: S311 - a repeatable play, not a secret
         self.plan = Plan()
-        self._numbers = 0
+        self.number = 0
 
     # -- messages -------------------------------------------------------------------------------------------------
 
     def message(self, kind: str, encounter: Encounter, moment: datetime, data: Data, note: str = "") -> Message:
         """Give one message an id of its own."""
-        self._numbers += 1
-        message_id = f"{encounter.system}-{self.tag}-{self._numbers:04d}"
+        self.number += 1
+        message_id = f"{encounter.system}-{self.tag}-{self.number:04d}"
         subject = f"encounter/{encounter.number}"
         return Message(encounter.system, message_id, kind, subject, moment, data, note)
 
