@@ -100,12 +100,12 @@ class IntegrationMetricFigures(models.AbstractModel):
                 """
                 SELECT CASE WHEN m.mark > m.done AND m.writers = '{}' THEN true
                             WHEN m.mark > m.done OR (q.is_called AND q.last_value > m.mark)
-                            THEN COALESCE(m.at <= %s - make_interval(secs => %s), true)
+                            THEN COALESCE(m.at <= %(now)s - make_interval(secs => %(pause)s) OR m.at > %(now)s, true)
                             ELSE false END
                   FROM integration_metric_state m, integration_receipt_id_seq q WHERE m.name = 'received'
                 """,
-                tools.utc_now(),
-                RECEIVED_SECONDS,
+                now=tools.utc_now(),
+                pause=RECEIVED_SECONDS,
             )
         )
         return self.env.cr.fetchone()[0]
@@ -202,12 +202,14 @@ class IntegrationMetricFigures(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT COALESCE(at + make_interval(secs => greatest(%s, took / %s)) <= %s, true)
+                SELECT COALESCE(at + make_interval(secs => greatest(%(pause)s, took / %(share)s)) <= %(now)s
+                                -- A clock that was put back must not hold the figures up for as long as it was wrong.
+                                OR at > %(now)s, true)
                   FROM integration_metric_state WHERE name = 'figures'
                 """,
-                FIGURES_SECONDS,
-                FIGURES_SHARE,
-                tools.utc_now(),
+                pause=FIGURES_SECONDS,
+                share=FIGURES_SHARE,
+                now=tools.utc_now(),
             )
         )
         return self.env.cr.fetchone()[0]

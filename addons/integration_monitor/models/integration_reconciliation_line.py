@@ -77,19 +77,30 @@ class IntegrationReconciliationLine(models.Model):
     _todo_idx = models.Index("(company_id, since) WHERE state IN ('open', 'explained')")
     _decided_total_idx = models.Index("(decided_total_id) WHERE decided_total_id IS NOT NULL")
 
+    @api.depends_context("lang")
     @api.depends("day", "cost_center", "kind", "claim")
     def _compute_display_name(self):
+        # sudo: how event types are called is no secret
+        types = self.env["integration.event.type"].sudo().search([("name", "in", self.mapped("kind"))])
+        titles = {one.name: one.title for one in types}
         for line in self:
-            day = line.day and str(line.day)
-            line.display_name = " · ".join(filter(None, (line.claim, day, line.cost_center, line.kind)))
+            line.display_name = line._name_text(titles.get(line.kind, line.kind))
+
+    def _name_text(self, kind):
+        return " · ".join(filter(None, (self.claim, self.day and str(self.day), self.cost_center, kind)))
 
     def _key_text(self):
-        return f"{self.display_name} · {self.currency or ''}"
+        """Return the name of this row in a later change: the same in each language."""
+        return f"{self._name_text(self.kind)} · {self.currency or ''}"
 
-    @api.depends("candidate_ids.text")
+    @api.depends_context("lang")
+    @api.depends("candidate_ids.text", "is_break", "state", "difference_count", "difference")
     def _compute_candidate_text(self):
         for line in self:
-            line.candidate_text = line.candidate_ids[:1].text
+            text = line.candidate_ids[:1].text
+            if not text and line.is_break and (line.difference_count < 0 or line.difference < 0):
+                text = self.env._("Nothing here explains it: ask the sender")
+            line.candidate_text = text
 
     def _key(self):
         return Key(self.day or None, self.cost_center or "", self.kind or "", self.claim or "", self.currency or "")

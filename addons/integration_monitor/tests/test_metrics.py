@@ -235,6 +235,8 @@ class TestMetrics(MetricsCase):
         self.assertTrue(figures._figures_due())
         self.env.cr.execute("UPDATE integration_metric_state SET took = 1 WHERE name = 'figures'")
         self.assertFalse(figures._figures_due(), "a second each sixteen is more than a hundredth of the time")
+        self.env.cr.execute("UPDATE integration_metric_state SET at = at + interval '1 hour'")
+        self.assertTrue(figures._figures_due(), "the clock was put back")
 
     def test_no_label_is_taken_from_a_message(self):
         secret = "ENC-4711-SECRET"

@@ -94,6 +94,15 @@ class TestReconciledPeriods(ReconciliationCase):
         everything = self.env["integration.receipt"].search(row.action_records()["domain"])
         self.assertEqual(sorted(everything.mapped("unit")), ["1", "2"])
 
+    def test_what_nothing_here_explains_says_whom_to_ask(self):
+        self.finalize("E-1", self.line(1))
+        self.report(self.total(2, "200.00"))
+        [row] = self.period().line_ids
+        self.assertFalse(row.candidate_ids)
+        self.assertEqual(row.candidate_text, "Nothing here explains it: ask the sender")
+        title = self.env["integration.event.type"].search([("name", "=", FINALIZED)]).title
+        self.assertEqual(row.with_user(self.viewer).display_name, f"{DAY} · ED · {title}")
+
     def test_what_is_mended_ends_its_break_by_itself(self):
         self.finalize("E-1", self.line(1, service="NEW"))
         self.report(self.total(1, "120.00"))
