@@ -22,6 +22,7 @@ Fact = str | int | Sequence[int] | None
 Told = Fact | Callable[[], Fact]
 
 FIELDS: Final = (
+    "database",
     "request_id",
     "system",
     "webhook_id",

@@ -63,6 +63,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "handle": "CONSUMER",
     "send": "CLIENT",
 }
+_SAMPLED: Final = 1
+"""The one flag of version 00; others of later drafts are not passed on."""
 _GROUP: Final = "opentelemetry_traces_exporter"
 _OTLP: Final = ("otlp_proto_http", "otlp_proto_grpc")
 
@@ -81,7 +83,7 @@ class Span:
     def traceparent(self) -> str:
         """What names it to others (W3C Trace Context)."""
         context = self._span.get_span_context()
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & _SAMPLED:02x}"
 
     @property
     def ids(self) -> dict[str, str]:
@@ -233,7 +235,7 @@ def _context(parent: str | None) -> Any:
     if not parent or not envelope.is_traceparent(parent):
         return empty
     _version, trace_id, span_id, flags = parent.split("-")[:4]
-    above = trace.SpanContext(int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16) & 1))
+    above = trace.SpanContext(int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16) & _SAMPLED))
     return trace.set_span_in_context(trace.NonRecordingSpan(above), empty)
 
 

@@ -100,7 +100,7 @@ class Loop:
 
     def run(self) -> None:
         """Work until the process stops; a lost database is waited for."""
-        with log_context.about(worker=self.shared.name):
+        with log_context.about(worker=self.shared.name, database=self.registry.db_name):
             self._run()
 
     def _run(self) -> None:

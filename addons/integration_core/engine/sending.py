@@ -206,7 +206,8 @@ class SendLoop(Loop):
 
     def _try(self, one: Try) -> Result:
         item, job = one.item, one.job
-        with log_context.about(**self._facts_of(item), **getattr(job, "about", {})):
+        about = {"database": self.registry.db_name, **self._facts_of(item), **getattr(job, "about", {})}
+        with log_context.about(**about):
             try:
                 result = job()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is logged

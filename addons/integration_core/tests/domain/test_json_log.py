@@ -115,6 +115,11 @@ def test_no_database_and_no_figures_are_left_out():
     assert line.keys() == {"time", "level", "logger", "message", "pid", "thread"}
 
 
+def test_a_thread_that_no_database_is_known_of_may_say_it_itself():
+    with about(database="hospital"):
+        assert written(record("at work", dbname="?"))["database"] == "hospital"
+
+
 def test_an_error_is_told_without_its_text():
     made = record("it failed", exc_info=raised())
     made.exc_text = f"ValueError: {SECRET}"  # as another handler's format leaves it behind

@@ -100,7 +100,7 @@ def test_only_names_of_the_list_are_told(collected):
 
 
 def test_the_list_holds_ids_and_states():
-    facts = set(log_context.FIELDS) - {"delivery_ids", "trace_id", "span_id"}
+    facts = set(log_context.FIELDS) - {"database", "delivery_ids", "trace_id", "span_id"}
     assert facts | {"event_type", "batch", "attempt", "outcome", "status_code", "error"} == tracing.ATTRIBUTES
 
 
