@@ -136,11 +136,18 @@ class Talker:
         self.answers: list[Answer] = []
 
     def send(
-        self, body: bytes, *, message_id: str | None = None, secret: str | None = None, content_type: str = JSON_TYPE
+        self,
+        body: bytes,
+        *,
+        message_id: str | None = None,
+        secret: str | None = None,
+        content_type: str = JSON_TYPE,
+        traceparent: str | None = None,
     ) -> Answer:
         """Post a body as it is."""
         headers = self.signed(body, message_id, secret)
-        return self._ask(self._url, body, {**headers, "content-type": content_type})
+        more = {"traceparent": traceparent} if traceparent else {}
+        return self._ask(self._url, body, {**headers, **more, "content-type": content_type})
 
     def signed(self, body: bytes, message_id: str | None = None, secret: str | None = None) -> dict[str, str]:
         return wire.headers(secret or self._secret, message_id or uuid.uuid4().hex, int(time.time()), body)

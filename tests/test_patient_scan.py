@@ -336,9 +336,16 @@ def needles() -> Needles:
     return Needles(word for person in PEOPLE for word in person.tokens)
 
 
-@pytest.fixture(scope="module")
-def server(odoo_server, receiver) -> Server:
-    made = odoo_server(listen_port=receiver.port)
+TOLD_BY = {
+    "text": {"INTEGRATION_LOG_FORMAT": "text"},
+    "json, with traces": {"INTEGRATION_LOG_FORMAT": "json", "OTEL_TRACES_EXPORTER": "console"},
+}
+"""How a server tells of its work; spans are written to its log."""
+
+
+@pytest.fixture(scope="module", params=TOLD_BY)
+def server(odoo_server, receiver, request) -> Server:
+    made = odoo_server(listen_port=receiver.port, environ=TOLD_BY[request.param])
     made.add_person(CLEARED, ["integration_core.group_operator", "integration_core.group_payload_reader"])
     for login, groups in UNCLEARED.items():
         if groups is not None:

@@ -1,5 +1,7 @@
 from . import discreet
+from . import logs
 from . import models
 from . import wizards
 
 discreet.install()
+logs.install()

@@ -21,7 +21,9 @@ _MAX_CAUSES: Final = 5
 
 def failed(logger: logging.Logger, message: str, *args: object, error: BaseException) -> None:
     """Log an error with what led to it, by class and place."""
-    logger.error("%s\n%s", message % args, outline(error))
+    told, lines = message % args, outline(error)
+    # The format of JSON has a field for each.
+    logger.error("%s\n%s", told, lines, extra={"told": told, "outline": lines})
 
 
 def outline(error: BaseException) -> str:

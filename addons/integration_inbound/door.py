@@ -14,10 +14,12 @@ from odoo.addons.integration_core.domain import (
     binary_mode,
     envelope,
     hashing,
+    log_context,
     profiles,
     schema,
     signing,
     strict_json,
+    tracing,
     units,
 )
 from odoo.addons.integration_core.domain.book import Book, Party
@@ -175,6 +177,10 @@ class Door:
                     self.sent, raw=structured, content_type=binary_mode.STRUCTURED, content_encoding=None
                 )
         self.sent = replace(self.sent, webhook_id=proof.message_id)
+        # Who sent it is known now, and not before.
+        who = {"system": party.code, "webhook_id": proof.message_id}
+        log_context.note(**who)
+        tracing.verified(self.sent.traceparent, request_id=self.sent.request_id, **who)
         return admission.Verified(party, proof.message_id, request)
 
     @staticmethod
@@ -231,10 +237,21 @@ class Door:
             return admission.not_ready(admission.UNUSABLE_SCHEMA)
         if isinstance(verdict, acceptance.Refusal):
             return admission.Refusal(verdict.segment, verdict.code, verdict.detail, verdict.errors)
+        return self._traced(verdict.envelope)
+
+    def _traced(self, event: envelope.Envelope) -> envelope.Envelope:
+        """Return the event in the trace that it names itself, else in that of its request."""
         traceparent = self.sent.traceparent
-        if not verdict.envelope.traceparent and traceparent and envelope.is_traceparent(traceparent):
-            return replace(verdict.envelope, traceparent=traceparent)
-        return verdict.envelope
+        if not event.traceparent and traceparent and envelope.is_traceparent(traceparent):
+            event = replace(event, traceparent=traceparent)
+        log_context.note(trace_id=log_context.trace_of(event.traceparent))
+        tracing.receive(event.traceparent)
+        return event
+
+    def journalled(self, event: envelope.Envelope) -> tuple[envelope.Envelope, tracing.Span | None]:
+        """Begin the span of its storing, which what follows belongs under; end it when the event is stored."""
+        span = tracing.journal(event.traceparent, event_id=self.sent.event_uuid, event_type=event.type)
+        return (event if span is None else replace(event, traceparent=span.traceparent)), span
 
 
 class CursorDoor(Door):
@@ -295,6 +312,7 @@ class CursorDoor(Door):
         sender = self.book.sender_of(
             party, event.type, received_at, lambda known: journal._recipients(known, received_at)
         )
+        event, span = self.journalled(event)
         accepted = journal._accept(
             self.env["integration.system"].browse(party.id),
             event,
@@ -311,6 +329,9 @@ class CursorDoor(Door):
             raise Outdated
         if accepted.conflict or accepted.duplicate:
             return None
+        log_context.note(event_id=accepted.event_uuid)
+        if span is not None:
+            span.end()
         return accepted.event_uuid
 
     def glimpse(self, body: bytes | None) -> Glimpse:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from odoo.addons.integration_core.domain import backoff, outcome, signing
+from odoo.addons.integration_core.domain import backoff, log_context, outcome, signing, tracing
 from odoo.addons.integration_core.domain.outcome import Outcome, Verdict
 from odoo.addons.integration_core.engine.claims import Claimed, Result
 
@@ -54,23 +54,53 @@ class Job:
     schedule: backoff.Schedule
     deadline: float
     headers: Mapping[str, str]
+    traceparent: str | None = None
+    """The event's place in its trace, sent along as it is where nobody collects spans."""
+    about: Mapping[str, str | None] = field(default_factory=dict)
+    """What logs and traces may say of it."""
 
     def __call__(self) -> Result:
         """Sign for this moment, send, and say what follows from the answer."""
         moment = datetime.now(timezone.utc)
+        span = self._begin_span()
         answer = http_sender.send(
             self.url,
-            headers=self._signed_headers(int(moment.timestamp())),
+            headers=self._signed_headers(int(moment.timestamp()), span.traceparent if span else self.traceparent),
             body=self.body,
             deadline=self.deadline,
             allowed=self.allowed,
         )
         verdict = outcome.judge(status=answer.status, error=answer.error)
+        if span is not None:
+            self._end_span(span, answer.status, verdict)
         return self._result(answer, verdict, moment)
 
-    def _signed_headers(self, timestamp: int) -> dict[str, str]:
+    def _begin_span(self) -> tracing.Span | None:
+        """Begin the span of this try, which the receiver's belong under."""
+        span = tracing.begin(
+            "send",
+            parent=self.traceparent,
+            subscription_id=self.claimed.subscription_id,
+            delivery_id=self.claimed.id,
+            attempt=self.claimed.attempts + 1,
+            lane=log_context.LANES[self.claimed.lane],
+            **self.about,
+        )
+        if span is not None:
+            log_context.note(**span.ids)
+        return span
+
+    @staticmethod
+    def _end_span(span: tracing.Span, status: int | None, verdict: Verdict) -> None:
+        span.tell(outcome=verdict.outcome.value, status_code=status)
+        if verdict.outcome is not Outcome.DELIVERED:
+            span.fail(verdict.code)
+        span.end()
+
+    def _signed_headers(self, timestamp: int, traceparent: str | None) -> dict[str, str]:
         return {
             **self.headers,
+            **({"traceparent": traceparent} if traceparent else {}),
             "content-type": "application/cloudevents+json",
             "webhook-id": self.message_id,
             "webhook-timestamp": str(timestamp),

@@ -25,7 +25,7 @@ from suite.progress import Progress
 from suite.refusal import Refusal
 from suite.testbed import Context
 
-_MODULES: Final = ("integration_suite", "integration_demo")
+MODULES: Final = ("integration_suite", "integration_demo")
 _STEPS: Final = setup.STEPS + 2
 _AT_ONCE: Final = 2
 _NOTHING_COLLECTED: Final = 5
@@ -299,7 +299,7 @@ def prepared(progress: Progress) -> Iterator[Bed]:
         bed.clear()
         with progress.step("Test databases") as step:
             step.note("making them; the first time takes two minutes")
-            suite = databases_module.suite_template(bed.databases, _MODULES)
+            suite = databases_module.suite_template(bed.databases, MODULES)
             bed.databases.copy(suite, bed.addons_database)
             demo_context(bed, suite).save(scratch / "context.json")
             step.note("ready")

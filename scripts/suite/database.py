@@ -143,7 +143,8 @@ def digest_of_addons(folder: Path = ADDONS) -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         inside = file.relative_to(folder).as_posix()
-        if file.is_file() and not any(f"/{part}/" in f"/{inside}" for part in _NOT_IN_DATABASE):
+        aside = file.suffix == ".pot" or any(f"/{part}/" in f"/{inside}" for part in _NOT_IN_DATABASE)
+        if file.is_file() and not aside:
             digest.update(inside.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

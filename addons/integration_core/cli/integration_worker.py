@@ -1,6 +1,7 @@
 """``odoo integration_worker``: an engine process of its own, for volume. As many as wanted, on as many hosts."""
 
 import argparse
+import importlib
 import logging
 import signal
 import sys
@@ -24,6 +25,8 @@ class IntegrationWorker(Command):
         """Read the command line, then work until SIGTERM or SIGINT; what is under way is finished first."""
         options, others = self._parser().parse_known_args(args)
         config.parse_config([*others, "--no-http"], setup_logging=True)
+        # It sets the format of the log, also for what is said before a registry is there. Not at the top: see _work.
+        importlib.import_module("odoo.addons.integration_core.logs")
         database = self._database()
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

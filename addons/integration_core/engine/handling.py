@@ -4,13 +4,13 @@ import logging
 import time
 from collections import Counter, deque
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import BaseCursor
 
 from .. import discreet
-from ..domain import backoff, failpoints
+from ..domain import backoff, failpoints, log_context, tracing
 from ..domain.keyring import KeyringError
 from ..tools import EventIds
 from . import claims, order
@@ -48,6 +48,7 @@ class HandlerLoop(Loop):
         self._turn = 0
         self._served: dict[tuple[int, int], int] = {}
         self._batches: Counter[tuple[int, int]] = Counter()
+        self._origins: dict[int, Origin] = {}
 
     def turn(self) -> bool:
         """Take back lost leases, carry out one batch, do the chores."""
@@ -83,7 +84,8 @@ class HandlerLoop(Loop):
             lost = claims.reclaim(cr, worker=self.shared.name)
             self._announce_dead(cr, [delivery_id for delivery_id, state in lost if state == "dead"])
         for delivery_id, state in lost:
-            _logger.warning("delivery %s: its process died; %s", delivery_id, state)
+            with log_context.about(delivery_id=delivery_id):
+                _logger.warning("delivery %s: its process died; %s", delivery_id, state)
         return bool(lost)
 
     # -- batches
@@ -139,27 +141,80 @@ class HandlerLoop(Loop):
     def _by_author(self, claimed: list[Claimed]) -> list[list[Claimed]]:
         """Split a batch by company and by the system that sent, as whose user it is carried out."""
         with self._cursor() as cr:
-            authors = senders(cr, [one.event_id for one in claimed])
+            self._origins = origins(cr, [one.event_id for one in claimed])
         groups: dict[tuple[int, int | None], list[Claimed]] = {}
         for one in sorted(claimed, key=lambda c: (c.event_id, c.id)):
-            groups.setdefault((one.company_id, authors.get(one.event_id)), []).append(one)
+            if tracing.enabled():
+                self._trace_claim(one, self._origin(one).traceparent, self._origin(one).uuid)
+            groups.setdefault((one.company_id, self._origin(one).system_id), []).append(one)
         return list(groups.values())
+
+    def _origin(self, one: Claimed) -> "Origin":
+        return self._origins.get(one.event_id, NOBODY)
+
+    def _about(self, part: list[Claimed]) -> log_context.about:
+        """Return the scope of a batch; the ids of one event where it stands alone."""
+        one, origin = part[0], self._origin(part[0])
+        facts: dict[str, log_context.Told] = {
+            "system": origin.system,
+            "subscription_id": one.subscription_id,
+            "lane": log_context.LANES[one.lane],
+        }
+        if len(part) > 1:
+            return log_context.about(**facts, delivery_ids=lambda: [each.id for each in part])
+        trace = log_context.trace_of(origin.traceparent)
+        return log_context.about(
+            **facts, delivery_id=one.id, event_id=origin.uuid, webhook_id=origin.webhook_id, trace_id=trace
+        )
 
     def _run_batch(self, batch: list[Claimed]) -> None:
         """Run a batch; on an error that is not concurrency split it until the poison event stands alone."""
         waiting = deque([batch])
         while waiting:
             part = waiting.popleft()
-            try:
+            with self._about(part):
+                waiting.extendleft(self._run_or_split(part))
+
+    def _run_or_split(self, part: list[Claimed]) -> list[list[Claimed]]:
+        """Run a batch; return what is left to do, last things first."""
+        spans = self._begin_spans(part) if tracing.enabled() else {}
+        try:
+            with tracing.handling(spans):
                 self._run_part(part)
-            except Exception as error:
-                if is_connection_error(error):
-                    raise  # nothing was committed; the leases end, or this process takes the same work again
-                if len(part) > 1 and not isinstance(error, KeyringError):
-                    middle = len(part) // 2
-                    waiting.extendleft([part[middle:], part[:middle]])  # the first half stays first: key order is kept
-                else:
-                    self._fail(part, error)
+            for span in spans.values():
+                span.end()
+        except Exception as error:
+            if is_connection_error(error):
+                raise  # nothing was committed; the leases end, or this process takes the same work again
+            if len(part) > 1 and not isinstance(error, KeyringError):
+                middle = len(part) // 2
+                return [part[middle:], part[:middle]]  # the first half stays first: key order is kept
+            for span in spans.values():
+                span.fail(type(error).__name__)
+                span.end()
+            self._fail(part, error)
+        return []
+
+    def _begin_spans(self, part: list[Claimed]) -> dict[str, tracing.Span]:
+        """Begin a span for each event of a batch, in the event's trace; a batch that is split has others."""
+        spans = {}
+        for one in part:
+            origin = self._origin(one)
+            span = tracing.begin(
+                "handle",
+                parent=origin.traceparent,
+                event_id=origin.uuid,
+                system=origin.system,
+                attempt=one.attempts + 1,
+                batch=len(part),
+                **self._facts_of(one),
+            )
+            if span is not None and origin.uuid:
+                spans[origin.uuid] = span
+        if len(part) == 1:
+            for span in spans.values():
+                log_context.note(**span.ids)
+        return spans
 
     def _run_part(self, part: list[Claimed]) -> None:
         for turn in range(REPEATS):
@@ -251,10 +306,29 @@ def _key(place: Place) -> tuple[int, int]:
     return place.lane, place.subscription_id
 
 
-def senders(cr: BaseCursor, event_ids: list[int]) -> dict[int, int | None]:
-    """Return which system sent each of these events."""
-    cr.execute("SELECT id, system_id FROM integration_event WHERE id = ANY (%s)", (event_ids,))
-    return dict(cr.fetchall())
+class Origin(NamedTuple):
+    """Where an event comes from: the system that sent it, by id and code, and its ids."""
+
+    system_id: int | None = None
+    system: str | None = None
+    uuid: str | None = None
+    webhook_id: str | None = None
+    traceparent: str | None = None
+
+
+NOBODY = Origin()
+
+
+def origins(cr: BaseCursor, event_ids: list[int]) -> dict[int, Origin]:
+    """Return where each of these events comes from."""
+    cr.execute(
+        """
+        SELECT e.id, e.system_id, s.code, e.uuid, e.webhook_id, e.traceparent
+          FROM integration_event e LEFT JOIN integration_system s ON s.id = e.system_id WHERE e.id = ANY (%s)
+        """,
+        (event_ids,),
+    )
+    return {event_id: Origin(*found) for event_id, *found in cr.fetchall()}
 
 
 def held(one: Claimed, code: str, delay: float) -> Result:

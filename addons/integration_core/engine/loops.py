@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg2
 from odoo import SUPERUSER_ID, api
@@ -19,7 +19,7 @@ from odoo.sql_db import BaseCursor
 from psycopg2 import errorcodes
 
 from .. import discreet
-from ..domain import failpoints
+from ..domain import failpoints, log_context, tracing
 from ..tools import engine_cursor, keep_plans, stay_read_committed
 from . import claims, order
 from .claims import Claimed, Place, Result
@@ -91,6 +91,8 @@ class Loop:
         self._quiet_since = time.monotonic()
         self._working_since: float | None = None
         self._turning_since: float | None = None
+        self._claimed_between = 0, 0
+        """When the last claim began and ended, in nanoseconds since 1970."""
         self._cr: BaseCursor | None = None
         self._cr_of: Registry | None = None
 
@@ -98,6 +100,10 @@ class Loop:
 
     def run(self) -> None:
         """Work until the process stops; a lost database is waited for."""
+        with log_context.about(worker=self.shared.name, database=self.registry.db_name):
+            self._run()
+
+    def _run(self) -> None:
         trouble = 0
         while not self.shared.stopping.is_set():
             try:
@@ -243,6 +249,7 @@ class Loop:
             discreet.failed(_logger, message, delivery_ids, error=error)
 
     def _take(self, places: list[Place], limit: int, *, retries_first: bool = False) -> list[Claimed]:
+        began = time.time_ns()
         with self._cursor() as cr:
             claimed = claims.claim(
                 cr,
@@ -254,8 +261,25 @@ class Loop:
             )
         self._plan.learn(claimed, time.monotonic())
         if claimed:
+            self._claimed_between = began, time.time_ns()
             failpoints.hit("engine.after_claim")
         return claimed
+
+    def _facts_of(self, one: Claimed) -> dict[str, Any]:
+        """Return what logs and traces say of a delivery."""
+        return {
+            "worker": self.shared.name,
+            "lane": log_context.LANES[one.lane],
+            "subscription_id": one.subscription_id,
+            "delivery_id": one.id,
+        }
+
+    def _trace_claim(self, one: Claimed, parent: str | None, event_id: str | None) -> None:
+        """Tell of the claim of a delivery in the trace of its event."""
+        began, ended = self._claimed_between
+        span = tracing.begin("claim", parent=parent, start=began, event_id=event_id, **self._facts_of(one))
+        if span is not None:
+            span.end(ended)
 
 
 class Shared:
@@ -295,4 +319,3 @@ class Every:
     def again(self) -> None:
         """Let it be due at once."""
         self._next = 0.0
-

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from odoo import SUPERUSER_ID, api
 
 from .. import discreet
-from ..domain import failpoints
+from ..domain import failpoints, log_context, tracing
 from ..domain.dispatcher import Dispatcher, Try
 from ..domain.keyring import KeyringError
 from ..domain.throttle import TokenBucket
@@ -170,7 +170,10 @@ class SendLoop(Loop):
         channels = plan.by_subscription()
         moment = time.monotonic()
         tries = []
-        for one, job in self._jobs(claimed):
+        jobs = self._jobs(claimed)
+        if tracing.enabled():
+            self._trace_claims(jobs)
+        for one, job in jobs:
             if isinstance(job, Result):
                 self._unstored.append(job)
             elif self.shared.inline:
@@ -178,6 +181,12 @@ class SendLoop(Loop):
             else:
                 tries.append(Try(one, channels[one.subscription_id].channel, one.lane, job, moment))
         self._dispatcher.put(tries)
+
+    def _trace_claims(self, jobs: list[tuple[Claimed, Result | Callable[[], Result]]]) -> None:
+        for one, job in jobs:
+            if not isinstance(job, Result):
+                about = getattr(job, "about", {})
+                self._trace_claim(one, getattr(job, "traceparent", None), about.get("event_id"))
 
     def _jobs(self, claimed: list[Claimed]) -> list[tuple[Claimed, Result | Callable[[], Result]]]:
         try:
@@ -195,15 +204,18 @@ class SendLoop(Loop):
 
     # -- in the threads
 
-    @staticmethod
-    def _try(one: Try) -> Result:
-        try:
-            result = one.job()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
-            discreet.failed(_logger, "delivery %s: its try failed", one.item.id, error=error)
-            return failure(one.item, "job_failed", error)
-        failpoints.hit("engine.after_send")
-        return result
+    def _try(self, one: Try) -> Result:
+        item, job = one.item, one.job
+        about = {"database": self.registry.db_name, **self._facts_of(item), **getattr(job, "about", {})}
+        with log_context.about(**about):
+            try:
+                result = job()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+                discreet.failed(_logger, "delivery %s: its try failed", item.id, error=error)
+                return failure(item, "job_failed", error)
+            _logger.debug("delivery %s: %s", item.id, result.error_code or result.outcome)
+            failpoints.hit("engine.after_send")
+            return result
 
     @staticmethod
     def _reached(result: Result) -> bool:

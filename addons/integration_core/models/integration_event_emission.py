@@ -9,7 +9,7 @@ from odoo.exceptions import MissingError
 from odoo.tools import SQL, split_every
 
 from .. import tools
-from ..domain import chain, emissions, envelope, hashing, strict_json
+from ..domain import chain, emissions, envelope, hashing, strict_json, tracing
 from ..domain.audience import NOBODY, Answer, Audience, Kind, KnownType, Recipients
 from ..domain.sender import Recipient
 from ..engine import emitting
@@ -185,7 +185,9 @@ class IntegrationEvent(models.Model):
                     origin_system_id=cause.origin_system_id,
                     correlation_id=cause.correlation_id or event_uuid,
                     causation_id=cause.uuid,
-                    traceparent=envelope.child_traceparent(cause.traceparent),
+                    traceparent=tracing.emitted(
+                        cause.uuid, cause.traceparent, event_id=event_uuid, event_type=type_name
+                    ),
                     mode=cause.mode,
                     depth=cause.depth + 1,
                 )

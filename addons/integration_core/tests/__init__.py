@@ -11,6 +11,7 @@ from . import test_fan_out
 from . import test_hold
 from . import test_journal
 from . import test_later
+from . import test_logs
 from . import test_loops
 from . import test_master_key
 from . import test_order
@@ -21,6 +22,7 @@ from . import test_retention
 from . import test_run_as
 from . import test_standing
 from . import test_system
+from . import test_traces
 from . import test_trust
 from . import test_wizards
 from . import test_setup_check

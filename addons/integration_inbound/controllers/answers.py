@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from odoo.addons.integration_core.domain import problems, strict_json
+from odoo.addons.integration_core.domain import problems, strict_json, tracing
 from odoo.http import Response, request
 
 from .. import answering
@@ -67,5 +67,6 @@ def verdict(ended, *, message_id, headers):
     :param str message_id: the id that the message was found to have
     :param headers: that tell the sender its allowance
     """
+    tracing.answered(ended.refusal.code if ended.refusal else ended.outcome)
     due = answering.answer(ended, message_id=message_id, headers=headers, instance=instance())
     return answer(due.body, due.status, due.headers)

@@ -4,6 +4,7 @@ import uuid
 
 import psycopg2
 from odoo import http
+from odoo.addons.integration_core.domain import log_context
 from odoo.tools import config
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
@@ -60,6 +61,7 @@ class IntegrationDispatcher(http.Dispatcher):
         self.request_id = earlier.request_id if known else uuid.uuid4().hex
         self._event_uuid = earlier._event_uuid if known else str(uuid.uuid4())
         self._read = earlier._read if known else None
+        log_context.note(request_id=self.request_id)
 
     @classmethod
     def is_compatible_with(cls, request):

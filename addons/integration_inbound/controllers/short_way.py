@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from odoo import http
 from odoo.addons.integration_core import intake, standing
-from odoo.addons.integration_core.domain import failpoints, keyring
+from odoo.addons.integration_core.domain import failpoints, keyring, log_context, tracing
 from odoo.addons.integration_core.domain.book import Book, Party
 from odoo.addons.integration_core.domain.envelope import Envelope
 from odoo.addons.integration_core.models.integration_configuration import known_book
@@ -118,6 +118,7 @@ class ShortDoor(door.Door):
         sender = self.book.known_sender(party, event.type, sent.received_at)
         if sender is None or event.causationid:  # whose depth must be looked up
             raise NotHere
+        event, span = self.journalled(event)
         values = intake.statement_values(
             sender,
             event,
@@ -133,6 +134,9 @@ class ShortDoor(door.Door):
         row = standing.connections.run(self.dbname, self._way.storing[sender.recipients is not None], values)
         if not (row and row[0]):
             raise NotHere
+        log_context.note(event_id=sent.event_uuid)
+        if span is not None:
+            span.end()
         if row[1]:
             look_at_engine(self.dbname)
         return sent.event_uuid
@@ -197,7 +201,10 @@ def _turn_away(arrived: admission.Request, gate: ShortDoor, address: str | None)
 
 
 def _serve_db(request: http.Request) -> Any:
-    return serve(request) or _ordinarily(request)
+    if not IntegrationDispatcher.is_compatible_with(request):
+        return _ordinarily(request)
+    with log_context.about(), tracing.request():
+        return serve(request) or _ordinarily(request)
 
 
 _ordinarily = http.Request._serve_db

@@ -69,6 +69,7 @@ class IntegrationAlert(models.Model):
     money = fields.Char(compute="_compute_money", groups=FINANCE)
     turn = fields.Char("Whose turn", compute="_compute_turn")
     next_step = fields.Text("What to do", compute="_compute_turn")
+    runbook_url = fields.Char("Runbook", related="rule_id.runbook_url")
 
     _one_running = models.UniqueIndex("(rule_id, subject) WHERE until IS NULL", "There is such an alert already.")
     _untold_idx = models.Index("(id) WHERE until IS NULL OR (told_at IS NOT NULL AND cleared_at IS NULL)")

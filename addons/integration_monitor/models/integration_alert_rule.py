@@ -38,6 +38,19 @@ SCOPES = {
     "engine": (),
 }
 """{kind: fields by which it can be narrowed}."""
+DOCS = "https://github.com/odoo-healthcare-integration/suite/blob/main/docs/"
+RUNBOOKS = {
+    "engine": "runbooks/odoo-down.md",
+    "backlog": "metrics.md#integrationbacklog",
+    "failing": "metrics.md#integrationdeliveriesfailing",
+    "dead_letters": "runbooks/dead-letters.md",
+    "silence": "runbooks/ehr-silent.md",
+    "parked_lines": "runbooks/parked-rising.md",
+    "parked_money": "runbooks/parked-rising.md",
+    "parked_age": "runbooks/parked-rising.md",
+    "key_expiry": "metrics.md#integrationkeyexpiring",
+}
+"""{kind: the page of the documentation that says what to do}."""
 
 
 class IntegrationAlertRule(models.Model):
@@ -91,6 +104,13 @@ class IntegrationAlertRule(models.Model):
         "res.users",
         help="Who is told. Empty: the owner of the endpoint or system, else the administrators.",
     )
+    runbook_url = fields.Char(
+        "Runbook",
+        compute="_compute_runbook_url",
+        store=True,
+        readonly=False,
+        help="The page that says what to do; put your own in its place.",
+    )
     muted_until = fields.Datetime("Muted until", readonly=True, copy=False)
     mute_reason = fields.Char(readonly=True, copy=False)
     muted_by_id = fields.Many2one("res.users", "Muted by", readonly=True, copy=False)
@@ -105,6 +125,15 @@ class IntegrationAlertRule(models.Model):
         "CHECK (quiet_from >= 0 AND quiet_from < 24 AND quiet_to >= 0 AND quiet_to < 24)",
         "Quiet hours are hours of the day, from 0:00 to 23:59.",
     )
+    _runbook_check = models.Constraint(
+        "CHECK (runbook_url ~ '^https?://[^[:space:]]+$')",
+        "A runbook is an address that begins with https:// or http://.",
+    )
+
+    @api.depends("kind")
+    def _compute_runbook_url(self):
+        for rule in self:
+            rule.runbook_url = rule.kind and DOCS + RUNBOOKS[rule.kind]
 
     @api.depends("kind")
     def _compute_unit(self):

@@ -168,4 +168,5 @@ class IntegrationAlertWords(models.AbstractModel):
         if finance and (money := alert._money_words()):
             lines.append(self.env._("Money that waits: %s.", money))
         turn, step = self._turn_words(alert.kind)
-        return [*lines, self.env._("Whose turn: %s.", turn), step]
+        lines += [self.env._("Whose turn: %s.", turn), step]
+        return [*lines, self.env._("Step by step: %s", alert.runbook_url)] if alert.runbook_url else lines

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from odoo import models
-from odoo.addons.integration_core.domain import backoff, signing, strict_json
+from odoo.addons.integration_core.domain import backoff, log_context, signing, strict_json
 from odoo.addons.integration_core.domain.keyring import KeyringError
 from odoo.addons.integration_core.engine.claims import BY_KEY, Result
 from odoo.addons.integration_core.tools import Statement
@@ -42,6 +42,7 @@ class Place:
     """Where the deliveries of one subscription go, as the configuration says."""
 
     endpoint_id: int
+    endpoint: str
     system_id: int
     company_id: int | None  # None when endpoint and subscription disagree: nothing is granted then
     for_tests: bool
@@ -74,6 +75,7 @@ class Message(NamedTuple):
     """What is to be sent: the event of one delivery, its payload opened."""
 
     event_id: int
+    uuid: str
     message_id: str
     company_id: int
     mode: str
@@ -157,7 +159,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT s.id, p.id, p.system_id, CASE WHEN s.company_id = p.company_id THEN p.company_id END,
+                SELECT s.id, p.id, p.name, p.system_id, CASE WHEN s.company_id = p.company_id THEN p.company_id END,
                        s.for_tests IS TRUE, (%s), p.url, p.timeout, p.schedule
                   FROM integration_subscription s JOIN integration_endpoint p ON p.id = s.endpoint_id
                 """,
@@ -205,10 +207,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         sealed = [(row[7], row[8], f"integration.payload:{row[2]}") for row in rows if row[8] is not None]
         bodies = iter(self.env["integration.keyring"]._open_all(sealed))
         messages = {
-            row[0]: Message(
-                row[1], row[3], row[4], row[5], row[6], next(bodies) if row[8] is not None else None, row[9], row[10]
-            )
-            for row in rows
+            row[0]: Message(*(row[1:7]), next(bodies) if row[8] is not None else None, row[9], row[10]) for row in rows
         }
         return messages, rows[0][11] if rows else self.env["integration.configuration"]._stamp()
 
@@ -246,9 +245,6 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             return self._unsent(claimed, now, "waiting", "endpoint_held", self.env._("The endpoint is not active."))
         if not keys:
             return self._unsent(claimed, now, "waiting", "no_active_key", self.env._("Create a key for the endpoint."))
-        headers = {"user-agent": user_agent()}
-        if message.traceparent:
-            headers["traceparent"] = message.traceparent
         return Job(
             claimed,
             sent=Sent(place.endpoint_id, place.for_tests, place.origin),
@@ -259,7 +255,14 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             keys=keys,
             schedule=place.schedule,
             deadline=place.deadline,
-            headers=headers,
+            headers={"user-agent": user_agent()},
+            traceparent=message.traceparent,
+            about={
+                "event_id": message.uuid,
+                "webhook_id": message.message_id,
+                "endpoint": place.endpoint,
+                "trace_id": log_context.trace_of(message.traceparent),
+            },
         )
 
     def _hindrance(self, message, place):

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+from odoo.tests import TransactionCase, tagged
+
+from .. import tools
+from ..domain import terms
+
+ADDONS = Path(__file__).resolve().parents[2]
+
+
+@tagged("post_install", "-at_install")
+class TestTerms(TransactionCase):
+    """What is to be translated is told, and what is translated is whole. ``./scripts/i18n`` brings both up to date."""
+
+    maxDiff = 2000
+
+    def test_every_template_is_current(self):
+        templates = tools.export_templates(self.env)
+        self.assertIn("integration_core", templates)
+        for name, text in templates.items():
+            with self.subTest(name):
+                path = ADDONS / name / "i18n" / f"{name}.pot"
+                self.assertTrue(path.exists(), f"run ./scripts/i18n: there is no {path.name}")
+                found = path.read_text(encoding="utf-8")
+                # Compared by line: a whole file in the message would hide what differs.
+                new = sorted(set(text.splitlines()) - set(found.splitlines()))[:20]
+                gone = sorted(set(found.splitlines()) - set(text.splitlines()))[:20]
+                self.assertFalse(new or gone or text != found, f"run ./scripts/i18n: new {new}, gone {gone}")
+        left = {path.stem for path in ADDONS.glob("*/i18n/*.pot")} - templates.keys()
+        self.assertFalse(left, "templates of addons that have no terms")
+
+    def test_every_translation_is_whole(self):
+        for path in sorted(ADDONS.glob("*/i18n/*.po")):
+            with self.subTest(path.relative_to(ADDONS)):
+                template = path.with_name(f"{path.parent.parent.name}.pot").read_text(encoding="utf-8")
+                found = list(terms.faults(path.read_text(encoding="utf-8"), template))
+                self.assertFalse(found[:20], f"{len(found)} faults")

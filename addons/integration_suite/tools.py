@@ -1,0 +1,31 @@
+"""What the suite has to translate, as Odoo's own exporter finds it in a database with all addons."""
+
+from collections import defaultdict
+from io import BytesIO
+from pathlib import Path
+
+from odoo.modules import get_module_path
+from odoo.tools.translate import PoFileWriter, TranslationModuleReader
+
+from .domain import terms
+
+
+def suite_addons(env):
+    """Return the names of the suite's installed addons, in order: those that lie beside this one."""
+    beside = Path(__file__).resolve().parents[1]
+    installed = env["ir.module.module"].search([("state", "=", "installed")]).mapped("name")
+    return sorted(name for name in installed if Path(get_module_path(name)).resolve().parent == beside)
+
+
+def export_templates(env):
+    """Return {addon: the text of its ``i18n/<addon>.pot``}; addons without a term are left out."""
+    rows = defaultdict(list)
+    for row in TranslationModuleReader(env.cr, modules=suite_addons(env)):
+        rows[row[0]].append(row)
+    return {name: _template(found) for name, found in sorted(rows.items())}
+
+
+def _template(rows):
+    buffer = BytesIO()
+    PoFileWriter(buffer, None).write_rows(rows)
+    return terms.stable(buffer.getvalue().decode())
