@@ -42,6 +42,7 @@ DOCS = "https://github.com/odoo-healthcare-integration/suite/blob/main/docs/"
 RUNBOOKS = {
     "engine": "runbooks/odoo-down.md",
     "backlog": "metrics.md#integrationbacklog",
+    "trouble": "metrics.md#integrationbreakeropen",
     "failing": "metrics.md#integrationdeliveriesfailing",
     "dead_letters": "runbooks/dead-letters.md",
     "silence": "runbooks/ehr-silent.md",
