@@ -27,6 +27,7 @@
         "views/integration_system_views.xml",
         "views/integration_subscription_views.xml",
         "views/account_move_views.xml",
+        "views/integration_invoice_evidence.xml",
         "views/res_config_settings_views.xml",
         "views/integration_retention_alarm_views.xml",
         "views/integration_account_menus.xml",

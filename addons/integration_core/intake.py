@@ -23,6 +23,7 @@ EVENT_COLUMNS: Final = (
     "source_event_id",
     "webhook_id",
     "occurred_at",
+    "sequence",
     "received_at",
     "partition_key",
     "correlation_id",
@@ -107,6 +108,7 @@ def _sender_values(sender: Sender, message: Envelope) -> dict[str, object]:
         "source": message.source,
         "source_event_id": message.id,
         "occurred_at": message.time and message.time.replace(tzinfo=None),
+        "sequence": message.sequence,
         # A sender may order by patient: only a keyed hash is kept outside the payload.
         "partition_key": ordering_key and sender.vault.keyed_hash(ordering_key, scope=f"ordering:{sender.code}"),
         "causation_id": message.causationid,

@@ -18,6 +18,7 @@ from . import integration_charge_units
 from . import integration_charge_pricing
 from . import integration_charge_intake
 from . import integration_billing_run
+from . import integration_invoice_evidence
 from . import integration_billing_group
 from . import integration_handler
 from . import integration_engine

@@ -144,6 +144,7 @@ class IntegrationCharge(models.Model):
     park_detail = fields.Text("What to do", readonly=True)
     parked_since = fields.Datetime(readonly=True)
     ready_on = fields.Date("Ready on", readonly=True, help="First day on which finance may bill it.")
+    ready_at = fields.Datetime("Became ready", readonly=True, help="When it last became ready for review.")
     recheck = fields.Boolean(readonly=True, help="Something it waited for has changed.")
     evaluated_at = fields.Datetime(readonly=True)
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True)
@@ -294,6 +295,8 @@ class IntegrationCharge(models.Model):
             "recheck": False,
             "evaluated_at": now,
         }
+        if state == "ready" and self.state != "ready":
+            values["ready_at"] = now
         if not parked:
             values["parked_since"] = False
         elif not self.parked_since:
@@ -399,7 +402,7 @@ class IntegrationCharge(models.Model):
         due = self._of_all_companies().search(domain, order="ready_on, id", limit=limit)
         today = self.env["integration.charge.resolver"]._today
         ripe = due.filtered(lambda charge: charge.ready_on <= today(charge))
-        ripe.write({"state": "ready"})
+        ripe.write({"state": "ready", "ready_at": fields.Datetime.now()})
         return len(ripe) if len(due) == limit else 0
 
     def _of_all_companies(self):
@@ -505,6 +508,13 @@ class IntegrationCharge(models.Model):
         users = self.env["res.users"].sudo()
         held = (one for one in standing.delegations if company in users.browse(one.delegator).company_ids)
         return replace(standing, delegations=tuple(held))
+
+    def _payer_code(self):
+        """Return the code of the payer who came first, as sent: the line's own, else its encounter's; None for none."""
+        self.ensure_one()
+        # sudo: the encounter may have been opened for another company
+        told = self if self.payer_told else self.encounter_id.sudo()
+        return next(iter(told.coverage or ()), None)
 
     # -- buttons ------------------------------------------------------------------------------------------------------
 

@@ -18,3 +18,4 @@ from . import test_erasure
 from . import test_impact
 from . import test_bank_change
 from . import test_bank_tour
+from . import test_invoice_evidence

@@ -51,7 +51,7 @@ _KINDS: Final[dict[str, tuple[Code, Code | None]]] = {
 """First word of an action: type and subtype of the event. Whatever else there is, is configuration."""
 _DEEDS: Final = {
     "allow": "C", "begin": "C", "create": "C", "add": "C", "issue": "C",
-    "read": "R", "export": "R", "verify": "R",
+    "read": "R", "export": "R", "verify": "R", "print": "R",
     "change": "U", "activate": "U", "suspend": "U", "revoke": "U", "rotate": "U", "retire": "U",
     "delete": "D", "forbid": "D", "end": "D", "remove": "D", "forget": "D",
 }  # fmt: skip

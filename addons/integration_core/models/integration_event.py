@@ -53,6 +53,7 @@ class IntegrationEvent(models.Model):
     webhook_id = fields.Char("Message ID", readonly=True)
     subject = fields.Char(readonly=True)
     occurred_at = fields.Datetime(readonly=True)
+    sequence = fields.Char(readonly=True, help="The sender's own number of the message; a gap shows what is missing.")
     received_at = fields.Datetime("Journalled at", required=True, readonly=True)
     partition_key = fields.Char("Ordering key (hashed)", readonly=True)
     correlation_id = fields.Char(

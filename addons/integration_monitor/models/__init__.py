@@ -29,3 +29,11 @@ from . import integration_reconciliation_line
 from . import integration_reconciliation_candidate
 from . import integration_reconciliation_signoff
 from . import integration_reconciliation_change
+from . import integration_month_line
+from . import integration_month_signoff
+from . import integration_month_figure
+from . import integration_month
+from . import integration_month_end
+from . import integration_month_book
+from . import res_company
+from . import res_config_settings

@@ -1,6 +1,7 @@
-from odoo import Command
+from odoo import Command, fields
 from odoo.tests import HttpCase, tagged
 
+from ..domain import month_end
 from .common import MonitorCase
 
 CLICK = "odoo.loader.modules.get('@web/webclient/clickbot/clickbot_loader').startClickEverywhere('%s');"
@@ -97,3 +98,13 @@ class TestScreens(HttpCase, MonitorCase):
         compared = self.env["integration.reconciliation"].search([("system_id", "=", self.system.id)])
         self.assertEqual((compared.state, compared.signed_by_id.login), ("signed", login))
         self.assertEqual(compared.line_ids.state, "accepted")
+
+    def test_finance_signs_a_month_off_with_a_reason(self):
+        first = month_end.first_of(None, fields.Date.today())
+        at = f"{first.replace(day=15)}T09:30:00Z"
+        self.finalize("E-9", self.line(1), self.line(2, service="NEW", price="80.00"), performed_at=at)
+        login = self.person("finance_reviewer")
+        self.start_tour("/odoo/integration", "integration_finance_signs_a_month", login=login)
+        month = self.env["integration.month"].search([("company_id", "=", self.company.id)])
+        self.assertEqual((month.date_from, month.signed_by_id.login), (first, login))
+        self.assertEqual(month.signoff_ids.reason, "The code is mapped on Monday")

@@ -309,6 +309,13 @@ class Records:
     def _make_integration_ledger_line(self):
         return self._view_of("integration.ledger.line", "integration.receipt")
 
+    def _make_integration_receipt(self):
+        """Of a line that can carry a price: those are what months are about."""
+        return self.fill("integration.receipt", price_unknown=True)
+
+    def _make_integration_month_line(self):
+        return self._view_of("integration.month.line", "integration.receipt")
+
     def _view_of(self, name, source):
         """Return the rows of a query over the records of this company."""
         self.of(source)

@@ -1,0 +1,316 @@
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.addons.integration_core.domain.equation import Tally
+from odoo.exceptions import AccessError, UserError
+
+from ..domain import month_end
+from ..domain.month_end import Standing
+from .integration_month_line import STANDINGS
+
+REVIEWER = "integration_core.group_finance_reviewer"
+
+
+class IntegrationMonthEnd(models.AbstractModel):
+    """The page *Month end*: what of a service month is invoiced, what is not, why, and who signed it off.
+
+    Every figure comes with the action that opens the lines behind it (`integration.month.line`), and the places where
+    lines stand add up to what was received. Read with the user's own rights, one company at a time.
+    """
+
+    _name = "integration.month.end"
+    _inherit = ["integration.overview.words"]
+    _description = "Month end"
+
+    # -- which month --------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _chosen(self, month, company_id):
+        """Return (company, first day) of what the page asks for.
+
+        :raises AccessError: for whoever may not read what finance reads, or not in that company
+        :raises UserError: where the text names no month
+        """
+        self.env["integration.month.line"].check_access("read")
+        company = self.env.company
+        if company_id:
+            company = self.env.companies.filtered(lambda one: one.id == company_id)
+        if not company:
+            raise AccessError(self.env._("You do not work in that company."))
+        try:
+            return company, month_end.first_of(month, fields.Date.context_today(self))
+        except ValueError as error:
+            raise UserError(self.env._("%s is no month.", month)) from error
+
+    @api.model
+    def get_data(self, month=None, company_id=None):
+        """Return all that the page shows of one month of one company, as JSON values.
+
+        :param str month: ``2026-11``; by default the month that is closed next, the one before today's
+        :param int company_id: by default the user's current company
+        :return: dict; see the template ``integration_monitor.MonthEnd``
+        """
+        company, first = self._chosen(month, company_id)
+        lines = self.env["integration.month.line"]
+        cells = lines._cells(company, first, month_end.last_of(first))
+        figures = month_end.figures(cells)
+        record = self.env["integration.month"].search([("company_id", "=", company.id), ("date_from", "=", first)])
+        signoff = record._last()
+        changes = month_end.changes(signoff._figures(), figures) if signoff else []
+        page = self.with_context(month_end=(first, company.id))
+        return {
+            "month": f"{first:%Y-%m}",
+            "title": record._title(first),
+            "company": company.id,
+            "companies": [{"id": one.id, "name": one.name} for one in self.env.companies],
+            "may_sign": self.env.user.has_group(REVIEWER)
+            and month_end.last_of(first) < fields.Date.context_today(self),
+            "headline": page._headline(cells, figures, signoff, changes),
+            "received": page._figure(self.env._("Received"), "received", month_end.received(cells), []),
+            "rows": page._rows(figures, cells),
+            "centers": page._centers(figures),
+            "ages": page._ages(cells),
+            "late": page._late(cells, record),
+            "unbilled": page._unbilled_part(),
+            "signoff": page._signoff_part(signoff),
+            "changes": [page._change(change) for change in changes],
+        }
+
+    @api.model
+    def _is_over(self, first):
+        return month_end.last_of(first) < fields.Date.context_today(self)
+
+    @api.model
+    def _scope(self):
+        """Return (first day, company) of what the page shows, as :meth:`get_data` has put it into the context."""
+        first, company_id = self.env.context["month_end"]
+        return first, self.env["res.company"].browse(company_id)
+
+    # -- figures ------------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _figure(self, label, name, sums, domain):
+        """Return a figure as the page's cells show it.
+
+        :param sums: {currency: tally}
+        :param domain: of the lines behind it, within the month
+        """
+        first, company = self._scope()
+        total = sum(sums.values(), Tally())
+        behind, context = self.env["integration.month.line"]._behind(first, company, domain)
+        action = self._open(label, "integration.month.line", behind, views=("list", "pivot"), context=context)
+        return {
+            "bucket": name,
+            "label": label,
+            "units": total.units,
+            "amounts": self._money(self._amounts(sums)),
+            "unknown": total.price_unknown,
+            "wrong": name == Standing.UNACCOUNTED.value and total != Tally(),
+            "action": action,
+        }
+
+    @api.model
+    def _amounts(self, sums):
+        return {currency: tally.amount for currency, tally in sums.items() if currency and tally != Tally()}
+
+    @api.model
+    def _rows(self, figures, cells):
+        """Return one row per place in which lines stand; those in which none do are left out, but for the first."""
+        by_standing = month_end.add_up(figures.items(), lambda key: key.standing.value)
+        late = {}
+        for cell in cells:
+            if cell.late:
+                late[cell.key.standing.value] = late.get(cell.key.standing.value, 0) + cell.counted.units
+        return [
+            {
+                **self._figure(label, name, by_standing.get(name, {}), [("standing", "=", name)]),
+                "turn": self._turn_of(name),
+                "late": late.get(name, 0),
+                "stuck": Standing(name) in month_end.STUCK,
+            }
+            for name, label in self._standing_names().items()
+            if by_standing.get(name) or name == Standing.INVOICED.value
+        ]
+
+    @api.model
+    def _standing_names(self):
+        return dict(self.env["integration.month.line"]._fields["standing"]._description_selection(self.env))
+
+    @api.model
+    def _turn_of(self, name):
+        """Return what lines there wait for, and whose turn it is."""
+        return {
+            "invoiced": self.env._("On posted invoices."),
+            "review": self.env._("Approved, or on a draft: finance posts the invoice."),
+            "ready": self.env._("Finance reviews and approves."),
+            "held": self.env._("Wait for the days of their billing rule, or for the discharge."),
+            "mapping": self.env._("Mapping stewards say what the code means."),
+            "price": self.env._("Finance settles the price."),
+            "parked": self.env._("Each line says what to do."),
+            "waiting": self.env._("The engine has not come to it, or it is a dead letter: operators."),
+            "voided": self.env._("Taken back or corrected by the system that sent it."),
+            "rejected": self.env._("Will never be billed; the reason stands with the line."),
+            "duplicate": self.env._("Sent again; counted once."),
+            "no_charge": self.env._("Delivered to another system; no charge was to be made."),
+            "unaccounted": self.env._("Received, and nothing became of it: tell an administrator at once."),
+        }[name]
+
+    @api.model
+    def _centers(self, figures):
+        """Return {columns, rows} of the figures by cost center, as far as anything stands there."""
+        names = self._standing_names()
+        used = {key.standing.value for key in figures}
+        columns = [name for name, _label in STANDINGS if name in used]
+        rows = []
+        for center, own in sorted(self._grouped(figures).items()):
+            at = [("cost_center", "=", center)]
+            by_standing = month_end.add_up(own.items(), lambda key: key.standing.value)
+            received = month_end.add_up(own.items(), lambda key: "").get("", {})
+            cells = [
+                self._figure(names[name], name, by_standing.get(name, {}), [*at, ("standing", "=", name)])
+                for name in columns
+            ]
+            total = self._figure(self.env._("Received"), "received", received, at)
+            rows.append({"name": center, "received": total, "cells": cells})
+        return {"columns": [names[name] for name in columns], "rows": rows}
+
+    @api.model
+    def _grouped(self, figures):
+        by_center = {}
+        for key, tally in figures.items():
+            by_center.setdefault(key.cost_center, {})[key] = tally
+        return by_center
+
+    @api.model
+    def _ages(self, cells):
+        """Return what is unbilled by how long ago it was received, the oldest first."""
+        unbilled = [cell for cell in cells if cell.key.standing in month_end.UNBILLED]
+        standings = [standing.value for standing in month_end.UNBILLED]
+        rows = []
+        for name, label in reversed(self._bands()):
+            own = [(cell.key, cell.counted) for cell in unbilled if cell.band == name]
+            if own:
+                sums = month_end.add_up(own, lambda key: "")[""]
+                rows.append(self._figure(label, name, sums, [("band", "=", name), ("standing", "in", standings)]))
+        return rows
+
+    @api.model
+    def _bands(self):
+        return self.env["integration.month.line"]._fields["band"]._description_selection(self.env)
+
+    @api.model
+    def _late(self, cells, record):
+        """Return the figure of what came, or became ready, after the first sign-off; None before there is one."""
+        if not record.closed_at:
+            return None
+        own = [(cell.key, cell.counted) for cell in cells if cell.late]
+        sums = month_end.add_up(own, lambda key: "").get("", {})
+        return self._figure(self.env._("Late"), "late", sums, [("late", "!=", False)])
+
+    @api.model
+    def _unbilled_part(self):
+        """Return what an accrual is about: in all, and by cost center."""
+        first, company = self._scope()
+        rows = self.env["integration.month.line"]._unbilled(company, first, month_end.last_of(first))
+        within = [("standing", "in", [standing.value for standing in month_end.UNBILLED])]
+        total, by_center = {}, {}
+        for center, currency, tally in rows:
+            total[currency] = total.get(currency, Tally()) + tally
+            by_center.setdefault(center, {})[currency] = tally
+        return {
+            "total": self._figure(self.env._("Unbilled"), "unbilled", total, within),
+            "centers": [
+                self._figure(center, "unbilled", sums, [*within, ("cost_center", "=", center)])
+                for center, sums in sorted(by_center.items())
+            ],
+        }
+
+    # -- sign-off -----------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _headline(self, cells, figures, signoff, changes):
+        """Return the one sentence that says how the month stands."""
+        first, _company = self._scope()
+        if any(key.standing is Standing.UNACCOUNTED for key in figures):
+            return self._sentence("danger", self.env._("Something is unaccounted for. Open the red figure."))
+        if not cells:
+            return self._sentence("info", self.env._("No service of this month was received."))
+        if changes:
+            return self._sentence(
+                "warning",
+                self.env._("%s figures changed since the month was signed off.", len(changes)),
+                self.env._("Look at what changed below; a finance reviewer signs again."),
+            )
+        if signoff:
+            return self._sentence("success", self.env._("Signed off, and nothing has changed since."))
+        stuck = month_end.stuck(figures)
+        if stuck:
+            count = sum(tally.units for tally in stuck.values())
+            money = ", ".join(self._money(self._amounts(stuck)))
+            text = self.env._("%(count)s lines wait for a person (%(money)s).", count=count, money=money or "–")
+            return self._sentence("warning", text, self.env._("Whoever signs the month off says why."))
+        if not self._is_over(first):
+            return self._sentence("info", self.env._("The month is not over yet. Nothing waits for a person."))
+        return self._sentence("success", self.env._("Nothing waits for a person: it can be signed off."))
+
+    @staticmethod
+    def _sentence(level, text, detail=""):
+        return {"level": level, "text": text, "detail": detail}
+
+    @api.model
+    def _signoff_part(self, signoff):
+        if not signoff:
+            return None
+        there = {"type": "ir.actions.act_window", "res_model": "integration.month", "res_id": signoff.month_id.id}
+        return {
+            "by": signoff.user_id.sudo().name,  # sudo: the name of whoever signed
+            "at": fields.Datetime.to_string(signoff.signed_at),
+            "reason": signoff.reason or "",
+            "count": len(signoff.month_id.signoff_ids),
+            "action": {**there, "views": [[False, "form"]], "name": signoff.month_id.display_name},
+        }
+
+    @api.model
+    def _change(self, change):
+        """Return a figure that is another one now: then, now, and by how much."""
+        key, names = change.key, self._standing_names()
+        domain = [("cost_center", "=", key.cost_center), ("standing", "=", key.standing.value)]
+        domain.append(("currency", "=", key.currency))
+        label = f"{key.cost_center} · {names[key.standing.value]}"
+        return {
+            "name": label,
+            "before": self._said(key.currency, change.before),
+            "after": self._said(key.currency, change.after),
+            "difference": self._said(key.currency, change.difference, sign=True),
+            "action": self._figure(label, key.standing.value, {key.currency: change.after}, domain)["action"],
+        }
+
+    @api.model
+    def _said(self, currency, tally, *, sign=False):
+        units = f"{tally.units:+d}" if sign else str(tally.units)
+        money = self._money({currency: tally.amount}) if currency and tally.amount != Decimal(0) else []
+        return " · ".join([units, *money])
+
+    @api.model
+    def action_sign(self, month=None, company_id=None):
+        """Sign a month off, or ask why first where something waits for a person.
+
+        :param str month: as in :meth:`get_data`
+        :param int company_id: as in :meth:`get_data`
+        :return: an action that asks, or True
+        """
+        company, first = self._chosen(month, company_id)
+        months = self.env["integration.month"]
+        months._check_reviewer()
+        return months._of(company, first)._ask_to_sign()
+
+    @api.model
+    def action_export(self, month=None, company_id=None):
+        """Return the action that downloads the figures of a month as a workbook; the audit trail tells of it.
+
+        :param str month: as in :meth:`get_data`
+        :param int company_id: as in :meth:`get_data`
+        """
+        company, first = self._chosen(month, company_id)
+        name, content = self.env["integration.month.book"]._export(company, first, "page")
+        return self.env["integration.month.export"]._hand_out(name, content)

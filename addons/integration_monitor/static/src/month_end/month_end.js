@@ -1,0 +1,100 @@
+import { Component, onWillStart, useState } from "@odoo/owl";
+import { _t } from "@web/core/l10n/translation";
+import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
+import { registry } from "@web/core/registry";
+import { useService } from "@web/core/utils/hooks";
+import { Layout } from "@web/search/layout";
+import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { EquationCell } from "../overview/overview";
+
+/** What of a month is invoiced, what is not and why, what came late, and who signed it off. */
+export class MonthEnd extends Component {
+    static template = "integration_monitor.MonthEnd";
+    static components = { EquationCell, Layout };
+    static props = { ...standardActionServiceProps };
+
+    setup() {
+        this.orm = useService("orm");
+        this.action = useService("action");
+        const context = this.props.action.context || {};
+        const kept = this.props.state || {};
+        this.state = useState({ data: null, error: "", loading: false });
+        this.month = kept.month || (context.service_month || "").slice(0, 7);
+        this.company = kept.company || context.month_company || false;
+        this.env.config.setDisplayName?.(_t("Month end"));
+        onWillStart(() => this.refresh());
+    }
+
+    get display() {
+        return { controlPanel: {} };
+    }
+
+    async refresh() {
+        this.state.loading = true;
+        try {
+            const data = await this.orm.call("integration.month.end", "get_data", this.chosen);
+            this.state.data = data;
+            this.state.error = "";
+            this.month = data.month;
+            this.company = data.company;
+        } catch (error) {
+            this.state.error = error.data?.message || error.message || _t("Odoo did not answer.");
+        } finally {
+            this.state.loading = false;
+        }
+    }
+
+    get chosen() {
+        return [this.month || null, this.company || null];
+    }
+
+    setMonth(month) {
+        if (month) {
+            this.month = month;
+            this.refresh();
+        }
+    }
+
+    /** Goes some months on or back. */
+    move(months) {
+        const first = luxon.DateTime.fromFormat(this.state.data.month, "yyyy-MM");
+        this.setMonth(first.plus({ months }).toFormat("yyyy-MM"));
+    }
+
+    setCompany(company) {
+        this.company = Number(company);
+        return this.refresh();
+    }
+
+    open(action) {
+        return this.action.doAction(action);
+    }
+
+    async sign() {
+        const asked = await this.orm.call("integration.month.end", "action_sign", this.chosen);
+        if (asked === true) {
+            return this.refresh();
+        }
+        return this.action.doAction(asked, { onClose: () => this.refresh() });
+    }
+
+    async download() {
+        const action = await this.orm.call("integration.month.end", "action_export", this.chosen);
+        return this.action.doAction(action);
+    }
+
+    icon(level) {
+        return {
+            success: "fa-check-circle",
+            info: "fa-info-circle",
+            warning: "fa-exclamation-triangle",
+            danger: "fa-times-circle",
+        }[level];
+    }
+
+    when(text) {
+        return formatDateTime(deserializeDateTime(text));
+    }
+}
+
+registry.category("actions").add("integration_monitor.month_end", MonthEnd);
