@@ -19,6 +19,7 @@
         "views/integration_ledger_line_views.xml",
         "views/integration_overview_views.xml",
         "views/integration_home_views.xml",
+        "views/integration_trace_views.xml",
         "views/integration_metrics_token_views.xml",
         "data/integration_alert_rule.xml",
         "views/integration_alert_views.xml",

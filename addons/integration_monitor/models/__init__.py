@@ -8,6 +8,11 @@ from . import integration_overview_money
 from . import integration_overview_plumbing
 from . import integration_overview_setup
 from . import integration_overview
+from . import integration_trace_plumbing
+from . import integration_trace_money
+from . import integration_trace_supplier
+from . import integration_trace_finder
+from . import integration_trace
 from . import integration_metric_figures
 from . import integration_metrics
 from . import integration_metrics_token

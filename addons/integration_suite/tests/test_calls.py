@@ -36,7 +36,7 @@ class CallsCase(RolesCase):
         """Return the positional and the named arguments of a call: on which record, and what it is told besides."""
         system, event_type = self.records.of("integration.system"), self.records.of("integration.event.type")
         told = {"system_id": system.id, "type_name": event_type.name, "headers": "webhook-id: 1", "body": "{}"}
-        told |= {"text": "x", "message_id": "x", "row_id": 1}
+        told |= {"text": "x", "message_id": "x", "row_id": 1, "key": "x"}
         parameters = list(inspect.signature(getattr(type(self.env[model]), method)).parameters.values())[1:]
         named = {one.name: told[one.name] for one in parameters if one.default is inspect.Parameter.empty}
         return self._ids(role, model, method), named
