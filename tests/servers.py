@@ -151,9 +151,7 @@ class Server:
         self.filestore = context.odoo.data / "filestore" / self.db
         self._databases.copy(context.template, self.db)
         masterkey.copy(context.master_key, self._files.master_key, self._databases.uuid(self.db))
-        self._odoo.configure(
-            integration_master_key_file=str(self._files.master_key), log_level="info", **(conf or {})
-        )
+        self._odoo.configure(integration_master_key_file=str(self._files.master_key), log_level="info", **(conf or {}))
         self.systems = {
             code: {**system, "url": f"{self.base_url}/integration/v1/inbound/{code}"}
             for code, system in context.built.systems.items()

@@ -20,6 +20,7 @@
         "views/integration_bank_change_views.xml",
         "views/integration_billing_run_views.xml",
         "views/integration_charge_views.xml",
+        "views/integration_charge_document_views.xml",
         "views/integration_charge_void_views.xml",
         "views/integration_encounter_views.xml",
         "views/integration_billing_rule_views.xml",

@@ -7,7 +7,7 @@
     "author": "Odoo Healthcare Integration Suite",
     "website": "https://github.com/odoo-healthcare-integration/suite",
     "license": "LGPL-3",
-    "depends": ["digest", "integration_account", "integration_inbound", "integration_outbound"],
+    "depends": ["bus", "digest", "integration_account", "integration_inbound", "integration_outbound"],
     "data": [
         "security/ir.model.access.csv",
         "security/integration_monitor_rules.xml",
@@ -18,6 +18,7 @@
         "views/integration_effect_views.xml",
         "views/integration_ledger_line_views.xml",
         "views/integration_overview_views.xml",
+        "views/integration_delivery_count_views.xml",
         "views/integration_home_views.xml",
         "views/integration_trace_views.xml",
         "views/integration_metrics_token_views.xml",

@@ -32,6 +32,8 @@ PARTS: Final = (
     "behind_nginx",
     "history",
     "scrape",
+    "overview",
+    "bookkeeping",
     "snapshot",
     "memory",
     "audit",

@@ -62,7 +62,7 @@ _ATTEMPT: Final = {
 _POSITION: Final = {"event_id": "e.id", "position": "e.id"}
 
 
-def make(sql: Sql, count: int, note: Callable[[str], None], *, first: int = 1) -> None:
+def make(sql: Sql, count: int, note: Callable[[str], None], *, first: int = 1, apart: int = 1) -> None:
     """Have ``count`` events with their deliveries and attempts in a database in which endpoints are prepared.
 
     Args:
@@ -70,6 +70,7 @@ def make(sql: Sql, count: int, note: Callable[[str], None], *, first: int = 1) -
         count: How many events there are to be.
         note: Told how far it is.
         first: The number of the first one that is not there yet.
+        apart: Seconds between two of them.
 
     Raises:
         MeasureError: A table has a column that must be filled and that is not known here.
@@ -77,17 +78,17 @@ def make(sql: Sql, count: int, note: Callable[[str], None], *, first: int = 1) -
     for begin in range(first, count + 1, _CHUNK):
         last = min(begin + _CHUNK - 1, count)
         note(f"history: {last:,} events")
-        _chunk(sql, begin, last)
+        _chunk(sql, begin, last, apart)
     for table in ("event", "event_position", "delivery", "attempt", "due"):
         if _columns(sql, f"integration_{table}"):
             sql(f"VACUUM ANALYZE integration_{table}")
 
 
-def _chunk(sql: Sql, first: int, last: int) -> None:
+def _chunk(sql: Sql, first: int, last: int, apart: int) -> None:
     before = sql("SELECT COALESCE(max(id), 0) FROM integration_event")[0][0]
     delivered = sql("SELECT COALESCE(max(id), 0) FROM integration_delivery")[0][0]
     moments = f"""
-        (SELECT n, (now() AT TIME ZONE 'UTC') - interval '1 day' - n * interval '1 second' AS moment
+        (SELECT n, (now() AT TIME ZONE 'UTC') - interval '1 day' - n * interval '{apart} seconds' AS moment
            FROM generate_series({first}, {last}) AS n) AS g
         CROSS JOIN LATERAL (SELECT * FROM (
             SELECT s.id, s.company_id, row_number() OVER (ORDER BY s.id) - 1 AS turn, count(*) OVER () AS many
@@ -102,9 +103,7 @@ def _chunk(sql: Sql, first: int, last: int) -> None:
         JOIN integration_subscription s ON s.id = t.subscription_id AND s.consumer = 'endpoint' AND s.active
     """
     _insert(sql, "integration_delivery", _DELIVERY, events)
-    _insert(
-        sql, "integration_attempt", _ATTEMPT, f"(SELECT * FROM integration_delivery WHERE id > {delivered}) AS d"
-    )
+    _insert(sql, "integration_attempt", _ATTEMPT, f"(SELECT * FROM integration_delivery WHERE id > {delivered}) AS d")
     if _columns(sql, "integration_event_position"):
         _insert(
             sql,

@@ -28,6 +28,8 @@ class IntegrationChargeDocument(models.Model):
         "(company_id, encounter_id, partner_id, currency_id) WHERE open AND kind = 'invoice'",
         "There is one draft invoice per encounter, customer and currency.",
     )
+    # What was made of late, for dashboards.
+    _made_idx = models.Index("(company_id, create_date)")
     _credit_uniq = models.UniqueIndex(
         "(origin_id) WHERE open AND kind = 'credit_note'", "There is one draft credit note per invoice."
     )
@@ -65,3 +67,14 @@ class IntegrationChargeDocument(models.Model):
             names = ("company_id", "encounter_id", "partner_id", "currency_id")
             domain = [(name, "=", self[name].id) for name in names]
         return self.search_count([("kind", "=", self.kind), ("open", "=", True), *domain], limit=1)
+
+    def action_open_move(self):
+        """Open the document itself."""
+        self.ensure_one()
+        self.check_access("read")
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.move",
+            "res_id": self.move_id.id,
+            "views": [(False, "form")],
+        }

@@ -5,6 +5,9 @@ from . import integration_ledger_line
 from . import integration_receipt
 from . import integration_overview_words
 from . import integration_overview_money
+from . import integration_overview_control
+from . import integration_overview_needs
+from . import integration_overview_deliveries
 from . import integration_overview_plumbing
 from . import integration_overview_setup
 from . import integration_overview
@@ -16,6 +19,10 @@ from . import integration_trace
 from . import integration_metric_figures
 from . import integration_metrics
 from . import integration_metrics_token
+from . import integration_live
+from . import integration_hold
+from . import integration_approval
+from . import ir_websocket
 from . import integration_alert_words
 from . import integration_alert_readings
 from . import integration_alert_rule

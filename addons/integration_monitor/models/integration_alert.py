@@ -144,6 +144,7 @@ class IntegrationAlert(models.Model):
             }
         )
         self.env["integration.audit"]._record("alert.begin", alert)
+        self.env["integration.live"]._hint()
         return alert
 
     @staticmethod
@@ -175,6 +176,7 @@ class IntegrationAlert(models.Model):
         self.write({"until": now})
         for alert in self:
             self.env["integration.audit"]._record("alert.end", alert)
+        self.env["integration.live"]._hint()
 
     @api.model
     def _end_without_rule(self):

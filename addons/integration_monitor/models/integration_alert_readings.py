@@ -51,7 +51,7 @@ class IntegrationAlertReadings(models.AbstractModel):
         """Minutes that the oldest delivery of a lane has been due which nothing keeps back."""
         endpoints = self._endpoints()
         found = {}
-        for company, rank, subscription, system, many, _tried, moves, age in self.env[
+        for company, rank, subscription, system, many, _tried, moves, age, *_ in self.env[
             "integration.metrics"
         ]._due_groups():
             endpoint = endpoints.get(subscription)
@@ -140,7 +140,7 @@ class IntegrationAlertReadings(models.AbstractModel):
         troubled = self._troubled()
         since = fields.Datetime.now() - timedelta(minutes=rule.window_minutes)
         waiting = {}
-        for company, _rank, subscription, _system, _many, tried, _moves, _age in self.env[
+        for company, _rank, subscription, _system, _many, tried, _moves, _age, *_ in self.env[
             "integration.metrics"
         ]._due_groups():
             waiting[company, subscription] = waiting.get((company, subscription), 0) + tried

@@ -12,4 +12,5 @@ class IntegrationEngine(models.AbstractModel):
             ("integration.metric.figures", "_chore_figures"),
             ("integration.reconciliation", "_chore_compare"),
             ("integration.alert.watch", "_chore_watch"),
+            ("integration.live", "_chore_tell"),
         ]

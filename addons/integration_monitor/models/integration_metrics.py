@@ -117,7 +117,7 @@ class IntegrationMetrics(models.AbstractModel):
     @api.model
     def _read_due(self, found):
         lanes = {lane: [0, 0, 0, 0.0] for lane in LANE_RANK}
-        for _company, rank, _subscription, _system, many, tried, moves, age in self._due_groups():
+        for _company, rank, _subscription, _system, many, tried, moves, age, *_ in self._due_groups():
             figures = lanes[_LANES[rank]]
             figures[0] += many
             figures[1] += tried
@@ -134,18 +134,21 @@ class IntegrationMetrics(models.AbstractModel):
         """Read the work list once, and say of its groups afterwards what keeps them back.
 
         :return: (company's id, rank of the lane, subscription's id, system's id, how many, how many were tried before,
-            whether nothing keeps them back, for how many seconds the oldest has been due) rows
+            whether nothing keeps them back, for how many seconds the oldest has been due, how many that were tried
+            before are due again, the lowest id, the lowest id of those that were tried before) rows
         """
         return self.env.execute_query(
             SQL(
                 """
             WITH d AS MATERIALIZED (
                 SELECT company_id, lane, subscription_id, system_id, count(*) AS many,
-                       count(*) FILTER (WHERE attempts > 0) AS tried, min(due_at) AS due_at
+                       count(*) FILTER (WHERE attempts > 0) AS tried, min(due_at) AS due_at,
+                       count(*) FILTER (WHERE attempts > 0 AND due_at <= %(now)s) AS tried_due, min(id) AS first,
+                       min(id) FILTER (WHERE attempts > 0) AS first_tried
                   FROM integration_due WHERE tier <> %(dead)s GROUP BY 1, 2, 3, 4)
             SELECT d.company_id, d.lane, d.subscription_id, d.system_id, d.many, d.tried,
                    ((%(claimable)s) AND (%(let_go)s)),
-                   greatest(0, extract(epoch FROM %(now)s - d.due_at))::float8
+                   greatest(0, extract(epoch FROM %(now)s - d.due_at))::float8, d.tried_due, d.first, d.first_tried
               FROM d JOIN integration_subscription s ON s.id = d.subscription_id
             """,
                 dead=DEAD,

@@ -26,45 +26,70 @@ class IntegrationOverview(models.AbstractModel):
     """
 
     _name = "integration.overview"
-    _inherit = ["integration.overview.money", "integration.overview.plumbing", "integration.overview.setup"]
+    _inherit = [
+        "integration.overview.needs",
+        "integration.overview.plumbing",
+        "integration.overview.deliveries",
+        "integration.overview.setup",
+    ]
     _description = "Overview"
 
     @api.model
-    def get_data(self, period="today"):
+    def get_data(self, period="today", again=False):
         """Return all that the Overview shows, as JSON values.
 
-        :param str period: ``today``, ``week`` (7 days) or ``month`` (30 days), for the equation and the chart
+        :param str period: ``today``, ``week`` (7 days) or ``month`` (30 days)
+        :param bool again: the page was read a moment ago: ``setup``, the warnings of the set-up check, whose checks
+            take long, is None and what was read then still holds
         :return: dict; ``state`` is ``no_rights`` (and nothing else is there), ``empty`` or ``ok``
         """
         roles = {name: self.env.user.has_group(group) for name, group in ROLES.items()}
         if not any(roles.values()):
             return {"state": "no_rights"}
+        # Compiling a statement takes longer than any of these may, and statistics may not decide how history is read.
+        self.env.cr.execute("SET LOCAL jit = off; SET LOCAL enable_seqscan = off")
+        self.env["integration.live"]._watch(self.env.companies)
         period = period if period in PERIODS else "today"
-        last = self._last_receipt()
-        engine = self._engine()
-        equation = self._equation(self._spans(PERIODS[period]), roles)
-        deliveries = self._deliveries(roles)
-        parked = self._parked(roles)
-        corrections = self._corrections(roles)
-        to_map = self._to_map(roles)
-        holds = self._holds(roles)
-        waiting = self._waiting_for_people(deliveries, parked or corrections, to_map, holds)
-        unseen = self._waiting_unseen(deliveries, parked or corrections)
+        data = self._figures(roles, PERIODS[period])
+        parked, last = data["parked"] or data["corrections"], self._last_receipt()
+        waiting = self._waiting_for_people(data["deliveries"], parked, data["to_map"], data["holds"])
+        unseen = self._waiting_unseen(data["deliveries"], parked)
+        headline = self._headline(last, data["engine"], data["equation"], data["holds"], waiting, unseen)
         return {
             "state": "ok" if last else "empty",
             "period": period,
             "roles": roles,
-            "headline": self._headline(last, engine, equation, holds, waiting, unseen),
-            "holds": holds,
+            "headline": headline,
+            "setup": None if again else self._setup_warnings() if roles["operator"] else [],
             "warnings": self._warnings(roles),
-            "equation": equation,
-            "parked": parked,
-            "corrections": corrections,
-            "to_map": to_map,
-            "pipeline": self._pipeline(roles),
-            "deliveries": deliveries,
+            "needs": self._needs(roles, data),
+            **data,
+        }
+
+    @api.model
+    def _figures(self, roles, days):
+        """Return the parts of the page for these roles; a part is None where it is nothing for them.
+
+        :param int days: of the chosen period, today included
+        """
+        spans = self._spans(days)
+        rows = self._equation_rows(spans, roles)
+        groups = self._parked_groups(roles)
+        return {
+            "holds": self._holds(roles),
+            "equation": self._equation(rows, spans, roles),
+            "risk": self._risk(roles, rows, self._parked_money(groups)),
+            "parked": self._parked(groups, roles),
+            "corrections": self._corrections(roles),
+            "to_map": self._to_map(roles),
+            "pipeline": self._pipeline(roles, days),
+            "deliveries": self._deliveries(roles, days),
+            "approvals": self._approvals(days),
+            "reconciliations": self._reconciliations(roles, days),
+            "silence": self._silence(roles),
+            "alerts": self._alerts(),
             "hours": self._hours() if roles["finance"] or roles["operator"] or roles["auditor"] else None,
-            "engine": engine,
+            "engine": self._engine(),
         }
 
     @api.model
@@ -181,14 +206,12 @@ class IntegrationOverview(models.AbstractModel):
     @api.model
     def _warnings(self, roles):
         warnings = self._alert_warnings()
-        if roles["operator"]:
-            warnings += self._setup_warnings()
         if roles["admin"] or roles["approver"]:
             warnings += self._approval_warnings()
         if roles["operator"]:
             warnings += self._operator_warnings()
         if roles["privacy"]:
-            warnings += self._glass_warnings() + self._privacy_warnings() + self._erasure_warnings()
+            warnings += self._privacy_warnings()
         if roles["operator"] or roles["privacy"]:
             warnings += self._past_clock_warnings(roles)
         return warnings + self._request_warnings()
@@ -217,38 +240,16 @@ class IntegrationOverview(models.AbstractModel):
 
     @api.model
     def _request_warnings(self):
-        """Return what waits for this user to decide, and what is in use although nobody has confirmed it in time."""
+        """Return what is in use although nobody has confirmed it in time."""
         requests = self.env["integration.approval"]
         if not requests.has_access("read"):
             return []
         waiting = Domain("state", "=", "waiting")
         overdue = waiting & Domain("urgent", "=", True) & Domain("expires_at", "<=", fields.Datetime.now())
-        found = []
         if count := requests.search_count(overdue):
             text = self.env._("In use before approval, and not confirmed in time: %s.", count)
-            found.append({"level": "danger", "text": text, "action": self._open_requests(list(overdue))})
-        if count := requests.search_count(waiting & Domain("my_turn", "=", True)):
-            text = self.env._("Requests that wait for your approval: %s.", count)
-            mine = [*waiting, ("my_turn", "=", True)]
-            found.append({"level": "info", "text": text, "action": self._open_requests(mine)})
-        return found
-
-    @api.model
-    def _open_requests(self, domain):
-        return self._open(self.env._("Approvals"), "integration.approval", domain, views=("list", "form"))
-
-    @api.model
-    def _glass_warnings(self):
-        """Return one line when a broken glass waits for the review of this privacy officer, red when it is late."""
-        glasses = self.env["integration.break.glass"].search([("state", "=", "open")]).filtered("can_review")
-        if not glasses:
-            return []
-        late = len(glasses.filtered("overdue"))
-        text = self.env._("Break-glass that waits for your review: %s.", len(glasses))
-        if late:
-            text = self.env._("%(text)s Too late already: %(late)s.", text=text, late=late)
-        action = self._open(self.env._("Break-glass"), glasses._name, [("id", "in", glasses.ids)])
-        return [{"level": "danger" if late else "warning", "text": text, "action": action}]
+            return [{"level": "danger", "text": text, "action": self._open_requests(list(overdue))}]
+        return []
 
     @api.model
     def _privacy_warnings(self):
@@ -293,16 +294,6 @@ class IntegrationOverview(models.AbstractModel):
                     {"level": "warning", "text": text, "action": self._open(model._description, name, domain)}
                 )
         return warnings
-
-    @api.model
-    def _erasure_warnings(self):
-        """Return one line when requests for erasure wait for this privacy officer."""
-        requests = self.env["integration.erasure"].search([("state", "=", "requested")]).filtered("may_decide")
-        if not requests:
-            return []
-        action = self._open(self.env._("Erasure"), requests._name, [("id", "in", requests.ids)])
-        text = self.env._("Requests for erasure that wait for your approval: %s.", len(requests))
-        return [{"level": "info", "text": text, "action": action}]
 
     @api.model
     def _past_clock_warnings(self, roles):

@@ -1,8 +1,9 @@
 from decimal import Decimal
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.addons.integration_core.domain.equation import RIGHT_SIDE, Bucket, Tally
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 
 class IntegrationOverviewMoney(models.AbstractModel):
@@ -13,19 +14,29 @@ class IntegrationOverviewMoney(models.AbstractModel):
     _description = "Overview: money"
 
     @api.model
-    def _equation(self, spans, roles):
-        """Return one cell per bucket of the equation: units and, for finance, amounts per currency.
+    def _equation_rows(self, spans, roles):
+        """Return the rows of the equation by system and currency, none for roles that are not shown it.
 
         :param spans: list of (first day, last day, systems or None for all)
         """
         if not (roles["finance"] or roles["operator"] or roles["auditor"]):
-            return None
-        rows = [
+            return []
+        return [
             row
             for day_from, day_to, systems in spans
             for row in self.env["integration.ledger"]._equation(self.env.companies, day_from, day_to)
             if systems is None or row.key.system in systems._ids
         ]
+
+    @api.model
+    def _equation(self, rows, spans, roles):
+        """Return one cell per bucket of the equation: units and, for finance, amounts per currency.
+
+        :param rows: of :meth:`_equation_rows`
+        :param spans: as there
+        """
+        if not (roles["finance"] or roles["operator"] or roles["auditor"]):
+            return None
         days = [("mode", "=", "live"), *Domain.OR(self._received_within(*span) for span in spans)]
         names = self._bucket_names()
         cells = [
@@ -37,7 +48,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
             "cells": cells,
             "unaccounted": lost,
             "balanced": all(row.balanced for row in rows),
-            "systems": self._by_system(rows, roles, days) if len({row.key.system for row in rows}) > 1 else [],
+            "systems": self._by_system(rows, roles, days),
         }
 
     @api.model
@@ -88,7 +99,9 @@ class IntegrationOverviewMoney(models.AbstractModel):
             domain = [*days, ("system_id", "=", system.id)]
             found.append(
                 {
+                    "id": system.id,
                     "name": system.name,
+                    "action": self._open_break_down(system, domain, roles),
                     "cells": [
                         self._cell(
                             names[bucket], [(row.key.currency, row.tally(bucket)) for row in own], roles, bucket, domain
@@ -103,6 +116,16 @@ class IntegrationOverviewMoney(models.AbstractModel):
         return sorted(found, key=lambda one: one["name"])
 
     @api.model
+    def _open_break_down(self, system, domain, roles):
+        """Return the action that opens what a system's equation consists of; for finance by day and cost center."""
+        if not roles["finance"]:
+            context = {"group_by": ["outcome", "event_type_id"]}
+            return self._open(system.name, "integration.receipt", domain, context=context)
+        context = {"ledger_basis": "received", "group_by": ["day", "cost_center"]}
+        ours = [("system_id", "=", system.id)]
+        return self._open(system.name, "integration.ledger.line", ours, views=("list", "pivot"), context=context)
+
+    @api.model
     def _turns(self):
         """Return {park reason: whose turn it is}; the administrator's where none is named."""
         steward, finance = self.env._("Mapping steward"), self.env._("Finance")
@@ -114,26 +137,41 @@ class IntegrationOverviewMoney(models.AbstractModel):
         return turns
 
     @api.model
-    def _parked(self, roles):
-        """Return parked charges by reason: how many, how much, since when, whose turn. None for other roles."""
+    def _parked_groups(self, roles):
+        """Return parked charges as (reason, currency, priced, count, amount, since) groups; None for other roles."""
         charges = self.env["integration.charge"]
         if not ((roles["finance"] or roles["steward"]) and charges.has_access("read")):
             return None
-        labels = dict(charges._fields["park_reason"]._description_selection(self.env))
-        turns, reasons, total = self._turns(), {}, {}
-        groups = charges._read_group(
+        return charges._read_group(
             [("state", "=", "parked"), ("mode", "=", "live")],
             ["park_reason", "currency_code", "priced"],
             ["__count", "amount_sent:sum", "parked_since:min"],
         )
+
+    @staticmethod
+    def _parked_money(groups):
+        """Return {currency: amount} of parked charges."""
+        total = {}
+        for _reason, currency, priced, _count, amount, _since in groups or ():
+            if priced and currency:
+                total[currency] = total.get(currency, 0) + amount
+        return total
+
+    @api.model
+    def _parked(self, groups, roles):
+        """Return parked charges by reason: how many, how much, since when, whose turn. None for other roles."""
+        if groups is None:
+            return None
+        charges = self.env["integration.charge"]
+        labels = dict(charges._fields["park_reason"]._description_selection(self.env))
+        turns, reasons = self._turns(), {}
         for reason, currency, priced, count, amount, since in groups:
             row = reasons.setdefault(reason, {"count": 0, "unknown": 0, "amounts": {}, "since": since})
             row["count"] += count
             row["unknown"] += 0 if priced else count
             row["since"] = min(since or row["since"], row["since"] or since) if since or row["since"] else False
             if priced and currency:
-                for sums in (row["amounts"], total):
-                    sums[currency] = sums.get(currency, 0) + amount
+                row["amounts"][currency] = row["amounts"].get(currency, 0) + amount
         rows = [
             {
                 "reason": reason or "",
@@ -155,12 +193,18 @@ class IntegrationOverviewMoney(models.AbstractModel):
         return {
             "rows": rows,
             "count": sum(row["count"] for row in rows),
-            "amounts": self._money(total) if roles["finance"] else [],
+            "amounts": self._money(self._parked_money(groups)) if roles["finance"] else [],
+            "action": self._open(
+                self.env._("Parked"), charges._name, [("state", "=", "parked"), ("mode", "=", "live")]
+            ),
         }
 
     @api.model
-    def _pipeline(self, roles):
-        """Return the charges that are on their way to an invoice, by where they stand; for finance."""
+    def _pipeline(self, roles, days=1):
+        """Return the charges on their way to an invoice, and the invoices, by where they stand; for finance.
+
+        :param int days: of the chosen period, for the invoices that were made in it and are posted
+        """
         if not roles["finance"]:
             return None
         charges = self.env["integration.charge"]
@@ -173,12 +217,54 @@ class IntegrationOverviewMoney(models.AbstractModel):
             states[state]["count"] += count
             states[state]["amounts"][currency.name] = amount
         return [
-            {
-                "state": state,
-                "label": labels[state],
-                "count": row["count"],
-                "amounts": self._money(row["amounts"]),
-                "action": self._open(labels[state], charges._name, [("state", "=", state), ("mode", "=", "live")]),
-            }
-            for state, row in states.items()
+            *(
+                {
+                    "state": state,
+                    "label": labels[state],
+                    "count": row["count"],
+                    "amounts": self._money(row["amounts"]),
+                    "since": "",
+                    "action": self._open(labels[state], charges._name, [("state", "=", state), ("mode", "=", "live")]),
+                }
+                for state, row in states.items()
+            ),
+            self._invoices("draft", self.env._("Draft invoices"), SQL("d.open AND m.state = 'draft'"), []),
+            self._invoices(
+                "posted",
+                self.env._("Made and posted"),
+                SQL("m.state = 'posted' AND d.create_date >= %s", self._midnight(days)),
+                [("create_date", ">=", fields.Datetime.to_string(self._midnight(days)))],
+            ),
         ]
+
+    @api.model
+    def _invoices(self, state, label, condition, domain):
+        """Return the invoices made of charges, in one state: how many, how much, since when the oldest is there.
+
+        :param SQL condition: over ``d`` (integration.charge.document) and ``m`` (account.move)
+        :param domain: of the documents, beside their kind and the state of their invoices
+        """
+        self.env["account.move"].flush_model(["state", "amount_total", "currency_id"])
+        self.env["integration.charge.document"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT c.name, count(*), sum(m.amount_total), min(d.create_date)
+                  FROM integration_charge_document d
+                  JOIN account_move m ON m.id = d.move_id
+                  JOIN res_currency c ON c.id = m.currency_id
+                 WHERE d.company_id IN %s AND d.kind = 'invoice' AND %s GROUP BY 1
+                """,
+                tuple(self.env.companies.ids) or (0,),
+                condition,
+            )
+        )
+        domain = [("kind", "=", "invoice"), ("move_id.state", "=", state), *domain]
+        return {
+            "state": state,
+            "label": label,
+            "count": sum(count for _currency, count, _amount, _since in rows),
+            "amounts": self._money({currency: amount for currency, _count, amount, _since in rows}),
+            "since": self._age(min((since for *_, since in rows), default=None)) if state == "draft" else "",
+            "action": self._open(label, "integration.charge.document", domain, views=("list",)),
+        }

@@ -1,5 +1,4 @@
 from datetime import timedelta
-from math import floor
 
 from odoo import api, fields, models
 from odoo.fields import Domain
@@ -7,12 +6,10 @@ from odoo.tools import SQL
 
 LATE = timedelta(minutes=2)
 """Work that has been due for longer than this, while no engine beats, means that the engine has stopped."""
-WELL = 0.95
-"""Share of tries below which the figure is shown as bad."""
 
 
 class IntegrationOverviewPlumbing(models.AbstractModel):
-    """The Overview's figures of what moves: the engine, deliveries, codes to map, receipts by hour."""
+    """The Overview's figures of what moves: the engine, codes to map, receipts by hour."""
 
     _name = "integration.overview.plumbing"
     _inherit = ["integration.overview.words"]
@@ -144,63 +141,6 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                 }
             )
         return {"codes": sum(row["codes"] for row in rows), "rows": rows}
-
-    @api.model
-    def _deliveries(self, roles):
-        """Return what waits, what fails and what died, per subscription; for operators and auditors."""
-        if not (roles["operator"] or roles["auditor"]):
-            return None
-        deliveries = self.env["integration.delivery"]
-        open_ones = Domain("is_open", "=", True) & Domain("state", "=", "waiting")
-        failing = open_ones & Domain("attempts", ">", 0)
-        dead = Domain("dead_since", "!=", False) & Domain("state", "=", "dead")
-        [(waiting, oldest)] = deliveries._read_group(open_ones, [], ["__count", "created_at:min"])
-        rows = {}
-        for kind, domain, since in (("failing", failing, "created_at:min"), ("dead", dead, "dead_since:min")):
-            for subscription, count, first in deliveries._read_group(domain, ["subscription_id"], ["__count", since]):
-                row = rows.setdefault(subscription, {"failing": 0, "dead": 0, "since": first})
-                row[kind] = count
-                row["since"] = min(row["since"] or first, first or row["since"])
-        stuck = failing | dead
-        return {
-            "hour": self._last_hour(),
-            "waiting": waiting,
-            "oldest": self._age(oldest),
-            "dead": sum(row["dead"] for row in rows.values()),
-            "failing": sum(row["failing"] for row in rows.values()),
-            "rows": [
-                {
-                    "id": subscription.id,
-                    "name": subscription.display_name,
-                    "failing": row["failing"],
-                    "dead": row["dead"],
-                    "since": self._age(row["since"]),
-                    "action": self._open(
-                        subscription.display_name,
-                        deliveries._name,
-                        list(Domain("subscription_id", "=", subscription.id) & stuck),
-                    ),
-                }
-                for subscription, row in rows.items()
-            ],
-            "action": self._open(self.env._("Waiting deliveries"), deliveries._name, list(open_ones)),
-            "dead_action": self.env["ir.actions.actions"]._for_xml_id("integration_core.action_dead_letter"),
-        }
-
-    @api.model
-    def _last_hour(self):
-        """Return what was delivered within the last hour, how many tries went well and how long deliveries took."""
-        since = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
-        figures = self.env["integration.delivery.count"]._figures(self.env.companies, since)
-        share = figures.success_share
-        return {
-            "delivered": figures.delivered,
-            "tries": figures.total,
-            # Rounded down: a single failure must never read as 100 %.
-            "share": "" if share is None else self.env._("%s %%", f"{floor(share * 1000) / 10:g}"),
-            "well": share is None or share >= WELL,
-            "p95": self._span(figures.p95),
-        }
 
     @api.model
     def _hours(self):

@@ -1,4 +1,6 @@
-from odoo import api, models
+from datetime import timedelta
+
+from odoo import api, fields, models
 from odoo.addons.integration_core import tools
 
 
@@ -12,6 +14,14 @@ class IntegrationOverviewWords(models.AbstractModel):
     def _age(self, moment):
         """Return how long ago ``moment`` (naive UTC) was, in words; an empty string for none."""
         return tools.age_in_words(self.env, moment)
+
+    @api.model
+    def _midnight(self, days):
+        """Return when the first of the last ``days`` days began where the user is (naive UTC)."""
+        now = fields.Datetime.now()
+        local = fields.Datetime.context_timestamp(self, now)
+        first = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None) - timedelta(days=days - 1)
+        return first - (local.replace(tzinfo=None) - now)
 
     @api.model
     def _span(self, milliseconds):

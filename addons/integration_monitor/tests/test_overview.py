@@ -214,14 +214,14 @@ class TestOverview(MonitorCase):
 
     def test_requests_are_announced_to_who_may_approve(self):
         self.system._approving().write({"approval_state": "requested", "requested_by_id": self.env.uid})
-        texts = " ".join(warning["text"] for warning in self.data()["warnings"])
+        texts = " ".join(need["text"] for need in self.data()["needs"])
         self.assertIn("wait for your approval: 1.", texts)
 
     def test_whoever_only_approves_sees_what_waits_and_nothing_else(self):
         judge = new_test_user(self.env, "judge", groups="integration_core.group_governance_approver")
         self.system._approving().write({"approval_state": "requested", "requested_by_id": self.env.uid})
         data = self.env["integration.overview"].with_user(judge).get_data()
-        self.assertIn("wait for your approval: 1.", " ".join(warning["text"] for warning in data["warnings"]))
+        self.assertIn("wait for your approval: 1.", " ".join(need["text"] for need in data["needs"]))
         for part in ("equation", "parked", "to_map", "pipeline", "deliveries", "hours"):
             self.assertFalse(data[part], part)
 
@@ -272,7 +272,7 @@ class TestOverview(MonitorCase):
         glass = self.env["integration.break.glass"].with_user(operator)._begin(reason)
 
         def told(user):
-            return [one for one in self.data(user)["warnings"] if "Break-glass" in one["text"]]
+            return [one for one in self.data(user)["needs"] if "waits for your review" in one["text"]]
 
         [warning] = told(officer)
         self.assertEqual((warning["level"], "review: 1." in warning["text"]), ("warning", True))
@@ -378,7 +378,7 @@ class TestOverview(MonitorCase):
         )
 
         def told():
-            texts = [[one["text"] for one in self.data(officer)["warnings"]] for officer in officers]
+            texts = [[one["text"] for one in self.data(officer)["needs"]] for officer in officers]
             return [[text for text in of_one if "erasure" in text] for of_one in texts]
 
         self.assertEqual(told(), [[], []], "it is searched first")

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import Command, fields
 from odoo.tests import HttpCase, tagged
 
@@ -84,6 +86,20 @@ class TestScreens(HttpCase, MonitorCase):
 
     def test_finance_reads_the_equation_and_opens_what_is_parked(self):
         self.start_tour("/odoo/integration", "integration_finance_reads", login=self.person("finance_viewer"))
+
+    def test_steward_goes_from_the_overview_to_the_codes(self):
+        self.start_tour("/odoo/integration", "integration_steward_maps", login=self.person("steward"))
+
+    def test_administrator_sees_keys_that_end_and_a_break_down(self):
+        credentials = self.env["integration.credential"]
+        credentials._generate({"system_id": self.system.id}, company=self.company, use="inbound")
+        credentials.search([("system_id", "=", self.system.id)])._approving().write(
+            {"state": "active", "valid_to": fields.Datetime.now() + timedelta(days=5)}
+        )
+        self.start_tour("/odoo/integration", "integration_administrator_looks", login=self.person("admin"))
+
+    def test_auditor_sees_plumbing_and_verifies(self):
+        self.start_tour("/odoo/integration", "integration_auditor_verifies", login=self.person("auditor"))
 
     def test_finance_follows_a_break_accepts_it_and_signs_the_period_off(self):
         lines = self.line(1), self.line(2, service="NEW", price="80.00")

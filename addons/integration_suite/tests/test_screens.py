@@ -20,6 +20,10 @@ _SECTIONS = {
     "to_map": {"steward", "admin", "clinical_liaison"},
     "pipeline": {"finance_viewer", "finance_reviewer", "admin"},
     "deliveries": {"operator", "admin", "auditor", "payload_reader"},
+    "silence": {"operator", "admin", "auditor", "payload_reader"},
+    "risk": {"finance_viewer", "finance_reviewer", "admin"},
+    "reconciliations": {"finance_viewer", "finance_reviewer", "admin", "auditor"},
+    "alerts": {"finance_viewer", "finance_reviewer", "operator", "admin", "auditor", "payload_reader"},
 }
 """Parts of the Overview and the roles that have them."""
 _WITHOUT_APP = {"engine", "settings", "employee"}

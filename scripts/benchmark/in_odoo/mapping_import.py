@@ -70,9 +70,7 @@ def _answering(env: Any, prefix: str) -> int:
     return int(env["integration.identifier"].search_count(domain))
 
 
-def odoos_own(
-    env: Any, *, entities: list[int], count: int, prefix: str, in_force: bool = False
-) -> tuple[float, int]:
+def odoos_own(env: Any, *, entities: list[int], count: int, prefix: str, in_force: bool = False) -> tuple[float, int]:
     """Load the same rows by Odoo's own import, which leaves proposals; return seconds and how many there are.
 
     With ``in_force`` they are asked for and approved, all at once, as a person would with the list's buttons.

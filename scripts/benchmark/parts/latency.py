@@ -55,9 +55,7 @@ def _samples(receiver: Receiver, count: int, gap: float, senders: Sequence[Sende
     return found
 
 
-def _worker(
-    bed: Bed, ours: Site, peers: Site, receiver: Receiver, suite: Sender, prototype: Sender
-) -> list[Figure]:
+def _worker(bed: Bed, ours: Site, peers: Site, receiver: Receiver, suite: Sender, prototype: Sender) -> list[Figure]:
     process = peers.program("benchmark.prototype")
     process.wait_for("prototype ready")
     with ours.workers(1):

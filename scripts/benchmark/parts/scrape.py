@@ -57,15 +57,22 @@ def measure(bed: Bed, note: Callable[[str], None]) -> list[Figure]:
 
 def _prepared(site: Site, events: int, note: Callable[[str], None]) -> tuple[float, int]:
     site.inside("ours.prepare", ports=[free_port() for _ in range(_ENDPOINTS)])
-    _fill(site, events, note)
-    return _count(site, note)
+    fill(site, events, note)
+    return count(site, note)
 
 
-def _fill(site: Site, events: int, note: Callable[[str], None]) -> None:
-    """Have so many events with their deliveries, tries and receipts, and the counts of their tries."""
-    history.make(site.sql, events, note)
+def fill(site: Site, events: int, note: Callable[[str], None], *, apart: int = 1) -> None:
+    """Have so many events with their deliveries, tries and receipts, and the counts of their tries.
+
+    Args:
+        site: The database, in which endpoints are prepared.
+        events: How many.
+        note: Told how far it is.
+        apart: Seconds between two events.
+    """
+    history.make(site.sql, events, note, apart=apart)
     moments = f"""
-        (SELECT n, (now() AT TIME ZONE 'UTC') - n * interval '1 second' AS moment
+        (SELECT n, (now() AT TIME ZONE 'UTC') - n * interval '{apart} seconds' AS moment
            FROM generate_series(1, {events}) AS n) AS g
         CROSS JOIN (SELECT id, company_id FROM integration_system WHERE code = 'ehr') AS s
     """
@@ -79,13 +86,13 @@ def _fill(site: Site, events: int, note: Callable[[str], None]) -> None:
         SELECT date_trunc('minute', g.moment), s.company_id, b.id, 1, 'done', 'delivered', g.n % 12,
                {_TRIES_PER_DELIVERY} * 6, 300
           FROM {moments} CROSS JOIN (SELECT id FROM integration_subscription WHERE consumer = 'endpoint' AND active) b
-         WHERE g.n % 60 = 0
+         WHERE g.n * {apart} % {max(60, 20 * apart)} = 0
         """
     )
     site.sql("VACUUM ANALYZE integration_receipt")
 
 
-def _count(site: Site, note: Callable[[str], None]) -> tuple[float, int]:
+def count(site: Site, note: Callable[[str], None]) -> tuple[float, int]:
     """Let the chores catch up, as they do while the engine runs; return their seconds and the receipts counted."""
     note("counting beforehand")
     while site.inside("scrape.fold"):

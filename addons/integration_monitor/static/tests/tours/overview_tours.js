@@ -7,6 +7,10 @@ registry.category("web_tour.tours").add("integration_finance_reads", {
             trigger: ".o_integration_headline[data-level]",
         },
         {
+            content: "How much money is at risk, and what of it is parked",
+            trigger: ".o_integration_risk:contains(80.00) [data-risk='parked']",
+        },
+        {
             content: "The equation shows money; parked opens what is parked",
             trigger: ".o_integration_equation .o_integration_cell[data-bucket='parked']:contains(80.00)",
             run: "click",
@@ -52,11 +56,96 @@ registry.category("web_tour.tours").add("integration_finance_reads", {
     ],
 });
 
+registry.category("web_tour.tours").add("integration_steward_maps", {
+    steps: () => [
+        {
+            content: "No money and no plumbing",
+            trigger: ".o_integration_overview:not(:has(.o_integration_equation, .o_integration_deliveries, .o_integration_risk))",
+        },
+        {
+            content: "What needs the steward leads to the codes",
+            trigger: ".o_integration_needs [data-need^='map/']:contains(Codes to map)",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view .o_data_row:contains(NEW)",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("integration_administrator_looks", {
+    steps: () => [
+        {
+            content: "An administrator sees money and plumbing",
+            trigger: ".o_integration_overview:has(.o_integration_risk):has(.o_integration_lanes):has(.o_integration_silence)",
+        },
+        {
+            content: "The key that ends leads to the keys",
+            trigger: ".o_integration_needs [data-need^='key/']:contains(ends within)",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view .o_data_row",
+        },
+        {
+            content: "Back to the Overview",
+            trigger: ".o_menu_sections [data-menu-xmlid='integration_monitor.menu_overview']",
+            run: "click",
+        },
+        {
+            content: "Which days and cost centers a system's figures consist of",
+            trigger: ".o_integration_systems tbody th button",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view .o_group_header",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("integration_auditor_verifies", {
+    steps: () => [
+        {
+            content: "An auditor sees plumbing and no money",
+            trigger: ".o_integration_overview:has(.o_integration_deliveries):not(:has(.o_integration_risk, .o_integration_parked))",
+        },
+        {
+            content: "A quantile leads to the counts it is made of",
+            trigger: ".o_integration_latency [data-figure='p99']",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view .o_group_header",
+        },
+        {
+            content: "Back to the Overview",
+            trigger: ".o_menu_sections [data-menu-xmlid='integration_monitor.menu_overview']",
+            run: "click",
+        },
+        {
+            content: "Nobody has verified the trail yet",
+            trigger: ".o_integration_needs [data-need='verify']",
+            run: "click",
+        },
+        {
+            trigger: ".o_form_view button[name='action_verify']",
+        },
+    ],
+});
+
 registry.category("web_tour.tours").add("integration_operator_skips", {
     steps: () => [
         {
-            content: "An operator sees plumbing",
-            trigger: ".o_integration_deliveries",
+            content: "An operator sees plumbing, and what needs them",
+            trigger: ".o_integration_overview:has(.o_integration_lanes [data-lane='0']) .o_integration_needs [data-need='dead']",
+        },
+        {
+            content: "The queue of a lane leads to its deliveries",
+            trigger: ".o_integration_lanes [data-lane] button:contains(Normal)",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view",
         },
         {
             content: "To the deliveries",

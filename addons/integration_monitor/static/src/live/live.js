@@ -1,0 +1,60 @@
+import { onMounted, onWillUnmount } from "@odoo/owl";
+import { WORKER_STATE } from "@bus/workers/websocket_worker";
+import { browser } from "@web/core/browser/browser";
+import { useService } from "@web/core/utils/hooks";
+
+const HINT = "integration.changed";
+// Several hints of one moment are one; and not everybody who looks asks at the same instant.
+const GATHER_MS = 300;
+const SPREAD_MS = 700;
+
+/**
+ * Has a page read anew what it shows whenever the bus says that something has changed, as long as it is seen. The bus
+ * says no more than that: what the reader may see, the page asks for as it always does.
+ *
+ * @param {Function} refresh reads anew
+ * @param {Function} tell is told whether the bus is connected, at the beginning and whenever that changes
+ */
+export function useLive(refresh, tell) {
+    const bus = useService("bus_service");
+    let timer, missed;
+
+    function onHint() {
+        if (document.visibilityState !== "visible") {
+            missed = true;
+        } else if (!timer) {
+            timer = browser.setTimeout(read, GATHER_MS + Math.random() * SPREAD_MS);
+        }
+    }
+    function read() {
+        timer = undefined;
+        missed = false;
+        refresh();
+    }
+    function onSeen() {
+        // Hints may be missed while a browser lets the page sleep.
+        if (document.visibilityState === "visible" && (missed || bus.workerState !== WORKER_STATE.CONNECTED)) {
+            read();
+        }
+    }
+    function onState({ detail }) {
+        tell(detail === WORKER_STATE.CONNECTED);
+    }
+
+    onMounted(() => {
+        bus.subscribe(HINT, onHint);
+        bus.addEventListener("BUS:WORKER_STATE_UPDATED", onState);
+        // What happened while nobody could be told.
+        bus.addEventListener("BUS:RECONNECT", onHint);
+        document.addEventListener("visibilitychange", onSeen);
+        tell(bus.workerState === WORKER_STATE.CONNECTED);
+        bus.start();
+    });
+    onWillUnmount(() => {
+        bus.unsubscribe(HINT, onHint);
+        bus.removeEventListener("BUS:WORKER_STATE_UPDATED", onState);
+        bus.removeEventListener("BUS:RECONNECT", onHint);
+        document.removeEventListener("visibilitychange", onSeen);
+        browser.clearTimeout(timer);
+    });
+}
