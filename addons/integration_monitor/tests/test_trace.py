@@ -78,7 +78,7 @@ class TestTrace(TraceCase):
         self.assertEqual(flow["title"], "Encounter E-1 · " + self.system.name)
         whats = self.whats(flow)
         expected = ["message_accepted", "charge_made", "approved", "draft_made", "invoice_posted", "payment_made"]
-        # A test is one transaction, at whose start records say that they were made: no order of times is looked at here.
+        # A test is one transaction, at whose start records say that they were made: the order of times is not looked at.
         self.assertLessEqual({*expected, "event_emitted"}, set(whats))
         [made] = self.steps(flow, "charge_made")
         self.assertEqual((made["count"], made["names"]), (2, "1, 2"))
