@@ -21,7 +21,9 @@ def export_templates(env):
     """Return {addon: the text of its ``i18n/<addon>.pot``}; addons without a term are left out."""
     rows = defaultdict(list)
     for row in TranslationModuleReader(env.cr, modules=suite_addons(env)):
-        rows[row[0]].append(row)
+        module, kind, place = row[:3]
+        if not (kind == "code" and "/tests/" in place):  # nobody reads those on a screen
+            rows[module].append(row)
     return {name: _template(found) for name, found in sorted(rows.items())}
 
 

@@ -5,6 +5,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
+from psycopg2 import IntegrityError
 
 from ..domain.alerting import Reading
 from ..models.integration_alert import BEGAN, ENDED
@@ -539,6 +540,30 @@ class TestAlertPeople(AlertCase):
         told = " ".join(warnings(self.operator))
         self.assertIn("are late", told)
         self.assertNotIn("81.25", told)
+
+    def test_an_alert_and_its_mail_name_the_runbook(self):
+        alert = self.parked()
+        page = "https://github.com/odoo-healthcare-integration/suite/blob/main/docs/runbooks/parked-rising.md"
+        self.assertEqual(alert.with_user(self.operator).runbook_url, page)
+        self.assertIn(f"Step by step: {page}", str(self.mails(alert).body))
+        alert.rule_id.with_user(self.admin).runbook_url = "https://wiki.hospital.example/parked"
+        self.assertEqual(alert.runbook_url, "https://wiki.hospital.example/parked")
+
+    def test_each_rule_that_is_shipped_has_a_runbook(self):
+        shipped = self.env["ir.model.data"].search(
+            [("model", "=", "integration.alert.rule"), ("module", "=", "integration_monitor")]
+        )
+        rules = self.env["integration.alert.rule"].browse(shipped.mapped("res_id"))
+        self.assertGreater(len(rules), 8)
+        self.assertFalse(rules.filtered(lambda rule: not rule.runbook_url))
+
+    def test_a_runbook_is_an_address_and_no_program(self):
+        rule = self.rule()
+        for text in ("javascript:alert(1)", "runbook.md", "https://a b"):
+            with self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"), self.env.cr.savepoint():
+                rule.runbook_url = text
+                self.env.flush_all()
+            self.env.invalidate_all()
 
     def test_administrators_edit_rules_and_nobody_else(self):
         rule = self.rule()
