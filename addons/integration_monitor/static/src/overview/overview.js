@@ -15,7 +15,13 @@ const SIGNS = ["", "=", "+", "+", "+", "+"];
 /** One number of the equation: units, amounts per currency, what has no price; opens the records behind it. */
 export class EquationCell extends Component {
     static template = "integration_monitor.EquationCell";
-    static props = { cell: Object, open: Function, small: { type: Boolean, optional: true } };
+    static props = {
+        cell: Object,
+        open: Function,
+        small: { type: Boolean, optional: true },
+        // What its lines without a price are called, where "price unknown" is the name of something else.
+        unpriced: { type: String, optional: true },
+    };
 }
 
 /** Is it flowing, is anything lost, what is parked, what is stuck, whose turn it is. */
