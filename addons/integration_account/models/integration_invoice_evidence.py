@@ -1,6 +1,7 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.tools import format_datetime
 
 FINANCE = "integration_core.group_finance_viewer"
 _ASKED = {
@@ -37,7 +38,15 @@ class IntegrationInvoiceEvidence(models.AbstractModel):
         moves.check_access("read")
         evidence = {move.id: self._evidence(move) for move in moves}
         self.env["integration.audit"]._record("invoice_evidence.print", moves)
-        return {"doc_ids": moves.ids, "doc_model": moves._name, "docs": moves, "evidence": evidence}
+        return {
+            "doc_ids": moves.ids,
+            "doc_model": moves._name,
+            "docs": moves,
+            "evidence": evidence,
+            "printed": format_datetime(self.env, fields.Datetime.now()),
+            "printed_by": self.env.user.name,
+            "zone": self.env.user.tz or "UTC",
+        }
 
     @api.model
     def _evidence(self, move):
@@ -50,9 +59,11 @@ class IntegrationInvoiceEvidence(models.AbstractModel):
         events = (charges | earlier).event_id | voids.event_id
         return {
             "charges": charges,
+            "rest": move.currency_id.round(move.amount_untaxed - sum(charges.mapped("amount"))),
             "earlier": earlier,
             "voids": voids,
             "events": events.sorted("received_at"),
+            "receipts": self._receipts((charges | earlier).filtered(lambda charge: not charge.event_id)),
             "mappings": self._mappings(charges),
             "behalf": {group.id: group.run_id.on_behalf_of_id.name for group in charges.sudo().group_id},  # sudo: names
         }
@@ -71,6 +82,16 @@ class IntegrationInvoiceEvidence(models.AbstractModel):
             found |= step
             step = step.supersedes_id
         return found
+
+    @api.model
+    def _receipts(self, charges):
+        """Return the receipts of charges whose messages went by the rules of retention: they keep their ids."""
+        names = {(charge.system_id, charge.encounter, charge.unit) for charge in charges}
+        domain = Domain("event_id", "=", False) & Domain("outcome", "=", "accepted")
+        domain &= Domain("encounter", "in", charges.mapped("encounter"))
+        # sudo: ids alone, of what the reader's charges came from
+        found = self.env["integration.receipt"].sudo().search(domain, order="id")
+        return found.filtered(lambda one: (one.system_id, one.encounter, one.unit) in names)
 
     @api.model
     def _mappings(self, charges):

@@ -37,6 +37,25 @@ class TestInvoiceEvidence(BillingCase):
         self.assertEqual(sum(told["charges"].mapped("amount")), invoice.amount_untaxed)
         self.assertEqual(told["charges"].mapped("approved_by_id"), self.reviewer)
 
+    def test_a_message_that_went_by_retention_is_named_by_its_receipt(self):
+        charges, invoice = self.bill("E-1")
+        self.bill("E-2")
+        event = charges.event_id
+        names = event.webhook_id, event.uuid
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", event.ids)
+        text = self.printed(invoice)
+        for expected in (*names, "Removed by retention"):
+            self.assertIn(expected, text)
+        self.assertEqual(len(self.values(invoice)["receipts"]), 1)
+
+    def test_lines_that_no_message_stands_behind_are_told(self):
+        _charges, invoice = self.bill("E-1")
+        self.assertNotIn("no message stands behind", self.printed(invoice))
+        invoice.write({"invoice_line_ids": [(0, 0, {"name": "By hand", "quantity": 1, "price_unit": 9.5})]})
+        self.assertEqual(self.values(invoice)["rest"], 9.5)
+        self.assertIn("no message stands behind", self.printed(invoice))
+
     def test_a_mapping_that_held_on_other_days_is_left_out(self):
         identifier = self.env["integration.identifier"].search(
             [("code", "=", "ED"), ("system_id", "=", self.system.id)]

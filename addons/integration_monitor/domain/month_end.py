@@ -34,6 +34,7 @@ class Standing(str, Enum):
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
     NO_CHARGE = "no_charge"
+    SETTLED = "settled"
     UNACCOUNTED = "unaccounted"
 
 

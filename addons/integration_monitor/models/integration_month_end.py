@@ -98,7 +98,7 @@ class IntegrationMonthEnd(models.AbstractModel):
         first, company = self._scope()
         total = sum(sums.values(), Tally())
         behind, context = self.env["integration.month.line"]._behind(first, company, domain)
-        action = self._open(label, "integration.month.line", behind, views=("list", "pivot"), context=context)
+        action = self._open(label, "integration.month.line", behind, views=("list",), context=context)
         return {
             "bucket": name,
             "label": label,
@@ -152,6 +152,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             "rejected": self.env._("Will never be billed; the reason stands with the line."),
             "duplicate": self.env._("Sent again; counted once."),
             "no_charge": self.env._("Delivered to another system; no charge was to be made."),
+            "settled": self.env._("Invoiced or ended; its message went by the rules of retention."),
             "unaccounted": self.env._("Received, and nothing became of it: tell an administrator at once."),
         }[name]
 
@@ -239,7 +240,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             return self._sentence(
                 "warning",
                 self.env._("%s figures changed since the month was signed off.", len(changes)),
-                self.env._("Look at what changed below; a finance reviewer signs again."),
+                self._arrived_since(changes),
             )
         if signoff:
             return self._sentence("success", self.env._("Signed off, and nothing has changed since."))
@@ -252,6 +253,17 @@ class IntegrationMonthEnd(models.AbstractModel):
         if not self._is_over(first):
             return self._sentence("info", self.env._("The month is not over yet. Nothing waits for a person."))
         return self._sentence("success", self.env._("Nothing waits for a person: it can be signed off."))
+
+    @api.model
+    def _arrived_since(self, changes):
+        """Return what the changes come to: places add up to what was received, so moves between them cancel out."""
+        sums = month_end.add_up(((one.key, one.difference) for one in changes), lambda key: "")[""]
+        count = sum(tally.units for tally in sums.values())
+        money = ", ".join(self._money(self._amounts(sums)))
+        if not count and not money:
+            return self.env._("Nothing arrived since: lines changed their place. A finance reviewer signs again.")
+        text = self.env._("Together %(count)s lines (%(money)s).", count=f"{count:+d}", money=money or "–")
+        return self.env._("%s Look at what changed below; a finance reviewer signs again.", text)
 
     @staticmethod
     def _sentence(level, text, detail=""):

@@ -23,6 +23,7 @@ STANDINGS = [
     ("rejected", "Rejected"),
     ("duplicate", "Duplicate"),
     ("no_charge", "Without a charge"),
+    ("settled", "Settled, message removed"),
     ("unaccounted", "Unaccounted"),
 ]
 BANDS = [
@@ -33,10 +34,12 @@ BANDS = [
     ("older", "Over 90 days"),
 ]
 
-# Where a line stands, from what the equation says became of it and from its charge and invoice.
+# Where a line stands, from what the equation says became of it and from its charge and invoice. Retention removes
+# messages of which nothing is open, and with them what led from the receipt to its charge.
 _STANDING = SQL(
     """
     CASE
+        WHEN u.forgotten THEN 'settled'
         WHEN u.bucket IS NULL THEN 'unaccounted'
         WHEN u.bucket IN ('rejected', 'duplicate', 'waiting') THEN u.bucket
         WHEN u.bucket = 'parked' AND c.park_reason IN %(mapping)s THEN 'mapping'
@@ -78,8 +81,13 @@ class IntegrationMonthLine(models.Model):
     service_code = fields.Char("Service", readonly=True)
     cost_center = fields.Char(readonly=True, help="The cost center as sent, else the department, else 'unassigned'.")
     currency = fields.Char(readonly=True, help="ISO 4217, as sent; empty where the line names none.")
+    # Sums would add currencies to each other: those that are shown are made by statement, see _cells and _unbilled.
     amount = fields.Float(
-        "Amount as sent", digits=(16, 2), readonly=True, help="Quantity × unit price; empty where no price was sent."
+        "Amount as sent",
+        digits=(16, 2),
+        readonly=True,
+        aggregator=None,
+        help="Quantity × unit price; empty where no price was sent.",
     )
     price_unknown = fields.Boolean("Without a price", readonly=True, help="The message carried no price.")
     standing = fields.Selection(STANDINGS, "Where it stands", readonly=True)
@@ -94,6 +102,7 @@ class IntegrationMonthLine(models.Model):
         "Will be invoiced",
         digits=(16, 2),
         readonly=True,
+        aggregator=None,
         help="Without tax: as the charge was worked out, else as sent.",
     )
     worth_currency = fields.Char("Invoice currency", readonly=True)
@@ -127,7 +136,7 @@ class IntegrationMonthLine(models.Model):
         return SQL(
             """
             SELECT l.*, date_trunc('month', l.service_day)::date AS service_month,
-                   CASE WHEN l.standing IN ('rejected', 'duplicate', 'no_charge') THEN NULL
+                   CASE WHEN l.standing IN ('rejected', 'duplicate', 'no_charge', 'settled') THEN NULL
                         WHEN l.received_at > m.closed_at THEN 'arrived'
                         WHEN l.ready_at > m.closed_at THEN 'ready' END AS late
               FROM (%(lines)s) l

@@ -219,6 +219,14 @@ class TestMonthEnd(MonthCase):
         with self.assertRaisesRegex(UserError, "Say why"):
             self.sign("")
 
+    def test_a_line_whose_message_went_by_retention_is_settled(self):
+        billed = self.billed("E-1")
+        self.post_invoice(billed.invoice_id)
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", billed.event_id.ids)
+        self.assertEqual(set(self.places()), {"settled"})
+        self.assertIn("120.00", self.places()["settled"][1][0])
+
     def test_messages_without_money_and_tests_play_no_part(self):
         self.admit("E-1", admitted_at=f"{self.day}T08:00:00Z")
         trial = self._make_system("trial", live=False)
@@ -295,6 +303,9 @@ class TestMonthSignoff(MonthCase):
         self.assertEqual(page["headline"]["level"], "warning")
         self.assertEqual([change["name"] for change in page["changes"]], ["ED · On hold", "ED · Waiting for a mapping"])
         self.assertTrue(page["changes"][0]["difference"].startswith("+1"))
+        self.assertIn("Nothing arrived since", page["headline"]["detail"])
+        self.served("E-6", self.line(1, service="NEW", price="60.00"))
+        self.assertIn("+1 lines ($\xa060.00)", self.page()["headline"]["detail"])
         again = self.sign("")
         self.assertFalse(self.page()["changes"])
         self.assertNotEqual(again.digest, signoff.digest)

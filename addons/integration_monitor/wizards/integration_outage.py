@@ -39,7 +39,12 @@ class IntegrationOutage(models.TransientModel):
     @api.depends("system_id", "begin", "end", "least")
     def _compute_report(self):
         for one in self:
-            one.report = one.system_id and one._is_period() and one._rendered()
+            one.report = one._rendered() if one.system_id and one._is_period() else False
+
+    @api.depends("system_id")
+    def _compute_display_name(self):
+        for one in self:
+            one.display_name = one.system_id.name or self.env._("Outage report")
 
     def _is_period(self):
         if not (self.begin and self.end and self.least > 0):

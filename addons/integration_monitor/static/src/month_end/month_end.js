@@ -18,6 +18,7 @@ export class MonthEnd extends Component {
         this.action = useService("action");
         const context = this.props.action.context || {};
         const kept = this.props.state || {};
+        this.unpriced = _t("without a price");
         this.state = useState({ data: null, error: "", loading: false });
         this.month = kept.month || (context.service_month || "").slice(0, 7);
         this.company = kept.company || context.month_company || false;

@@ -30,6 +30,8 @@ export class EquationCell extends Component {
         open: Function,
         of: { type: String, optional: true },
         small: { type: Boolean, optional: true },
+        // What its lines without a price are called, where "price unknown" is the name of something else.
+        unpriced: { type: String, optional: true },
     };
 
     number = number;
