@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.addons.integration_core import tools
+from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.exceptions import UserError
 
 from ..domain import alerting
@@ -18,7 +19,7 @@ BEGAN = "integration.alert.began.v1"
 ENDED = "integration.alert.ended.v1"
 SEND_NOW = "integration_send_now"
 """Context key: mails leave right after the commit, as nobody may be there to send them later."""
-_SECONDS = {"engine": 1, "backlog": 60, "silence": 3600, "parked_age": 86400}
+_SECONDS = {"engine": 1, "backlog": 60, "breaker": 60, "silence": 3600, "parked_age": 86400}
 """{kind whose readings are ages: seconds of its unit}."""
 
 
@@ -336,12 +337,18 @@ class IntegrationAlert(models.Model):
                     *dead,
                     ("subscription_id", "=", self.subscription_id.id),
                 ]
-            case "backlog" | "failing":
+            case "breaker":
+                return "integration_outbound.action_endpoint", [("id", "=", self.endpoint_id.id)]
+            case "burn_rate":
+                waiting = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
+                endpoint = [("subscription_id.endpoint_id", "=", self.endpoint_id.id)]
+                return "integration_core.action_delivery", [*waiting, *endpoint]
+            case "backlog" | "backlog_forecast" | "failing":
                 domain = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
                 if self.subscription_id:
                     domain.append(("subscription_id", "=", self.subscription_id.id))
                 if self.lane:
-                    domain.append(("lane", "=", self.lane))
+                    domain.append(("lane", "=", LANE_RANK[self.lane]))
                 return "integration_core.action_delivery", domain
             case "silence":
                 return "integration_core.action_system", [("id", "=", self.system_id.id)]

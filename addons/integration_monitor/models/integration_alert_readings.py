@@ -6,8 +6,10 @@ from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.tools import SQL
 
-from ..domain import alerting
+from ..domain import alerting, objectives
 from ..domain.alerting import Reading
+from ..domain.objectives import Sample, Tally
+from .integration_health_mixin import PARAMETER
 
 _LANES = {rank: lane for lane, rank in LANE_RANK.items()}
 LOOKED_BACK_DAYS = 7
@@ -140,6 +142,159 @@ class IntegrationAlertReadings(models.AbstractModel):
                         subscription=subscription,
                     )
                 )
+        return found
+
+    @api.model
+    def _read_burn_rate(self, rule):
+        """Burn rate of an endpoint's objective, as both windows show it: that of the rule and a twelfth of it.
+
+        As for failing deliveries, nothing is said of few tries while something still waits for another.
+        """
+        long = self._tallies(rule.window_minutes)
+        short = self._tallies(objectives.short_window(rule.window_minutes))
+        waiting = self._retrying()
+        percents, systems = self._objectives(), self._systems_of_endpoints()
+        found = []
+        for company, endpoint in sorted({*long, *waiting}):
+            tally, again = long.get((company, endpoint), Tally()), waiting.get((company, endpoint), 0)
+            percent = percents[endpoint]
+            rate = None
+            if tally.tries >= rule.least:
+                recent = short.get((company, endpoint), Tally())
+                rate = objectives.both(objectives.burn_rate(tally, percent), objectives.burn_rate(recent, percent))
+            if rate is not None or again:
+                found.append(
+                    Reading(
+                        f"company:{company}/endpoint:{endpoint}",
+                        rate,
+                        company,
+                        again,
+                        system=systems.get(endpoint),
+                        endpoint=endpoint,
+                    )
+                )
+        return found
+
+    @api.model
+    def _tallies(self, minutes):
+        """Return {(company's id, endpoint's id): tally} of the last minutes; tests apart."""
+        endpoints, tests = self._endpoints(), self._for_tests()
+        since = fields.Datetime.now() - timedelta(minutes=minutes)
+        found = {}
+        for company, subscription, tries, failed in self.env["integration.delivery.count"]._tries_since(since):
+            if subscription in endpoints and subscription not in tests:
+                key = company, endpoints[subscription]
+                found[key] = found.get(key, Tally()) + Tally(tries, failed)
+        return found
+
+    @api.model
+    def _retrying(self):
+        """Return {(company's id, endpoint's id): how many deliveries wait to be tried again}; tests apart."""
+        endpoints, tests = self._endpoints(), self._for_tests()
+        found = {}
+        for company, _rank, subscription, _system, _many, tried, _moves, _age in self.env[
+            "integration.metrics"
+        ]._due_groups():
+            if tried and subscription in endpoints and subscription not in tests:
+                key = company, endpoints[subscription]
+                found[key] = found.get(key, 0) + tried
+        return found
+
+    @api.model
+    def _objectives(self):
+        """Return {endpoint's id: its objective (%)}."""
+        told = self.env["ir.config_parameter"].sudo()  # sudo: a setting of the suite's own
+        rows = self.env.execute_query(SQL("SELECT id, criticality FROM integration_endpoint"))
+        return {endpoint: objectives.objective(one, told.get_param(PARAMETER % one)) for endpoint, one in rows}
+
+    @api.model
+    def _read_breaker(self, rule):
+        """Minutes for which an endpoint has been left alone by a circuit breaker, since it opened first."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT p.id, p.company_id, p.system_id, extract(epoch FROM %s - p.trouble_since)::float8 / 60,
+                       (SELECT count(*) FROM integration_due d
+                          JOIN integration_subscription s ON s.id = d.subscription_id WHERE s.endpoint_id = p.id)
+                  FROM integration_endpoint p
+                 WHERE p.trouble IN ('breaker', 'origin') AND p.state = 'active'
+                   AND p.approved_mode IS DISTINCT FROM 'test'
+                """,
+                tools.utc_now(),
+            )
+        )
+        return [
+            Reading(f"endpoint:{endpoint}", max(0.0, minutes), company, waiting, system=system, endpoint=endpoint)
+            for endpoint, company, system, minutes, waiting in rows
+        ]
+
+    # -- how a backlog goes on
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE TABLE IF NOT EXISTS integration_backlog_sample (
+                at timestamp NOT NULL,
+                company_id integer NOT NULL,
+                lane smallint NOT NULL,
+                waiting bigint NOT NULL,
+                PRIMARY KEY (at, company_id, lane)
+            )
+            """
+        )
+
+    @api.model
+    def _sample_backlog(self):
+        """Note how much waits now in each lane, what a pause holds apart; a day of it is kept.
+
+        A lane that has emptied is noted, too: without it the last thing known of it would be that something waits.
+        """
+        waiting = {}
+        for company, rank, _subscription, _system, many, _tried, moves, _age in self.env[
+            "integration.metrics"
+        ]._due_groups():
+            waiting[company, rank] = waiting.get((company, rank), 0) + (many if moves else 0)
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM integration_backlog_sample WHERE at < %s - make_interval(days => 1)",
+                tools.utc_now(),
+            )
+        )
+        known = self.env.execute_query(SQL("SELECT DISTINCT company_id, lane FROM integration_backlog_sample"))
+        rows = [(*key, waiting.get(key, 0)) for key in sorted({*waiting, *known})]
+        if rows:
+            self.env.cr.execute_values(
+                """
+                INSERT INTO integration_backlog_sample (at, company_id, lane, waiting) VALUES %s
+                ON CONFLICT (at, company_id, lane) DO UPDATE SET waiting = EXCLUDED.waiting
+                """,
+                rows,
+                template="(clock_timestamp() AT TIME ZONE 'UTC', %s, %s, %s)",
+            )
+
+    @api.model
+    def _read_backlog_forecast(self, rule):
+        """Hours until the backlog of a lane is worked off, if it goes on as within the window."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT company_id, lane, at, waiting FROM integration_backlog_sample
+                 WHERE at >= %s - make_interval(mins => %s)
+                """,
+                tools.utc_now(),
+                rule.window_minutes,
+            )
+        )
+        samples = {}
+        for company, rank, at, waiting in rows:
+            samples.setdefault((company, rank), []).append(Sample(at, waiting))
+        span = timedelta(minutes=rule.window_minutes / 2)
+        found = []
+        for (company, rank), seen in samples.items():
+            now = max(seen, key=lambda one: one.at).waiting
+            hours = objectives.hours_left(seen, least_span=span) if now >= rule.least else 0.0
+            lane = _LANES[rank]
+            found.append(Reading(f"company:{company}/lane:{lane}", hours, company, now, lane=lane))
         return found
 
     @api.model
