@@ -16,6 +16,11 @@ from . import integration_trace_money
 from . import integration_trace_supplier
 from . import integration_trace_finder
 from . import integration_trace
+from . import integration_health_mixin
+from . import integration_system
+from . import integration_endpoint
+from . import res_config_settings
+from . import res_users
 from . import integration_metric_figures
 from . import integration_metrics
 from . import integration_metrics_token

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.addons.integration_core import tools
+from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.exceptions import UserError
 
 from ..domain import alerting
@@ -339,12 +340,16 @@ class IntegrationAlert(models.Model):
                     *dead,
                     ("subscription_id", "=", self.subscription_id.id),
                 ]
-            case "backlog" | "failing":
+            case "burn_rate":
+                waiting = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
+                endpoint = [("subscription_id.endpoint_id", "=", self.endpoint_id.id)]
+                return "integration_core.action_delivery", [*waiting, *endpoint]
+            case "backlog" | "backlog_forecast" | "failing":
                 domain = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
                 if self.subscription_id:
                     domain.append(("subscription_id", "=", self.subscription_id.id))
                 if self.lane:
-                    domain.append(("lane", "=", self.lane))
+                    domain.append(("lane", "=", LANE_RANK[self.lane]))
                 return "integration_core.action_delivery", domain
             case "trouble":
                 return "integration_outbound.action_endpoint", [("id", "=", self.endpoint_id.id)]

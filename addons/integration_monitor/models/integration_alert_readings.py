@@ -6,8 +6,10 @@ from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.tools import SQL
 
-from ..domain import alerting
+from ..domain import alerting, objectives
 from ..domain.alerting import Reading
+from ..domain.objectives import Sample, Tally
+from .integration_health_mixin import PARAMETER
 
 _LANES = {rank: lane for lane, rank in LANE_RANK.items()}
 LOOKED_BACK_DAYS = 7
@@ -169,6 +171,140 @@ class IntegrationAlertReadings(models.AbstractModel):
         return found
 
     @api.model
+    def _read_burn_rate(self, rule):
+        """Burn rate of an endpoint's objective, as both windows show it: that of the rule and a twelfth of it.
+
+        As for failing deliveries, nothing is said of few tries while something still waits for another, nor of a
+        receiver that takes nothing: people are told of that, and of what has failed meanwhile, already.
+        """
+        minutes = objectives.short_window(rule.window_minutes)
+        long, short = self._tallies(rule.window_minutes), self._tallies(minutes)
+        troubled = self._troubled(minutes)
+        waiting = self._retrying()
+        percents, systems = self._objectives(), self._systems_of_endpoints()
+        found = []
+        for company, endpoint in sorted({*long, *waiting}):
+            tally, again = long.get((company, endpoint), Tally()), waiting.get((company, endpoint), 0)
+            percent = percents[endpoint]
+            rate = None
+            if tally.tries >= rule.least and endpoint not in troubled:
+                recent = short.get((company, endpoint), Tally())
+                rate = objectives.both(objectives.burn_rate(tally, percent), objectives.burn_rate(recent, percent))
+            if rate is not None or again:
+                found.append(
+                    Reading(
+                        f"company:{company}/endpoint:{endpoint}",
+                        rate,
+                        company,
+                        again,
+                        system=systems.get(endpoint),
+                        endpoint=endpoint,
+                    )
+                )
+        return found
+
+    @api.model
+    def _tallies(self, minutes):
+        """Return {(company's id, endpoint's id): tally} of the last minutes; tests apart."""
+        endpoints, tests = self._endpoints(), self._for_tests()
+        since = fields.Datetime.now() - timedelta(minutes=minutes)
+        found = {}
+        for company, subscription, tries, failed in self.env["integration.delivery.count"]._tries_since(since):
+            if subscription in endpoints and subscription not in tests:
+                key = company, endpoints[subscription]
+                found[key] = found.get(key, Tally()) + Tally(tries, failed)
+        return found
+
+    @api.model
+    def _retrying(self):
+        """Return {(company's id, endpoint's id): how many deliveries wait to be tried again}; tests apart."""
+        endpoints, tests = self._endpoints(), self._for_tests()
+        found = {}
+        for company, _rank, subscription, _system, _many, tried, _moves, _age, *_ in self.env[
+            "integration.metrics"
+        ]._due_groups():
+            if tried and subscription in endpoints and subscription not in tests:
+                key = company, endpoints[subscription]
+                found[key] = found.get(key, 0) + tried
+        return found
+
+    @api.model
+    def _objectives(self):
+        """Return {endpoint's id: its objective (%)}."""
+        told = self.env["ir.config_parameter"].sudo()  # sudo: a setting of the suite's own
+        rows = self.env.execute_query(SQL("SELECT id, criticality FROM integration_endpoint"))
+        return {endpoint: objectives.objective(one, told.get_param(PARAMETER % one)) for endpoint, one in rows}
+
+    # -- how a backlog goes on
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE TABLE IF NOT EXISTS integration_backlog_sample (
+                at timestamp NOT NULL,
+                company_id integer NOT NULL,
+                lane smallint NOT NULL,
+                waiting bigint NOT NULL,
+                PRIMARY KEY (at, company_id, lane)
+            )
+            """
+        )
+
+    @api.model
+    def _sample_backlog(self):
+        """Note how much waits now in each lane, what a pause holds apart; a day of it is kept.
+
+        A lane that has emptied is noted, too: without it the last thing known of it would be that something waits.
+        """
+        waiting = {}
+        for company, rank, _subscription, _system, many, _tried, moves, _age, *_ in self.env[
+            "integration.metrics"
+        ]._due_groups():
+            waiting[company, rank] = waiting.get((company, rank), 0) + (many if moves else 0)
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM integration_backlog_sample WHERE at < %s - make_interval(days => 1)",
+                tools.utc_now(),
+            )
+        )
+        known = self.env.execute_query(SQL("SELECT DISTINCT company_id, lane FROM integration_backlog_sample"))
+        rows = [(*key, waiting.get(key, 0)) for key in sorted({*waiting, *known})]
+        if rows:
+            self.env.cr.execute_values(
+                """
+                INSERT INTO integration_backlog_sample (at, company_id, lane, waiting) VALUES %s
+                ON CONFLICT (at, company_id, lane) DO UPDATE SET waiting = EXCLUDED.waiting
+                """,
+                rows,
+                template="(clock_timestamp() AT TIME ZONE 'UTC', %s, %s, %s)",
+            )
+
+    @api.model
+    def _read_backlog_forecast(self, rule):
+        """Hours until the backlog of a lane is worked off, if it goes on as within the window."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT company_id, lane, at, waiting FROM integration_backlog_sample
+                 WHERE at >= %s - make_interval(mins => %s)
+                """,
+                tools.utc_now(),
+                rule.window_minutes,
+            )
+        )
+        samples = {}
+        for company, rank, at, waiting in rows:
+            samples.setdefault((company, rank), []).append(Sample(at, waiting))
+        span = timedelta(minutes=rule.window_minutes / 2)
+        found = []
+        for (company, rank), seen in samples.items():
+            now = max(seen, key=lambda one: one.at).waiting
+            hours = objectives.hours_left(seen, least_span=span) if now >= rule.least else 0.0
+            lane = _LANES[rank]
+            found.append(Reading(f"company:{company}/lane:{lane}", hours, company, now, lane=lane))
+        return found
+
+    @api.model
     def _endpoints(self):
         """Return {subscription's id: its endpoint's id}."""
         return dict(
@@ -182,9 +318,17 @@ class IntegrationAlertReadings(models.AbstractModel):
         return dict(self.env.execute_query(SQL("SELECT id, system_id FROM integration_endpoint")))
 
     @api.model
-    def _troubled(self):
-        """Return the ids of endpoints that are known not to take what is sent."""
-        rows = self.env.execute_query(SQL("SELECT id FROM integration_endpoint WHERE trouble_since IS NOT NULL"))
+    def _troubled(self, minutes=0):
+        """Return the ids of endpoints that are known not to take what is sent, or were within the last minutes."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id FROM integration_endpoint WHERE trouble_since IS NOT NULL
+                UNION SELECT endpoint_id FROM integration_alert WHERE kind = 'trouble' AND until > %s
+                """,
+                fields.Datetime.now() - timedelta(minutes=minutes),
+            )
+        )
         return {endpoint for (endpoint,) in rows}
 
     @api.model

@@ -11,7 +11,9 @@ KINDS = [
     ("engine", "The engine gives no sign of life"),
     ("backlog", "Deliveries are late"),
     ("trouble", "A receiver does not take what is sent"),
+    ("backlog_forecast", "A backlog is not worked off"),
     ("failing", "Deliveries fail"),
+    ("burn_rate", "An objective is missed"),
     ("dead_letters", "Deliveries were given up"),
     ("silence", "A system is silent"),
     ("parked_lines", "Parked lines"),
@@ -27,6 +29,8 @@ MONEY = ("parked_lines", "parked_money", "parked_age")
 """Kinds that are finance's, too."""
 SCOPES = {
     "backlog": ("lane", "system_id", "endpoint_id"),
+    "backlog_forecast": ("lane",),
+    "burn_rate": ("system_id", "endpoint_id"),
     "dead_letters": ("system_id", "endpoint_id"),
     "trouble": ("system_id", "endpoint_id"),
     "failing": ("system_id", "endpoint_id"),
@@ -42,8 +46,10 @@ DOCS = "https://github.com/odoo-healthcare-integration/suite/blob/main/docs/"
 RUNBOOKS = {
     "engine": "runbooks/odoo-down.md",
     "backlog": "metrics.md#integrationbacklog",
+    "backlog_forecast": "metrics.md#integrationbacklog",
     "trouble": "metrics.md#integrationbreakeropen",
     "failing": "metrics.md#integrationdeliveriesfailing",
+    "burn_rate": "health.md#objectives-and-error-budgets",
     "dead_letters": "runbooks/dead-letters.md",
     "silence": "runbooks/ehr-silent.md",
     "parked_lines": "runbooks/parked-rising.md",
@@ -93,8 +99,12 @@ class IntegrationAlertRule(models.Model):
         "Over when back by", help="So far back from the threshold a reading must be for the alert to end; 0: on it."
     )
     unit = fields.Char(compute="_compute_unit")
-    window_minutes = fields.Integer("Within (min)", default=10, help="Tries of so many minutes are looked at.")
-    least = fields.Integer("At least (tries)", default=10, help="Of fewer tries nothing is said.")
+    window_minutes = fields.Integer(
+        "Within (min)",
+        default=10,
+        help="So many minutes are looked at. Objectives: a twelfth of it, too.",
+    )
+    least = fields.Integer("At least", default=10, help="Of fewer tries, or fewer that wait, nothing is said.")
     hold = fields.Integer(
         "For at least (min)", help="Something must be wrong for so long to begin an alert, and right to end it."
     )
@@ -142,7 +152,9 @@ class IntegrationAlertRule(models.Model):
             "engine": self.env._("seconds without a sign of life, while work is due"),
             "backlog": self.env._("minutes that the oldest has been due"),
             "trouble": self.env._("minutes since a receiver stopped taking what is sent"),
+            "backlog_forecast": self.env._("hours until the backlog of a lane is worked off, as it goes now"),
             "failing": self.env._("% of the tries failed"),
+            "burn_rate": self.env._("times as many failures as the objective allows, in a long and a short window"),
             "dead_letters": self.env._("dead letters of a subscription"),
             "silence": self.env._("hours without a message, where it usually sends"),
             "parked_lines": self.env._("parked lines of a system"),

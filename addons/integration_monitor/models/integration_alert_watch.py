@@ -82,6 +82,8 @@ class IntegrationAlertWatch(models.AbstractModel):
         # sudo: alerts are the engine's to write
         rules = self.env["integration.alert.rule"].sudo().search([("kind", "in", kinds)] if kinds else [])
         contained = self.env["integration.engine"]._contained
+        if not kinds:
+            contained(self.env["integration.alert.readings"]._sample_backlog)
         for rule in rules:
             contained(lambda rule=rule: self._look_at(rule))
         # sudo: as above

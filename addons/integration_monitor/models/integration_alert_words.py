@@ -3,6 +3,8 @@ from decimal import Decimal
 from odoo import api, models
 from odoo.addons.integration_core import tools
 
+from ..domain import objectives
+
 
 class IntegrationAlertWords(models.AbstractModel):
     """What alerts say: the same words as the alert rules for Prometheus (``docs/metrics.md``)."""
@@ -35,13 +37,17 @@ class IntegrationAlertWords(models.AbstractModel):
             if reading < 0:
                 return self.env._("The last key of %s has ended.", name)
             return self.env._("The last key of %(name)s ends in %(span)s.", name=name, span=span)
-        if alert.kind in ("backlog", "failing", "dead_letters"):
+        if alert.kind in ("backlog", "backlog_forecast", "failing", "burn_rate", "dead_letters"):
             return alert._headline_of_deliveries(name)
         return alert._headline_of_parked(name, span, finance)
 
     def _headline_of_deliveries(self, name):
         if self.kind == "failing":
             return self.env._("Deliveries of %s fail.", name)
+        if self.kind == "burn_rate":
+            return self.env._("%s fails more often than its objective allows.", name)
+        if self.kind == "backlog_forecast":
+            return self.env._("The backlog of the lane %s is not being worked off.", name)
         if self.kind == "dead_letters":
             return self.env._("%(count)s deliveries of %(name)s were given up.", count=self.count, name=name)
         if self.lane == "critical":
@@ -89,6 +95,10 @@ class IntegrationAlertWords(models.AbstractModel):
         match kind:
             case "engine":
                 return self.env._("%s s", round(value))
+            case "backlog_forecast":
+                return self._forecast_words(value)
+            case "burn_rate":
+                return self.env._("%s times what is allowed", f"{value:.1f}")
             case "backlog" | "trouble":
                 return self.env._("%s min", round(value))
             case "silence":
@@ -102,6 +112,12 @@ class IntegrationAlertWords(models.AbstractModel):
                     return self.env._("shown to finance")
                 return ", ".join(tools.money_in_words(self.env, {currency: Decimal(str(round(value, 2)))}))
         return f"{value:.0f}"
+
+    @api.model
+    def _forecast_words(self, hours):
+        if hours >= objectives.NEVER:
+            return self.env._("not at all, as it goes now")
+        return self.env._("in %s h, as it goes now", f"{hours:.1f}")
 
     @api.model
     def _turn_words(self, kind):
@@ -129,6 +145,20 @@ class IntegrationAlertWords(models.AbstractModel):
             "failing": (
                 operator,
                 self.env._("Open the deliveries and read the last error; tell the partner. They wait."),
+            ),
+            "backlog_forecast": (
+                operator,
+                self.env._(
+                    "More arrives than is done. See which receiver is slow or left alone; a further worker helps "
+                    "where none is."
+                ),
+            ),
+            "burn_rate": (
+                operator,
+                self.env._(
+                    "Open the deliveries and read the last error; the runbook of the endpoint says what to do, and its "
+                    "page Health how much may still fail."
+                ),
             ),
             "dead_letters": (operator, self.env._("Remove the cause first, then deliver again.")),
             "silence": (

@@ -200,8 +200,8 @@ class IntegrationTrace(models.AbstractModel):
         stuck = trace.stuck_at(steps)
         if not stuck:
             return {"level": "success", "text": self.env._("Nothing waits."), "detail": "", "open": None}
-        alike = trace.merge([step for step in steps if (step.what, step.reason) == (stuck.what, stuck.reason)])
-        told = self._told(alike[0])
+        alike = (step for step in steps if (step.what, step.reason) == (stuck.what, stuck.reason))
+        told = self._told(trace.arrange(alike).steps[0])
         since = tools.age_in_words(self.env, stuck.at) if stuck.at else ""
         details = [
             told["names"],
@@ -219,16 +219,13 @@ class IntegrationTrace(models.AbstractModel):
     @api.model
     def _told(self, step):
         """Return a step as JSON values, in the reader's language and time zone."""
-        names = ", ".join(step.names[:SHOWN])
-        if len(step.names) > SHOWN:
-            names = self.env._("%(names)s and %(count)s more", names=names, count=len(step.names) - SHOWN)
         return {
             "what": step.what.value,
             "stage": step.stage.value,
             "label": self._words(step.stage.label),
             "level": step.level.value,
             "title": self._words(step.what.words),
-            "names": names,
+            "names": self._names(step),
             "count": step.count,
             "at": format_datetime(self.env, step.at, dt_format="short") if step.at else "",
             "exactly": format_datetime(self.env, step.at, dt_format="long") if step.at else "",
@@ -253,6 +250,16 @@ class IntegrationTrace(models.AbstractModel):
             "records": {"model": step.model, "ids": list(step.ids)},
             "open": self._open(step),
         }
+
+    @api.model
+    def _names(self, step):
+        """Return what a step is about, as one text."""
+        names = ", ".join(step.names[:SHOWN])
+        if len(step.names) > SHOWN:
+            names = self.env._("%(names)s and %(count)s more", names=names, count=len(step.names) - SHOWN)
+        if step.stage is Stage.CHARGE or step.model == "integration.charge":
+            return self.env._("line %s", names) if len(step.names) == 1 else self.env._("lines %s", names)
+        return names
 
     @api.model
     def _open(self, step):

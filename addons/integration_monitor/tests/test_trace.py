@@ -78,10 +78,10 @@ class TestTrace(TraceCase):
         self.assertEqual(flow["title"], "Encounter E-1 · " + self.system.name)
         whats = self.whats(flow)
         expected = ["message_accepted", "charge_made", "approved", "draft_made", "invoice_posted", "payment_made"]
-        # A test is one transaction, at whose start records say that they were made: the order of times is not looked at.
+        # A test is one transaction, at whose start records say that they were made: their order says nothing here.
         self.assertLessEqual({*expected, "event_emitted"}, set(whats))
         [made] = self.steps(flow, "charge_made")
-        self.assertEqual((made["count"], made["names"]), (2, "1, 2"))
+        self.assertEqual((made["count"], made["names"]), (2, "lines 1, 2"))
         self.assertIn("240.00", made["money"][0])
         [approved] = self.steps(flow, "approved")
         self.assertEqual(approved["who"], "reviewer")
@@ -116,7 +116,7 @@ class TestTrace(TraceCase):
         self.assertEqual(self.stages(flow)["mapping"], "problem")
         [parked] = self.steps(flow, "charge_parked")
         self.assertEqual(
-            (parked["names"], parked["reason"], parked["turn"]), ("2", "Code not mapped", "Mapping steward")
+            (parked["names"], parked["reason"], parked["turn"]), ("line 2", "Code not mapped", "Mapping steward")
         )
         self.assertIn("80.00", parked["money"][0])
         [waits] = self.steps(flow, "code_waits")
@@ -170,7 +170,7 @@ class TestTrace(TraceCase):
         self.assertEqual((stages["invoice"], stages["payment"], stages["approval"]), ("hidden", "hidden", "hidden"))
         self.assertEqual((stages["charge"], stages["delivery"]), ("problem", "done"))
         [parked] = self.steps(flow, "charge_parked")
-        self.assertEqual((parked["names"], parked["hidden"], parked["open"]), ("3", True, None))
+        self.assertEqual((parked["names"], parked["hidden"], parked["open"]), ("line 3", True, None))
         for step in flow["steps"]:
             if step["open"]:
                 self.env[step["open"]["res_model"]].with_user(self.operator).check_access("read")

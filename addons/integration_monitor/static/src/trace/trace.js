@@ -174,7 +174,7 @@ export class Trace extends Component {
             done: _t("done"),
             note: _t("noted"),
             hidden: _t("not visible to you"),
-            none: _t("nothing here"),
+            none: _t("nothing so far"),
         }[level];
     }
 
