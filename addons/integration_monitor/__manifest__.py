@@ -33,7 +33,6 @@
         "views/integration_reconciliation_menus.xml",
         "wizards/integration_reason_wizard_views.xml",
         "views/integration_month_views.xml",
-        "views/res_config_settings_views.xml",
         "data/mail_template_month.xml",
         "wizards/integration_outage_views.xml",
     ],

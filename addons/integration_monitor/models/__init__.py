@@ -34,7 +34,6 @@ from . import integration_alert_rule
 from . import integration_alert
 from . import integration_alert_watch
 from . import ir_http
-from . import integration_endpoint
 from . import integration_engine
 from . import integration_control_total
 from . import integration_control_total_line
@@ -53,4 +52,3 @@ from . import integration_month
 from . import integration_month_end
 from . import integration_month_book
 from . import res_company
-from . import res_config_settings
