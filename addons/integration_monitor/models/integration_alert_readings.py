@@ -324,7 +324,8 @@ class IntegrationAlertReadings(models.AbstractModel):
             SQL(
                 """
                 SELECT id FROM integration_endpoint WHERE trouble_since IS NOT NULL
-                UNION SELECT endpoint_id FROM integration_alert WHERE kind = 'trouble' AND until > %s
+                UNION SELECT endpoint_id FROM integration_alert
+                       WHERE kind = 'trouble' AND (until IS NULL OR until > %s)
                 """,
                 fields.Datetime.now() - timedelta(minutes=minutes),
             )
