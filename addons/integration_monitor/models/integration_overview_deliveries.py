@@ -219,7 +219,8 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
                         "id": endpoint.id,
                         "name": endpoint.name,
                         "state": labels[state],
-                        "since": self._age(opened_at),
+                        "age": self._age(opened_at),
+                        "since": self.env._("for %s", self._age(opened_at)) if opened_at else "",
                         "action": {**action, "res_id": endpoint.id},
                     }
                 )

@@ -18,6 +18,16 @@ const SPREAD_MS = 700;
 export function useLive(refresh, tell) {
     const bus = useService("bus_service");
     let timer, missed;
+    const told = {
+        "BUS:CONNECT": () => tell(true),
+        // What happened meanwhile nobody has told of.
+        "BUS:RECONNECT": () => {
+            tell(true);
+            onHint();
+        },
+        "BUS:RECONNECTING": () => tell(false),
+        "BUS:DISCONNECT": () => tell(false),
+    };
 
     function onHint() {
         if (document.visibilityState !== "visible") {
@@ -37,23 +47,21 @@ export function useLive(refresh, tell) {
             read();
         }
     }
-    function onState({ detail }) {
-        tell(detail === WORKER_STATE.CONNECTED);
-    }
 
     onMounted(() => {
         bus.subscribe(HINT, onHint);
-        bus.addEventListener("BUS:WORKER_STATE_UPDATED", onState);
-        // What happened while nobody could be told.
-        bus.addEventListener("BUS:RECONNECT", onHint);
+        for (const [event, react] of Object.entries(told)) {
+            bus.addEventListener(event, react);
+        }
         document.addEventListener("visibilitychange", onSeen);
         tell(bus.workerState === WORKER_STATE.CONNECTED);
         bus.start();
     });
     onWillUnmount(() => {
         bus.unsubscribe(HINT, onHint);
-        bus.removeEventListener("BUS:WORKER_STATE_UPDATED", onState);
-        bus.removeEventListener("BUS:RECONNECT", onHint);
+        for (const [event, react] of Object.entries(told)) {
+            bus.removeEventListener(event, react);
+        }
         document.removeEventListener("visibilitychange", onSeen);
         browser.clearTimeout(timer);
     });
