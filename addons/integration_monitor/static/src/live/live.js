@@ -29,6 +29,10 @@ export function useLive(refresh, tell) {
         "BUS:DISCONNECT": () => tell(false),
     };
 
+    function isConnected() {
+        // The bus does not take it back when the browser says that there is no network.
+        return bus.workerState === WORKER_STATE.CONNECTED && browser.navigator.onLine;
+    }
     function onHint() {
         if (document.visibilityState !== "visible") {
             missed = true;
@@ -43,7 +47,7 @@ export function useLive(refresh, tell) {
     }
     function onSeen() {
         // Hints may be missed while a browser lets the page sleep.
-        if (document.visibilityState === "visible" && (missed || bus.workerState !== WORKER_STATE.CONNECTED)) {
+        if (document.visibilityState === "visible" && (missed || !isConnected())) {
             read();
         }
     }
@@ -54,7 +58,7 @@ export function useLive(refresh, tell) {
             bus.addEventListener(event, react);
         }
         document.addEventListener("visibilitychange", onSeen);
-        tell(bus.workerState === WORKER_STATE.CONNECTED);
+        tell(isConnected());
         bus.start();
     });
     onWillUnmount(() => {
