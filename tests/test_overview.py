@@ -178,7 +178,7 @@ def test_from_right_to_left(server, desk):
         """
 wizard = env["base.language.install"].create({"lang_ids": [(6, 0, env.ref("base.lang_ar").ids)]})
 wizard.lang_install()
-env["res.users"].search([("login", "=", arguments["login"])]).lang = "ar_001"
+env["res.users"].search([("login", "=", arguments["login"])]).write({"lang": "ar_001"})
 """,
         login=OPERATOR,
     )

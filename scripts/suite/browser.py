@@ -1,4 +1,4 @@
-"""The browser and eslint that the checks need, made available on a path of their own."""
+"""The browser, eslint and rtlcss that the checks need, made available on a path of their own."""
 
 from __future__ import annotations
 
@@ -13,30 +13,33 @@ from suite.pyenv import PythonEnv
 
 _ESLINT: Final = "eslint@8.57.1"
 """The last major version that reads the configuration of Odoo's ``test_lint``."""
+_RTLCSS: Final = "rtlcss@4.3.0"
+"""What Odoo turns its style sheets from right to left with."""
 
 
 def ensure(env: PythonEnv, cache: Path, log: Path, note: Callable[[str], None]) -> list[Path]:
-    """Provide ``chromium`` and ``eslint``.
+    """Provide ``chromium``, ``eslint`` and ``rtlcss``.
 
     Returns:
         Folders to put first on the path.
     """
     home = make_folder(cache / "tools", "set XDG_CACHE_HOME to a folder that you may write")
-    return [_eslint(home, log, note), *_chromium(env, home, log, note)]
+    programs = [_from_npm(package, home, log, note) for package in (_ESLINT, _RTLCSS)]
+    return [*programs, *_chromium(env, home, log, note)]
 
 
-def _eslint(home: Path, log: Path, note: Callable[[str], None]) -> Path:
-    folder = home / _ESLINT
+def _from_npm(package: str, home: Path, log: Path, note: Callable[[str], None]) -> Path:
+    folder = home / package
     programs = folder / "node_modules" / ".bin"
-    if not (programs / "eslint").exists():
-        note(f"installing {_ESLINT}")
+    if not (programs / package.split("@")[0]).exists():
+        note(f"installing {package}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         processes.run(
-            ["npm", "install", "--no-fund", "--no-audit", "--prefix", folder, _ESLINT],
+            ["npm", "install", "--no-fund", "--no-audit", "--prefix", folder, package],
             log=log,
             cwd=folder,
-            failing=f"{_ESLINT} could not be installed",
+            failing=f"{package} could not be installed",
             remedy="Is the machine online?",
         )
     return programs

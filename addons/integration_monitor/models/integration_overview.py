@@ -341,14 +341,4 @@ class IntegrationOverview(models.AbstractModel):
             }
             for subscription in self.env["integration.subscription"].search([("state", "=", "paused")], limit=20)
         ]
-        refused = Domain("state", "=", "open")
-        count = self.env["integration.refused.message"].search_count(refused)
-        if count:
-            warnings.append(
-                {
-                    "level": "warning",
-                    "text": self.env._("Refused messages that wait for somebody to mend the cause: %s.", count),
-                    "action": self._open(self.env._("Refused messages"), "integration.refused.message", list(refused)),
-                }
-            )
         return warnings

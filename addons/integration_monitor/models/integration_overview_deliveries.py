@@ -164,16 +164,27 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
                 row = row_of(subscription)
                 row["failing"] += tried
                 row["first"] = min(first_tried, row["first"] or first_tried)
-        dead = self.env["integration.delivery"]._read_group(
-            _DEAD & Domain("company_id", "in", self.env.companies.ids),
-            ["subscription_id"],
-            ["__count", "dead_since:min"],
-        )
-        for subscription, count, since in dead:
-            row_of(subscription.id).update(dead=count, dead_since=since)
+        for subscription, count, since in self._dead():
+            row_of(subscription).update(dead=count, dead_since=since)
         worst = sorted(rows.items(), key=lambda item: (-item[1]["dead"], -item[1]["failing"]))
         subscriptions = self.env["integration.subscription"].with_context(active_test=False)
         return {subscriptions.browse(subscription): row for subscription, row in worst}
+
+    @api.model
+    def _dead(self):
+        """Return (subscription's id, how many dead letters, since when the oldest is one) of the chosen companies."""
+        # Found before they are grouped: else the whole history may be read in the order of its subscriptions.
+        return self.env.execute_query(
+            SQL(
+                """
+                WITH dead AS MATERIALIZED (
+                    SELECT subscription_id, dead_since FROM integration_delivery
+                     WHERE company_id IN %s AND dead_since > '-infinity' AND state = 'dead')
+                SELECT subscription_id, count(*), min(dead_since) FROM dead GROUP BY 1
+                """,
+                tuple(self.env.companies.ids) or (0,),
+            )
+        )
 
     @api.model
     def _failing_row(self, subscription, row):
@@ -219,7 +230,8 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
                         "id": endpoint.id,
                         "name": endpoint.name,
                         "state": labels[state],
-                        "since": self._age(opened_at),
+                        "age": self._age(opened_at),
+                        "since": self.env._("for %s", self._age(opened_at)) if opened_at else "",
                         "action": {**action, "res_id": endpoint.id},
                     }
                 )

@@ -22,7 +22,7 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         """Return what waits for the user, the most urgent first.
 
         :param dict data: the parts of the page
-        :return: list of dicts: ``key``, ``level``, ``text``, ``since`` (an age in words), ``amounts``, ``action``
+        :return: list of dicts: ``key``, ``level``, ``text``, ``since`` (for how long), ``amounts``, ``action``
         """
         found = [*self._needs_of_everybody(data)]
         if roles["finance"]:
@@ -42,13 +42,13 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         rank = {"danger": 0, "warning": 1, "info": 2}
         return sorted(found, key=lambda one: rank[one["level"]])
 
-    @staticmethod
-    def _need(key, level, text, action, since="", amounts=()):
+    @api.model
+    def _need(self, key, level, text, action, since="", amounts=()):
         return {
             "key": key,
             "level": level,
             "text": text,
-            "since": since,
+            "since": self.env._("for %s", since) if since else "",
             "amounts": list(amounts),
             "action": action,
         }
@@ -87,9 +87,16 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         if deliveries["dead"]:
             text = self.env._("Dead letters: %s", deliveries["dead"])
             yield self._need("dead", "danger", text, deliveries["dead_action"], deliveries["dead_oldest"])
+        refused = [("state", "=", "open")]
+        messages = self.env["integration.refused.message"]
+        [(count, oldest)] = messages._read_group(refused, [], ["__count", "received_at:min"])
+        if count:
+            text = self.env._("Refused messages that wait for somebody to mend the cause: %s.", count)
+            action = self._open(self.env._("Refused messages"), messages._name, refused)
+            yield self._need("refused", "warning", text, action, self._age(oldest))
         for row in deliveries["breakers"]:
             text = self.env._("%s does not answer and is left alone for now", row["name"])
-            yield self._need(f"breaker/{row['id']}", "warning", text, row["action"], row["since"])
+            yield self._need(f"breaker/{row['id']}", "warning", text, row["action"], row["age"])
         for row in data["silence"]["rows"]:
             if row["silent"]:
                 text = self.env._("%s should have sent something by now", row["name"])

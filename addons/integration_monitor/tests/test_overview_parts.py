@@ -122,7 +122,7 @@ class TestOverviewDeliveries(PartsCase):
             }
         )
         [row] = self.data("auditor")["deliveries"]["breakers"]
-        self.assertEqual((row["name"], row["since"], self.found(row["action"])), ("Ledger", "3 h", endpoint))
+        self.assertEqual((row["name"], row["age"], self.found(row["action"])), ("Ledger", "3 h", endpoint))
         self.assertIn(f"breaker/{endpoint.id}", self.needs("operator"))
         breaker.state = "closed"
         self.assertEqual(self.data("operator")["deliveries"]["breakers"], [])

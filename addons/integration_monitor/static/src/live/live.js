@@ -18,7 +18,21 @@ const SPREAD_MS = 700;
 export function useLive(refresh, tell) {
     const bus = useService("bus_service");
     let timer, missed;
+    const told = {
+        "BUS:CONNECT": () => tell(true),
+        // What happened meanwhile nobody has told of.
+        "BUS:RECONNECT": () => {
+            tell(true);
+            onHint();
+        },
+        "BUS:RECONNECTING": () => tell(false),
+        "BUS:DISCONNECT": () => tell(false),
+    };
 
+    function isConnected() {
+        // The bus does not take it back when the browser says that there is no network.
+        return bus.workerState === WORKER_STATE.CONNECTED && browser.navigator.onLine;
+    }
     function onHint() {
         if (document.visibilityState !== "visible") {
             missed = true;
@@ -33,27 +47,25 @@ export function useLive(refresh, tell) {
     }
     function onSeen() {
         // Hints may be missed while a browser lets the page sleep.
-        if (document.visibilityState === "visible" && (missed || bus.workerState !== WORKER_STATE.CONNECTED)) {
+        if (document.visibilityState === "visible" && (missed || !isConnected())) {
             read();
         }
-    }
-    function onState({ detail }) {
-        tell(detail === WORKER_STATE.CONNECTED);
     }
 
     onMounted(() => {
         bus.subscribe(HINT, onHint);
-        bus.addEventListener("BUS:WORKER_STATE_UPDATED", onState);
-        // What happened while nobody could be told.
-        bus.addEventListener("BUS:RECONNECT", onHint);
+        for (const [event, react] of Object.entries(told)) {
+            bus.addEventListener(event, react);
+        }
         document.addEventListener("visibilitychange", onSeen);
-        tell(bus.workerState === WORKER_STATE.CONNECTED);
+        tell(isConnected());
         bus.start();
     });
     onWillUnmount(() => {
         bus.unsubscribe(HINT, onHint);
-        bus.removeEventListener("BUS:WORKER_STATE_UPDATED", onState);
-        bus.removeEventListener("BUS:RECONNECT", onHint);
+        for (const [event, react] of Object.entries(told)) {
+            bus.removeEventListener(event, react);
+        }
         document.removeEventListener("visibilitychange", onSeen);
         browser.clearTimeout(timer);
     });
