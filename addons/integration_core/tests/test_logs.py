@@ -117,7 +117,7 @@ class TestTheFormatOfLogs(BaseCase):
         self.assertIn("'yaml' is no format of logs", told.output[0])
 
     def test_an_outline_in_json_is_the_same_as_in_text(self):
-        made = json_log.JsonFormatter(discreet.outline)
+        made, found = json_log.JsonFormatter(discreet.outline), ""
         try:
             raise ValueError(SECRET)
         except ValueError as error:
