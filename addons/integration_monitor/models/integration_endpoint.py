@@ -27,6 +27,11 @@ class IntegrationEndpoint(models.Model):
             named = [("breaker_id.name", "in", breakers._names_of(endpoint._origin))]
             endpoint.breaker_change_ids = self.env["integration.breaker.change"].search(named, limit=CHANGES)
 
+    def _health_next_retry(self, due):
+        # What is due waits for the next probe of the breakers that are open.
+        probes = self.breaker_ids.filtered(lambda breaker: breaker.state != "closed").mapped("due_at")
+        return max(filter(None, [due, *probes])) if due else due
+
     def _health_endpoints(self):
         return {endpoint.id: endpoint._origin.ids for endpoint in self}
 

@@ -100,6 +100,13 @@ class IntegrationHealthMixin(models.AbstractModel):
         """
         raise NotImplementedError
 
+    def _health_next_retry(self, due):
+        """Return when the first of what failed is tried again.
+
+        :param due: when the first of it is due; False: nothing waits
+        """
+        return due
+
     def _health_last_good(self):
         """Return {record id: moment} of what went well last, where it is not a delivery."""
         return {}
@@ -150,7 +157,7 @@ class IntegrationHealthMixin(models.AbstractModel):
         self.latency_text = self._latency_words(mine)
         goods = [moment for moment in (last_good, *(one["good"] for one in mine)) if moment]
         self.last_good_at = max(goods, default=False)
-        self.next_retry_at = min((one["retry"] for one in mine if one["retry"]), default=False)
+        self.next_retry_at = self._health_next_retry(min((one["retry"] for one in mine if one["retry"]), default=False))
         self.dead_count, self.retry_count = dead, retrying
         self.key_text = key
 

@@ -4,6 +4,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from ..domain.objectives import judge
 from ..models.integration_alert_readings import IntegrationAlertReadings
 from .test_alerts import AlertCase
 
@@ -133,6 +134,23 @@ class TestHealth(HealthCase):
             self.env.cr.fetchone(),
         )
         self.assertEqual(self.of(self.warehouse).breaker_change_ids.mapped("state"), ["open"])
+
+    def test_the_next_retry_waits_for_the_probe_of_an_open_breaker(self):
+        self.late(5)
+        soon = fields.Datetime.now().replace(microsecond=0) + timedelta(minutes=3)
+        self.env.cr.execute("UPDATE integration_due SET attempts = 1, subscription_id = %s", (self.feed.id,))
+        self.assertLess(self.of(self.warehouse).next_retry_at, fields.Datetime.now())
+        self.env.cr.execute(
+            "INSERT INTO integration_breaker (name, state, wait, probe, due_at) VALUES (%s, 'open', 30, 0, %s)",
+            (f"endpoint:{self.warehouse.id}", soon),
+        )
+        seen = self.of(self.warehouse)
+        self.assertEqual((seen.next_retry_at, seen.retry_count), (soon, 1))
+        self.assertIn("does not answer", self._reason_with_a_key(seen))
+
+    def _reason_with_a_key(self, seen):
+        known = {"dead": 0, "retrying": 1, "key_days": None, "left": None, "rate": None}
+        return judge(seen.sudo()._health_signs(known, has_key=True, last_good=None)).words
 
     def test_a_runbook_is_an_address(self):
         self.warehouse.runbook_url = "https://wiki.example/warehouse"

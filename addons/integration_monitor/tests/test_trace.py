@@ -239,6 +239,8 @@ class TestTrace(TraceCase):
         told = str(self.flow(f"encounter-{self.system.id}-E-1"))
         for word in ("Abernathy", "Zoe", "MRN-E-1", "G-77"):
             self.assertNotIn(word, told)
+        for word in ("Abernathy", "Zoe Abernathy", "MRN-E-1", "G-77"):
+            self.assertFalse(self.trace().find(word)["matches"], "nobody is looked for by a patient's name")
 
     # -- what is looked for -------------------------------------------------------------------------------------------
 
