@@ -36,3 +36,4 @@ from . import integration_month_end
 from . import integration_month_book
 from . import res_company
 from . import res_config_settings
+from . import integration_outage_document
