@@ -52,3 +52,4 @@ from . import integration_month
 from . import integration_month_end
 from . import integration_month_book
 from . import res_company
+from . import integration_outage_document

@@ -126,8 +126,13 @@ class TestOutage(MonitorCase):
         theirs = self._make_system("other", company=other)
         with self.assertRaises(AccessError):
             self.told(system=theirs)
+        outage = self.outage()
         with self.assertRaises(AccessError):
-            self.outage().with_user(self.operator).read(["report"])
+            outage.with_user(self.operator).read(["report"])
+        reports = self.env["ir.actions.report"].with_user(self.operator)
+        with self.assertRaises(AccessError):
+            reports._render_qweb_html("integration_monitor.report_outage", outage.ids)
+        self.assertFalse(self.env["integration.audit"].search([("action", "=", "outage.print")]))
         steward = new_test_user(self.env, "outage.steward", groups="integration_core.group_steward")
         with self.assertRaises(AccessError):
             self.outage(steward)

@@ -205,8 +205,6 @@ class IntegrationOutage(models.TransientModel):
         return self._open(self.env._("Messages of %s", self.system_id.name), "integration.event", [*domain, *within])
 
     def action_print(self):
-        """Print the report; the audit trail tells of it."""
+        """Print the report."""
         self._check_reader()
-        detail = f"{self.begin} – {self.end}"
-        self.env["integration.audit"]._record("outage.print", self.system_id, detail=detail)
         return self.env.ref("integration_monitor.report_outage").report_action(self)
