@@ -351,7 +351,7 @@ class IntegrationAlertReadings(models.AbstractModel):
     def _read_silence(self, rule):
         """Hours since a live system was heard from; nothing is said of one that rarely sends at this hour."""
         found = []
-        for system, company, _code, seconds in self.env["integration.metrics"]._silences():
+        for system, company, _code, seconds, _heard in self.env["integration.metrics"]._silences():
             late = seconds > rule.threshold * 3600
             hours = seconds / 3600 if not late or self._usually_sends(system, rule.threshold) else None
             found.append(Reading(f"system:{system}", hours, company, system=system))

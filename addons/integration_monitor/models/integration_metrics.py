@@ -172,20 +172,22 @@ class IntegrationMetrics(models.AbstractModel):
 
     @api.model
     def _read_silence(self, found):
-        for _system, _company, code, age in self._silences():
+        for _system, _company, code, age, _heard in self._silences():
             found["silence_seconds"].put((code,), age)
 
     @api.model
     def _silences(self):
-        """Return (system's id, company's id, code, seconds since it was last heard from) of live systems that may send.
+        """Return rows of the live systems that may send.
 
-        Seconds count from going live on.
+        :return: (system's id, company's id, code, seconds since it was last heard from, whether it ever was) rows;
+            seconds count from going live on
         """
         return self.env.execute_query(
             SQL(
                 """
             SELECT s.id, s.company_id, s.code,
-                   greatest(0, extract(epoch FROM %(now)s - greatest(s.live_from, e.at, r.at)))::float8
+                   greatest(0, extract(epoch FROM %(now)s - greatest(s.live_from, e.at, r.at)))::float8,
+                   COALESCE(e.at, r.at) IS NOT NULL
               FROM integration_system s
               LEFT JOIN LATERAL (SELECT received_at AS at FROM integration_event WHERE system_id = s.id
                                   ORDER BY received_at DESC LIMIT 1) AS e ON true

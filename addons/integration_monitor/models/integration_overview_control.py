@@ -186,21 +186,22 @@ class IntegrationOverviewControl(models.AbstractModel):
         if not (roles["operator"] or roles["auditor"]):
             return None
         now, silent = fields.Datetime.now(), self._silent_systems()
-        ages = {
-            system: seconds
-            for system, company, _code, seconds in self.env["integration.metrics"]._silences()
+        known = {
+            system: (seconds, heard)
+            for system, company, _code, seconds, heard in self.env["integration.metrics"]._silences()
             if company in self.env.companies.ids
         }
         rows = [
             {
                 "id": system.id,
                 "name": system.name,
-                "age": self._age(now - timedelta(seconds=ages[system.id])),
+                "age": self._age(now - timedelta(seconds=known[system.id][0])),
+                "heard": known[system.id][1],
                 "silent": system.id in silent,
-                "seconds": ages[system.id],
+                "seconds": known[system.id][0],
                 "action": self._open(system.name, "integration.event", [("system_id", "=", system.id)]),
             }
-            for system in self.env["integration.system"].browse(list(ages))
+            for system in self.env["integration.system"].browse(list(known))
         ]
         rows.sort(key=lambda row: (not row["silent"], -row["seconds"]))
         return {"count": sum(row["silent"] for row in rows), "rows": rows}

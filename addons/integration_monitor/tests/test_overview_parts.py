@@ -144,12 +144,14 @@ class TestOverviewControl(PartsCase):
             {"name": "Silence", "kind": "silence", "threshold": 2, "company_id": self.company.id}
         )
         self.system.write({"live_from": fields.Datetime.now() - timedelta(days=30)})
-        self.finalize("E-1", self.line(1))
-        self.env.cr.execute("UPDATE integration_event SET received_at = received_at - interval '5 hours'")
 
         def row():
             return next(one for one in self.data("operator")["silence"]["rows"] if one["id"] == self.system.id)
 
+        self.assertFalse(row()["heard"], "it has gone live, which is nothing that it said")
+        self.finalize("E-1", self.line(1))
+        self.assertTrue(row()["heard"])
+        self.env.cr.execute("UPDATE integration_event SET received_at = received_at - interval '5 hours'")
         self.assertEqual((row()["age"], row()["silent"]), ("5 h", False), "it never spoke at this hour")
         readings = type(self.env["integration.alert.readings"])
         with patch.object(readings, "_usually_sends", lambda *args: True):
