@@ -172,7 +172,13 @@ class IntegrationMonthBook(models.AbstractModel):
 
     @api.model
     def _cron_send(self):
-        """Mail last month's workbook to the people that each company has chosen, where an administrator wants that."""
+        """Mail last month's workbook to the people that each company has chosen, where an administrator wants that.
+
+        A copy of the database, whose master key is another one's, mails nothing.
+        """
+        # sudo: whether the key is this database's own; nothing is unsealed
+        if self.env["integration.keyring"].sudo()._status():
+            return
         for company in self.env["res.company"].sudo().search([("integration_month_mail", "=", True)]):  # sudo: settings
             for user in company.integration_month_user_ids:
                 if self._may_get(user, company):
