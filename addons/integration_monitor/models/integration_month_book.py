@@ -35,8 +35,7 @@ class IntegrationMonthBook(models.AbstractModel):
     @api.model
     def _pages(self, company, first):
         lines = self.env["integration.month.line"]
-        last = month_end.last_of(first)
-        cells = lines._cells(company, first, last)
+        cells = lines._cells(company, first, month_end.last_of(first))
         figures = month_end.figures(cells)
         record = self.env["integration.month"].search([("company_id", "=", company.id), ("date_from", "=", first)])
         return [
@@ -44,7 +43,7 @@ class IntegrationMonthBook(models.AbstractModel):
             self._page_of_standings(figures, cells),
             self._page_of_centers(figures),
             self._page_of_ages(cells),
-            self._page_of_unbilled(lines._unbilled(company, first, last)),
+            self._page_of_unbilled(month_end.unbilled(cells)),
             self._page_of_late(company, first),
             *self._page_of_changes(record, figures),
         ]
