@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -123,6 +123,8 @@ class Cell:
         late: They came, or became ready, after the month was signed off.
         received: From the receipts.
         counted: From what became of them; empty where nothing did.
+        worth_currency: In which they will be invoiced; empty where nothing says.
+        worth: What they will be invoiced at; lines whose worth nobody knows count as without a price.
     """
 
     key: Key
@@ -130,6 +132,8 @@ class Cell:
     late: bool
     received: Tally
     counted: Tally
+    worth_currency: str = ""
+    worth: Tally = field(default_factory=Tally)
 
 
 def figures(cells: Iterable[Cell]) -> Figures:
@@ -172,6 +176,16 @@ def add_up(figures: Iterable[tuple[Key, Tally]], by: Callable[[Key], str]) -> di
         own = sums.setdefault(by(key), {})
         own[key.currency] = own.get(key.currency, Tally()) + tally
     return sums
+
+
+def unbilled(cells: Iterable[Cell]) -> list[tuple[str, str, Tally]]:
+    """Return (cost center, invoice currency, tally) of what an accrual is about, in their order."""
+    sums: dict[tuple[str, str], Tally] = {}
+    for cell in cells:
+        if cell.key.standing in UNBILLED:
+            place = (cell.key.cost_center, cell.worth_currency)
+            sums[place] = sums.get(place, Tally()) + cell.worth
+    return [(*place, tally) for place, tally in sorted(sums.items())]
 
 
 def stuck(figures: Mapping[Key, Tally]) -> dict[str, Tally]:

@@ -71,7 +71,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             "centers": page._centers(figures),
             "ages": page._ages(cells),
             "late": page._late(cells, record),
-            "unbilled": page._unbilled_part(),
+            "unbilled": page._unbilled_part(cells),
             "signoff": page._signoff_part(signoff),
             "changes": [page._change(change) for change in changes],
         }
@@ -209,13 +209,11 @@ class IntegrationMonthEnd(models.AbstractModel):
         return self._figure(self.env._("Late"), "late", sums, [("late", "!=", False)])
 
     @api.model
-    def _unbilled_part(self):
+    def _unbilled_part(self, cells):
         """Return what an accrual is about: in all, and by cost center."""
-        first, company = self._scope()
-        rows = self.env["integration.month.line"]._unbilled(company, first, month_end.last_of(first))
         within = [("standing", "in", [standing.value for standing in month_end.UNBILLED])]
         total, by_center = {}, {}
-        for center, currency, tally in rows:
+        for center, currency, tally in month_end.unbilled(cells):
             total[currency] = total.get(currency, Tally()) + tally
             by_center.setdefault(center, {})[currency] = tally
         return {

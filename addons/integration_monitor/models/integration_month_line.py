@@ -81,7 +81,7 @@ class IntegrationMonthLine(models.Model):
     service_code = fields.Char("Service", readonly=True)
     cost_center = fields.Char(readonly=True, help="The cost center as sent, else the department, else 'unassigned'.")
     currency = fields.Char(readonly=True, help="ISO 4217, as sent; empty where the line names none.")
-    # Sums would add currencies to each other: those that are shown are made by statement, see _cells and _unbilled.
+    # Sums would add currencies to each other: those that are shown are made by statement, see _cells.
     amount = fields.Float(
         "Amount as sent",
         digits=(16, 2),
@@ -214,8 +214,10 @@ class IntegrationMonthLine(models.Model):
                        count(*) FILTER (WHERE l.received), sum(l.amount_received)::text,
                        count(*) FILTER (WHERE l.unknown_received),
                        count(*) FILTER (WHERE l.counted), (sum(l.amount_counted) FILTER (WHERE l.counted))::text,
-                       count(*) FILTER (WHERE l.counted AND l.price_unknown)
-                  FROM (%s) l GROUP BY 1, 2, 3, 4, 5
+                       count(*) FILTER (WHERE l.counted AND l.price_unknown),
+                       count(*), sum(l.worth)::text, count(*) FILTER (WHERE l.worth IS NULL),
+                       COALESCE(l.worth_currency, '')
+                  FROM (%s) l GROUP BY 1, 2, 3, 4, 5, l.worth_currency
                 """,
                 self._query(company.ids, first, last),
             )
@@ -225,25 +227,10 @@ class IntegrationMonthLine(models.Model):
                 month_end.Key(center, currency, Standing(standing)),
                 band,
                 late,
-                month_end.tally_of(*received),
-                month_end.tally_of(*counted),
+                month_end.tally_of(*numbers[0:3]),
+                month_end.tally_of(*numbers[3:6]),
+                worth_currency,
+                month_end.tally_of(*numbers[6:9]),
             )
-            for center, currency, standing, band, late, *numbers in rows
-            for received, counted in ((numbers[:3], numbers[3:]),)
+            for center, currency, standing, band, late, *numbers, worth_currency in rows
         ]
-
-    @api.model
-    def _unbilled(self, company, first, last):
-        """Return [(cost center, currency, tally)] of what an accrual is about, at what will be invoiced."""
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT l.cost_center, COALESCE(l.worth_currency, ''), count(*), sum(l.worth)::text,
-                       count(*) FILTER (WHERE l.worth IS NULL)
-                  FROM (%s) l WHERE l.standing IN %s GROUP BY 1, 2 ORDER BY 1, 2
-                """,
-                self._query(company.ids, first, last),
-                tuple(standing.value for standing in month_end.UNBILLED),
-            )
-        )
-        return [(center, currency, month_end.tally_of(*numbers)) for center, currency, *numbers in rows]

@@ -62,18 +62,16 @@ class IntegrationMonthSignoff(models.Model):
                 "received_text": self._money_text(received),
                 "stuck_count": sum(tally.units for tally in stuck.values()),
                 "stuck_text": self._money_text(stuck),
-                "unbilled_text": self._unbilled_text(month),
+                "unbilled_text": self._unbilled_text(cells),
                 "digest": month_end.digest(figures),
             }
         )
         self.env["integration.month.figure"]._keep(signoff, figures)
         return signoff
 
-    def _unbilled_text(self, month):
-        lines = self.env["integration.month.line"]
-        rows = lines._unbilled(month.company_id, month.date_from, month_end.last_of(month.date_from))
+    def _unbilled_text(self, cells):
         sums = {}
-        for _center, currency, tally in rows:
+        for _center, currency, tally in month_end.unbilled(cells):
             sums[currency] = sums.get(currency, Tally()) + tally
         return self._money_text(sums)
 

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+from unittest.mock import patch
 
 import openpyxl
 from odoo import Command
@@ -104,6 +106,13 @@ class TestMonthBook(MonthCase):
         self.assertIn(("Waiting for a mapping", "USD", 1, 80.0, 0), self.rows(book, "Figures"))
         [trail] = self.env["integration.audit"].search([("action", "=", "month.export")])
         self.assertEqual((trail.user_id, "mail" in trail.detail), (self.viewer.id, True))
+
+    def test_a_copy_of_the_database_mails_nothing(self):
+        self.chosen(self.viewer)
+        with patch.dict(os.environ):
+            del os.environ["INTEGRATION_MASTER_KEY"]
+            self.assertFalse(self.mails())
+        self.assertTrue(self.mails())
 
     def test_who_lost_the_role_or_the_company_gets_nothing(self):
         finance = "integration_core.group_finance_viewer"

@@ -54,6 +54,9 @@ class MonthCase(MonitorCase):
         self.env.invalidate_all()
         return self.End.with_user(user or self.reviewer).get_data(month or self.month, **more)
 
+    def cells(self):
+        return self.Line._cells(self.company, self.first, month_end.last_of(self.first))
+
     def places(self, page=None):
         """Return {place: (lines, amounts in words)} of the page."""
         return {row["bucket"]: (row["units"], row["amounts"]) for row in (page or self.page())["rows"] if row["units"]}
@@ -113,7 +116,7 @@ class TestMonthEnd(MonthCase):
 
     def test_places_add_up_to_what_the_ledger_received(self):
         self.everywhere()
-        cells = self.Line._cells(self.company, self.first, month_end.last_of(self.first))
+        cells = self.cells()
         figures = month_end.figures(cells)
         places = {key.standing.value for key in figures}
         expected = {place for some in PLACES.values() for place in some} - {"no_charge"}
@@ -247,7 +250,7 @@ class TestMonthEnd(MonthCase):
         self.env.ref("base.EUR").active = True
         self.served("E-1", self.line(1), self.line(2, currency="EUR"))
         self.assertEqual(len(self.page()["received"]["amounts"]), 2)
-        rows = self.Line._unbilled(self.company, self.first, month_end.last_of(self.first))
+        rows = month_end.unbilled(self.cells())
         self.assertEqual({currency: tally.amount for _center, currency, tally in rows}, {"USD": 120, "EUR": 120})
 
     def test_unbilled_is_at_what_will_be_invoiced(self):
@@ -256,7 +259,7 @@ class TestMonthEnd(MonthCase):
         self.admit("E-1", **{"class": "outpatient"})
         self.served("E-1", self.line(1, service="SCAN", price=None), self.line(2, quantity="2", price="10.00"))
         self.void("E-1", {"line": "2", "quantity": "1", "reason": "error"})
-        rows = self.Line._unbilled(self.company, self.first, month_end.last_of(self.first))
+        rows = month_end.unbilled(self.cells())
         charges = self.charges("E-1")
         self.assertEqual(sum(tally.amount for *_rest, tally in rows), Decimal(str(sum(charges.mapped("amount")))))
 

@@ -87,3 +87,13 @@ def test_places_add_up_to_what_was_received():
 
 def test_what_is_all_there_has_nothing_unaccounted():
     assert set(month_end.figures([Cell(ED, "week", False, tally(1, "1"), tally(1, "1.00"))])) == {ED}
+
+
+def test_unbilled_is_in_the_currency_of_the_invoice_and_leaves_the_ended_out():
+    ended = Key("ED", "USD", Standing.INVOICED)
+    cells = [
+        Cell(ED, "week", False, tally(1, "10"), tally(1, "10"), "EUR", tally(1, "8")),
+        Cell(STUCK, "week", True, tally(2, "5", 1), tally(2, "5", 1), "EUR", tally(2, "4", 1)),
+        Cell(ended, "week", False, tally(1, "7"), tally(1, "7"), "USD", tally(1, "7")),
+    ]
+    assert month_end.unbilled(cells) == [("ED", "EUR", tally(3, "12", 1))]
