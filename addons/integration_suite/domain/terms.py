@@ -16,7 +16,7 @@ import polib
 TEMPLATE: Final = "Odoo Server 19.0"
 """What a file says it belongs to; Odoo writes its whole version, which differs from machine to machine."""
 
-_PLACEHOLDER: Final = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[sdifrge]|%%|\{\w*\}|\$\{[^}]*\}")
+_PLACEHOLDER: Final = re.compile(r"%(?:\(\w+\))?[-#0+]*\d*(?:\.\d+)?[sdifrge]|%%|\{\w*\}|\$\{[^}]*\}")
 _TAG: Final = re.compile(r"</?([a-zA-Z][\w.-]*)[^<>]*>")
 
 

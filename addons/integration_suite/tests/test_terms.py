@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools.translate import code_translations
 
 from .. import tools
 from ..domain import terms
@@ -35,3 +36,26 @@ class TestTerms(TransactionCase):
                 template = path.with_name(f"{path.parent.parent.name}.pot").read_text(encoding="utf-8")
                 found = list(terms.faults(path.read_text(encoding="utf-8"), template))
                 self.assertFalse(found[:20], f"{len(found)} faults")
+
+    def test_somebody_who_reads_spanish_is_told_in_spanish(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        modules = self.env["ir.module.module"].search([("name", "=like", "integration%"), ("state", "=", "installed")])
+        modules._update_translations("es_ES")
+        groups = "integration_core.group_finance_viewer,integration_core.group_operator"
+        reader = new_test_user(self.env, "reads.spanish", groups=groups, lang="es_ES")
+        as_reader = self.env(user=reader, context={"lang": "es_ES"})
+        menus = as_reader["ir.ui.menu"].load_menus(False)
+        names = {menu["name"] for menu in menus.values()}
+        self.assertLessEqual({"Panorama", "Alertas", "Conciliación", "Entregas"}, names)
+        spoken = [
+            self.env(user=reader, context={"lang": lang})["integration.overview"].get_data()["headline"]
+            for lang in ("es_ES", "en_US")
+        ]
+        self.assertNotEqual(*spoken)
+        for model in sorted(name for name in self.env.registry if name.startswith("integration.")):
+            views = self.env["ir.ui.view"].search([("model", "=", model), ("inherit_id", "=", False)])
+            for view in views:
+                with self.subTest(model=model, view=view.name):
+                    as_reader(su=True)["ir.ui.view"].browse(view.id).get_combined_arch()
+        web = code_translations.get_web_translations("integration_monitor", "es_ES")
+        self.assertTrue(web["messages"], "texts of the client's side")

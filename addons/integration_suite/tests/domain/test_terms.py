@@ -91,6 +91,11 @@ def test_a_fault_is_told(msgid, msgstr, said):
     assert any(said in fault for fault in found), found
 
 
+def test_a_percentage_is_no_placeholder():
+    template = stable(po(entry("95 % of them")))
+    assert list(faults(translation(entry("95 % of them", "el 95 % de ellos")), template)) == []
+
+
 def test_placeholders_that_are_filled_by_their_order_keep_it():
     template = stable(po(entry("%s: %d")))
     assert any("another order" in fault for fault in faults(translation(entry("%s: %d", "%d: %s")), template))
