@@ -75,7 +75,7 @@ class TestWire(OutboundCase):
         self.receiver.answers = [Answer(500), Answer(503), Answer(200)]
         moments = iter((1_700_000_000, 1_700_000_100, 1_700_000_200, 1_700_000_300))
         sign = Job._signed_headers
-        with patch.object(Job, "_signed_headers", lambda job, _timestamp: sign(job, next(moments))):
+        with patch.object(Job, "_signed_headers", lambda job, _time, parent: sign(job, next(moments), parent)):
             delivery = self.send(times=3)
             self.assertEqual(delivery.state, "done")
             self.replayed(delivery, "the receiver lost its disk")
