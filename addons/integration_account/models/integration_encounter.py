@@ -102,9 +102,11 @@ class IntegrationEncounter(models.Model):
         )
 
     def _let_recheck(self):
-        """Have the charges that wait worked out again, in a transaction that begins when this one has ended."""
+        """Have the charges that wait worked out again, in a transaction that begins when this one has ended.
+
+        The engine, which handles messages, does it within a second: it need not be woken.
+        """
         self.filtered(lambda encounter: not encounter.recheck).recheck = True
-        self.env["integration.engine"]._wake()
 
     @api.model
     def _chore_recheck(self, limit):
