@@ -150,11 +150,16 @@ def ratio_text(value: Fraction) -> str:
     return str(value) if digits_needed(value) is None else factor_text(to_decimal(value))
 
 
+SURE_BELOW: Final = 10_000_000
+"""Below this amount a product of two binary numbers is right to eight decimals (53 bits are 15.9 digits)."""
+
+
 def same_money(quantity: float, price: float, exact: Fraction, digits: int) -> bool:
     """Tell whether an invoice line comes to the amount that was sent.
 
     Odoo multiplies binary numbers and rounds the product half up to the currency's decimals. A price per unit such as
-    100/12 has no exact decimal, and the line must come to 100.00 all the same.
+    100/12 has no exact decimal, and the line must come to 100.00 all the same. From :data:`SURE_BELOW` on, half a cent
+    is not told from what binary numbers add: there it says that the line may differ, and a person looks at it.
 
     Args:
         quantity: of the line, in its unit.
