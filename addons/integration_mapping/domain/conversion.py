@@ -8,6 +8,7 @@ Source of the rules: an unknown unit is never taken for 1, and nothing is lost b
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -150,16 +151,11 @@ def ratio_text(value: Fraction) -> str:
     return str(value) if digits_needed(value) is None else factor_text(to_decimal(value))
 
 
-SURE_BELOW: Final = 10_000_000
-"""Below this amount a product of two binary numbers is right to eight decimals (53 bits are 15.9 digits)."""
-
-
 def same_money(quantity: float, price: float, exact: Fraction, digits: int) -> bool:
     """Tell whether an invoice line comes to the amount that was sent.
 
     Odoo multiplies binary numbers and rounds the product half up to the currency's decimals. A price per unit such as
-    100/12 has no exact decimal, and the line must come to 100.00 all the same. From :data:`SURE_BELOW` on, half a cent
-    is not told from what binary numbers add: there it says that the line may differ, and a person looks at it.
+    100/12 has no exact decimal, and the line must come to 100.00 all the same.
 
     Args:
         quantity: of the line, in its unit.
@@ -172,9 +168,10 @@ def same_money(quantity: float, price: float, exact: Fraction, digits: int) -> b
     >>> same_money(12.0, 8.33, Fraction(100), 2)
     False
     """
-    # What binary numbers add is far below the digits that money has; rounding it off first keeps halves where they are.
-    product = round(Fraction(quantity) * Fraction(price), digits + 6)
-    return _rounded(product, digits) == _rounded(round(exact, digits + 6), digits)
+    # As Odoo does it (float_round, HALF-UP): four units in the last place are added, so that halves stay halves.
+    scaled = quantity * price * float(10**digits)
+    line = round(scaled + math.copysign(abs(scaled) * 2.0**-50, scaled))
+    return line == _rounded(round(exact, digits + 6), digits)
 
 
 def _rounded(value: Fraction, digits: int) -> int:
