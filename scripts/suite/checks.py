@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from typing import Final
 
 from suite import browser, demo, packages, postgres, processes, pyenv, setup, testbed
 from suite import database as databases_module
-from suite.database import Databases
+from suite.database import Databases, glue_addons
 from suite.layout import ADDONS, CHECKOUT, cache, make_folder
 from suite.no_skips import COUNTS_VARIABLE
 from suite.odoo import Odoo
@@ -48,12 +48,14 @@ class Part:
         command: The program and its arguments, run in the root of the checkout.
         env: Variables to set besides the present ones.
         counts: Whether it is a pytest run with the plugin that counts.
+        before: Makes ready what this part alone needs; its time counts.
     """
 
     name: str
     command: tuple[str, ...]
     env: dict[str, str]
     counts: bool = False
+    before: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,12 @@ class Bed:
         self.odoo = odoo
         self.home = home
         self.scratch = scratch
+        self.suite = ""
+        """The database with the suite and nothing else, to copy."""
         self.databases = Databases(odoo)
         self._path = os.pathsep.join([str(odoo.python.bin), *map(str, tools), os.environ.get("PATH", os.defpath)])
         self.addons_database = f"t{os.getpid()}_addons"
+        self.glue_database = f"t{os.getpid()}_glue"
 
     def environment(self) -> dict[str, str]:
         """Return the variables for checks that do not need Odoo."""
@@ -112,6 +117,10 @@ class Bed:
     def odoo_environment(self) -> dict[str, str]:
         """Return the variables for tests inside Odoo."""
         return {**self.environment(), **self.odoo.environment()}
+
+    def make_glue_database(self) -> None:
+        """Make the database in which the addons that come by themselves are installed, with the apps they come with."""
+        self.databases.copy(databases_module.glue_template(self.databases, self.suite), self.glue_database)
 
     def clear(self) -> None:
         """Remove what this run, and any run that died, has left on the server."""
@@ -159,8 +168,14 @@ def _domain_tests(bed: Bed, words: Sequence[str]) -> Part:
 
 def _addon_tests(bed: Bed, words: Sequence[str]) -> Part:
     odoo = [f"--odoo-config={bed.odoo.conf}", f"--odoo-database={bed.addons_database}", "--odoo-http"]
-    aside = ["--ignore-glob=*/tests/domain"]
+    aside = ["--ignore-glob=*/tests/domain", *(f"--ignore={ADDONS / name}" for name in glue_addons())]
     return _pytest(bed, "addon tests", [*odoo, *aside, *words], bed.odoo_environment())
+
+
+def _glue_tests(bed: Bed, words: Sequence[str]) -> Part:
+    odoo = [f"--odoo-config={bed.odoo.conf}", f"--odoo-database={bed.glue_database}", "--odoo-http"]
+    made = _pytest(bed, "glue addon tests", [*odoo, *words], bed.odoo_environment())
+    return replace(made, before=bed.make_glue_database)
 
 
 def _odoo_lint(bed: Bed) -> Part:
@@ -176,12 +191,17 @@ def _system_tests(bed: Bed, words: Sequence[str]) -> Part:
     return _pytest(bed, "whole-system tests", ["-p", "no:odoo", *words], env)
 
 
+def _glue_folders() -> list[str]:
+    return [str(ADDONS / name) for name in glue_addons()]
+
+
 def every_part(bed: Bed) -> list[Part]:
     """Return all checks, the long ones first."""
     domains = [str(path) for path in sorted(ADDONS.glob("*/tests/domain"))]
     return [
         _addon_tests(bed, [str(ADDONS)]),
         _system_tests(bed, [str(CHECKOUT / "tests")]),
+        _glue_tests(bed, _glue_folders()),
         _odoo_lint(bed),
         _domain_tests(bed, domains),
         *_static(bed),
@@ -192,16 +212,18 @@ def chosen_parts(bed: Bed, words: Sequence[str]) -> list[Part]:
     """Return the pytest runs that the arguments of the command line are for.
 
     Paths decide: those under an addon's ``tests/domain`` are domain tests, other ones under ``addons`` run inside Odoo,
-    the rest are whole-system tests. Without any path, such as ``-k name``, all three look for what is meant.
+    the rest are whole-system tests. Without any path, such as ``-k name``, all of them look for what is meant.
     """
     options: list[str] = []
-    paths: dict[str, list[str]] = {"domain": [], "addon": [], "system": []}
+    paths: dict[str, list[str]] = {"domain": [], "addon": [], "glue": [], "system": []}
     for word in words:
         path = (Path.cwd() / word.split("::", 1)[0]).resolve()
         if word.startswith("-") or not path.exists():
             options.append(word)
         elif "domain" in path.parts and path.is_relative_to(ADDONS):
             paths["domain"].append(str(Path.cwd() / word))
+        elif any(path.is_relative_to(ADDONS / name) for name in glue_addons()):
+            paths["glue"].append(str(Path.cwd() / word))
         elif path.is_relative_to(ADDONS):
             paths["addon"].append(str(Path.cwd() / word))
         else:
@@ -210,9 +232,10 @@ def chosen_parts(bed: Bed, words: Sequence[str]) -> list[Part]:
         paths = {
             "domain": [str(path) for path in sorted(ADDONS.glob("*/tests/domain"))],
             "addon": [str(ADDONS)],
+            "glue": _glue_folders(),
             "system": [str(CHECKOUT / "tests")],
         }
-    makers = {"domain": _domain_tests, "addon": _addon_tests, "system": _system_tests}
+    makers = {"domain": _domain_tests, "addon": _addon_tests, "glue": _glue_tests, "system": _system_tests}
     return [maker(bed, [*options, *paths[kind]]) for kind, maker in makers.items() if paths[kind]]
 
 
@@ -221,6 +244,8 @@ def run_part(bed: Bed, part: Part) -> Outcome:
     name = part.name.replace(" ", "-").replace("'", "")
     counts_file, log = bed.scratch / f"{name}.json", bed.scratch / f"{name}.log"
     began = time.monotonic()
+    if part.before:
+        part.before()
     with log.open("w", encoding="utf-8") as out:
         done = subprocess.run(
             part.command,
@@ -300,6 +325,7 @@ def prepared(progress: Progress) -> Iterator[Bed]:
         with progress.step("Test databases") as step:
             step.note("making them; the first time takes two minutes")
             suite = databases_module.suite_template(bed.databases, MODULES)
+            bed.suite = suite
             bed.databases.copy(suite, bed.addons_database)
             demo_context(bed, suite).save(scratch / "context.json")
             step.note("ready")

@@ -6,6 +6,7 @@ of any of that makes another one. It gets its name only once it is complete.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import shutil
 import uuid
@@ -173,3 +174,27 @@ def suite_template(databases: Databases, modules: Iterable[str]) -> str:
         databases.odoo.call(name, "assets", "pregenerate")
 
     return databases.template("suite", "\n".join([base, digest_of_addons(), *wanted]), build)
+
+
+def glue_addons(folder: Path = ADDONS) -> tuple[str, ...]:
+    """Return the addons that Odoo installs by itself beside apps that the suite does not need."""
+    manifests = sorted(folder.glob("*/__manifest__.py"))
+    return tuple(
+        path.parent.name for path in manifests if ast.literal_eval(path.read_text(encoding="utf-8")).get("auto_install")
+    )
+
+
+def glue_template(databases: Databases, suite: str) -> str:
+    """Return a template with all addons of the suite, those that come by themselves with the apps they come with.
+
+    Args:
+        databases: The server's.
+        suite: A template with the suite, see :func:`suite_template`.
+    """
+    names = glue_addons()
+
+    def build(name: str) -> None:
+        databases.copy(suite, name)
+        databases.odoo.install(name, names)
+
+    return databases.template("glue", "\n".join([suite, *names]), build)

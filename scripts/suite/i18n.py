@@ -59,7 +59,8 @@ def update(progress: Progress, scratch: Path, languages: Sequence[str]) -> list[
     request.write_text(json.dumps({"languages": list(languages)}), encoding="utf-8")
     with progress.step("Terms") as step:
         step.note("looking for them; the first time takes two minutes")
-        databases.copy(databases_module.suite_template(databases, MODULES), name)
+        suite = databases_module.suite_template(databases, MODULES)
+        databases.copy(databases_module.glue_template(databases, suite), name)
         try:
             odoo.call(name, "terms", "run", addons=ADDONS, request=request, answer=answer)
         finally:

@@ -24,6 +24,11 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 _SERVICES = {"nginx": ("nginx",), "prometheus": ("prometheus",)}
 """Services that packages would start."""
+_APT = (
+    *("env", "DEBIAN_FRONTEND=noninteractive"),
+    *("apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"),
+)
+_REMEDY = "Is the machine online, and are its package sources in order (`apt-get update`)?"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ def for_suite() -> list[Need]:
         Need("Python environments", (python_venv_package(),), _has_venv),
         Need("trusted certificates", ("ca-certificates",), _has_certificates),
         Need("libmagic", ("libmagic1",), _has_magic, optional=True),
+        Need("PDF of what is printed", ("wkhtmltopdf",), program("wkhtmltopdf"), optional=True),
     ]
 
 
@@ -163,12 +169,15 @@ def ensure(needs: Sequence[Need], log: Path, say: Callable[[str], None]) -> None
     wanted = missing(needs)
     if not wanted:
         return
-    names = [name for need in wanted for name in need.packages]
     prefix = processes.root_prefix()
     if prefix is None or shutil.which("apt-get") is None:
         if all(need.optional for need in wanted):
             return
         raise _cannot_install(wanted, apt=shutil.which("apt-get") is not None)
+    if all(need.optional and not _is_known(need) for need in wanted):
+        return  # not worth asking for news each time
+    _update(prefix, log)
+    names = [name for need in wanted if not need.optional or _is_known(need) for name in need.packages]
     say(f"installing {' '.join(names)}")
     _install(names, prefix, log)
     importlib.invalidate_caches()
@@ -183,7 +192,7 @@ def ensure(needs: Sequence[Need], log: Path, say: Callable[[str], None]) -> None
 
 def _cannot_install(wanted: Sequence[Need], *, apt: bool) -> Refusal:
     what = ", ".join(need.what for need in wanted if not need.optional)
-    names = " ".join(name for need in wanted for name in need.packages)
+    names = " ".join(name for need in wanted if not need.optional or _is_known(need) for name in need.packages)
     if not apt:
         return Refusal(
             f"Missing on this machine: {what}. It has no apt-get; Debian and Ubuntu are supported ({_system()}).",
@@ -195,20 +204,25 @@ def _cannot_install(wanted: Sequence[Need], *, apt: bool) -> Refusal:
     )
 
 
+def _update(prefix: Sequence[str], log: Path) -> None:
+    processes.run([*_APT, "update"], log=log, failing="apt-get update failed", remedy=_REMEDY, prefix=prefix)
+
+
+def _is_known(need: Need) -> bool:
+    """Tell whether the system's package sources have what it takes; some that one can do without Debian has given up."""
+    return all(processes.capture(["apt-cache", "show", "--no-all-versions", name]) for name in need.packages)
+
+
 def _install(names: Sequence[str], prefix: Sequence[str], log: Path) -> None:
-    quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    apt = ["apt-get", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
-    remedy = "Is the machine online, and are its package sources in order (`apt-get update`)?"
-    processes.run([*quiet, *apt, "update"], log=log, failing="apt-get update failed", remedy=remedy, prefix=prefix)
     with (
         _no_system_cluster(prefix, active=any(name.startswith("postgresql") for name in names)),
         _no_services(prefix, [service for name in names for service in _SERVICES.get(name, ())]),
     ):
         processes.run(
-            [*quiet, *apt, "install", *names],
+            [*_APT, "install", *names],
             log=log,
             failing=f"apt-get could not install {' '.join(names)}",
-            remedy=remedy,
+            remedy=_REMEDY,
             prefix=prefix,
         )
 

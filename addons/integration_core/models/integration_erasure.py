@@ -176,9 +176,7 @@ class IntegrationErasure(models.Model):
     def action_refuse(self):
         """Ask why, then refuse."""
         self._check_decision()
-        action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_erasure_refuse")
-        context = {"default_operation": "refuse", "active_model": self._name, "active_ids": self.ids}
-        return {**action, "context": context}
+        return self.env["integration.reason.wizard"]._ask("refuse", self)
 
     def _refuse(self, reason):
         """Refuse the request: nothing is erased, and what was found is forgotten."""

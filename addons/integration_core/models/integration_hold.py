@@ -137,9 +137,7 @@ class IntegrationHold(models.Model):
         """Ask why, then release."""
         self._check_operator()
         self.check_access("read")
-        action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_release")
-        context = {"default_operation": "release", "active_model": self._name, "active_ids": self.ids}
-        return {**action, "context": context}
+        return self.env["integration.reason.wizard"]._ask("release", self)
 
     @api.model
     def _let_go(self):

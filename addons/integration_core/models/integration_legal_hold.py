@@ -179,9 +179,7 @@ class IntegrationLegalHold(models.Model):
     def action_lift(self):
         """Ask why, then lift."""
         self._check_lifting()
-        action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_legal_hold_lift")
-        context = {"default_operation": "lift", "active_model": self._name, "active_ids": self.ids}
-        return {**action, "context": context}
+        return self.env["integration.reason.wizard"]._ask("lift", self)
 
     @api.ondelete(at_uninstall=False)
     def _never_unlink(self):

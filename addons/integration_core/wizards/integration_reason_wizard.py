@@ -47,6 +47,26 @@ class IntegrationReasonWizard(models.TransientModel):
         values["res_ids"] = self.env.context.get("active_ids") or []
         return values
 
+    @api.model
+    def _ask(self, operation, records):
+        """Return the action that asks why, and then does it to these records.
+
+        :param str operation: a key of :data:`OPERATIONS`
+        """
+        titles = dict(self._fields["operation"]._description_selection(self.env))
+        return {
+            "type": "ir.actions.act_window",
+            "name": titles[operation],
+            "res_model": self._name,
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {
+                "active_model": records._name,
+                "active_ids": records.ids,
+                "default_operation": operation,
+            },
+        }
+
     @api.depends("operation", "res_ids")
     def _compute_summary(self):
         for wizard in self:

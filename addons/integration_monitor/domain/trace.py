@@ -41,6 +41,8 @@ class Stage(str, Enum):
     MAPPING = "mapping"
     CHARGE = "charge"
     APPROVAL = "approval"
+    ORDER = "order"
+    GOODS = "goods"
     INVOICE = "invoice"
     PAYMENT = "payment"
     EVENT = "event"
@@ -77,11 +79,19 @@ _STAGE_LABELS: Final[Mapping[Stage, str]] = {
     Stage.MAPPING: _("Mapping"),
     Stage.CHARGE: _("Charge"),
     Stage.APPROVAL: _("Approval"),
+    Stage.ORDER: _("Purchase order"),
+    Stage.GOODS: _("Goods"),
     Stage.INVOICE: _("Invoice"),
     Stage.PAYMENT: _("Payment"),
     Stage.EVENT: _("Event"),
     Stage.DELIVERY: _("Delivery"),
 }
+OF_ORDERS: Final = (Stage.ORDER, Stage.GOODS)
+"""Stages that only what is ordered has."""
+OF_SERVICES: Final = tuple(stage for stage in Stage if stage not in OF_ORDERS)
+"""Stages of what begins with a service."""
+OF_SUPPLIERS: Final = tuple(stage for stage in OF_SERVICES if stage is not Stage.CHARGE)
+"""Stages of what is known about a supplier or payer."""
 _PLACES: Final[Mapping[Stage, int]] = {stage: place for place, stage in enumerate(Stage)}
 _WORST_FIRST: Final[Mapping[Level, int]] = {level: rank for rank, level in enumerate(Level)}
 
@@ -114,6 +124,14 @@ class What(str, Enum):
     BANK_WITHHELD = "bank_withheld"
     BANK_USABLE = "bank_usable"
     BANK_REFUSED = "bank_refused"
+    ORDER_DRAFT = "order_draft"
+    ORDER_WAITS = "order_waits"
+    ORDER_CONFIRMED = "order_confirmed"
+    ORDER_CANCELLED = "order_cancelled"
+    GOODS_WAIT = "goods_wait"
+    GOODS_MOVED = "goods_moved"
+    GOODS_CANCELLED = "goods_cancelled"
+    BILL_EXPECTED = "bill_expected"
     DRAFT_DUE = "draft_due"
     DRAFT_FAILED = "draft_failed"
     DRAFT_MADE = "draft_made"
@@ -178,6 +196,14 @@ _TABLE: Final[Mapping[What, tuple[Stage, Level, str]]] = {
     What.BANK_WITHHELD: (Stage.APPROVAL, Level.WAITING, _("Bank account withheld from payment")),
     What.BANK_USABLE: (Stage.APPROVAL, Level.DONE, _("Bank account usable")),
     What.BANK_REFUSED: (Stage.APPROVAL, Level.NOTE, _("Bank account not usable")),
+    What.ORDER_DRAFT: (Stage.ORDER, Level.WAITING, _("Request for quotation")),
+    What.ORDER_WAITS: (Stage.ORDER, Level.WAITING, _("Purchase order waits for approval")),
+    What.ORDER_CONFIRMED: (Stage.ORDER, Level.DONE, _("Purchase order confirmed")),
+    What.ORDER_CANCELLED: (Stage.ORDER, Level.NOTE, _("Purchase order cancelled")),
+    What.GOODS_WAIT: (Stage.GOODS, Level.WAITING, _("Transfer waits")),
+    What.GOODS_MOVED: (Stage.GOODS, Level.DONE, _("Transfer done")),
+    What.GOODS_CANCELLED: (Stage.GOODS, Level.NOTE, _("Transfer cancelled")),
+    What.BILL_EXPECTED: (Stage.INVOICE, Level.WAITING, _("Bill expected")),
     What.DRAFT_DUE: (Stage.INVOICE, Level.WAITING, _("Draft invoice to be made")),
     What.DRAFT_FAILED: (Stage.INVOICE, Level.PROBLEM, _("Draft invoice could not be made")),
     What.DRAFT_MADE: (Stage.INVOICE, Level.DONE, _("Draft invoice made")),
@@ -427,7 +453,18 @@ def stuck_at(steps: Iterable[Step]) -> Step | None:
 # -- what is asked for
 
 
-KINDS: Final = ("encounter", "invoice", "payment", "partner", "charge", "event", "delivery", "flow")
+KINDS: Final = (
+    "encounter",
+    "invoice",
+    "payment",
+    "partner",
+    "charge",
+    "event",
+    "delivery",
+    "order",
+    "transfer",
+    "flow",
+)
 MODELS: Final[Mapping[str, str]] = {
     "account.move": "invoice",
     "account.payment": "payment",
@@ -435,8 +472,10 @@ MODELS: Final[Mapping[str, str]] = {
     "integration.charge": "charge",
     "integration.event": "event",
     "integration.delivery": "delivery",
+    "purchase.order": "order",
+    "stock.picking": "transfer",
 }
-"""{model whose form has a button to its trace: kind of key}."""
+"""{model whose form has a button to its trace: kind of key}; those of apps that are not installed are not there."""
 
 
 @dataclass(frozen=True, slots=True)

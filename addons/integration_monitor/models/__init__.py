@@ -3,6 +3,7 @@ from . import integration_effect
 from . import integration_ledger
 from . import integration_ledger_line
 from . import integration_receipt
+from . import integration_retention
 from . import integration_overview_words
 from . import integration_overview_money
 from . import integration_overview_control
@@ -16,6 +17,7 @@ from . import integration_trace_money
 from . import integration_trace_supplier
 from . import integration_trace_finder
 from . import integration_trace
+from . import integration_runbook_mixin
 from . import integration_health_mixin
 from . import integration_system
 from . import integration_endpoint

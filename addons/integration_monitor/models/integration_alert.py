@@ -240,14 +240,17 @@ class IntegrationAlert(models.Model):
         self._emit_event(ENDED)
 
     def _people(self):
-        """Return who is told: the rule's owner, that of the endpoint or system, or the administrators.
+        """Return who is told: the rule's owner, owner and deputy of the endpoint or system, or the administrators.
 
-        An owner who may not open alerts, or who has left, is passed over.
+        Who may not open alerts, or has left, is passed over. Owner and deputy are told together, for no calendar says
+        which of them is away.
         """
         self.ensure_one()
-        for owner in (self.rule_id.owner_id, self.endpoint_id.owner_id, self.system_id.owner_id):
-            if owner.active and self._may_open(owner):
-                return owner
+        endpoint, system = self.endpoint_id, self.system_id
+        of_both = (one.owner_id | one.deputy_id for one in (endpoint, system))
+        for people in (self.rule_id.owner_id, *of_both):
+            if told := people.filtered(lambda user: user.active and self._may_open(user)):
+                return told
         admins = self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
         return admins.filtered(self._may_open)
 

@@ -64,7 +64,7 @@ class IntegrationAlertRule(models.Model):
     """When somebody is to be told, who, and when they are left alone."""
 
     _name = "integration.alert.rule"
-    _inherit = ["integration.audited.mixin", "integration.company.mixin"]
+    _inherit = ["integration.audited.mixin", "integration.company.mixin", "integration.runbook.mixin"]
     _description = "Alert rule"
     _order = "sequence, name, id"
     _check_company_auto = True
@@ -113,10 +113,9 @@ class IntegrationAlertRule(models.Model):
     quiet_to = fields.Float("Quiet until", help="When quiet hours end, people are told of what goes on.")
     owner_id = fields.Many2one(
         "res.users",
-        help="Who is told. Empty: the owner of the endpoint or system, else the administrators.",
+        help="Who is told. Empty: owner and deputy of the endpoint or system, else the administrators.",
     )
     runbook_url = fields.Char(
-        "Runbook",
         compute="_compute_runbook_url",
         store=True,
         readonly=False,
@@ -135,10 +134,6 @@ class IntegrationAlertRule(models.Model):
     _quiet_check = models.Constraint(
         "CHECK (quiet_from >= 0 AND quiet_from < 24 AND quiet_to >= 0 AND quiet_to < 24)",
         "Quiet hours are hours of the day, from 0:00 to 23:59.",
-    )
-    _runbook_check = models.Constraint(
-        "CHECK (runbook_url ~ '^https?://[^[:space:]]+$')",
-        "A runbook is an address that begins with https:// or http://.",
     )
 
     @api.depends("kind")

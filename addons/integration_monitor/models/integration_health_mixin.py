@@ -1,9 +1,7 @@
-import re
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import latency
-from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
 from ..domain import objectives
@@ -17,7 +15,6 @@ CHANGES = 20
 """Entries of the audit trail, and of breakers, that are shown."""
 WATCHERS = "integration_core.group_operator,integration_core.group_auditor"
 TRAIL = "integration_core.group_admin,integration_core.group_auditor,integration_core.group_privacy_officer"
-_URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 class IntegrationHealthMixin(models.AbstractModel):
@@ -29,6 +26,7 @@ class IntegrationHealthMixin(models.AbstractModel):
     """
 
     _name = "integration.health.mixin"
+    _inherit = ["integration.runbook.mixin"]
     _description = "Has a state of health"
 
     criticality = fields.Selection(
@@ -37,9 +35,10 @@ class IntegrationHealthMixin(models.AbstractModel):
         default="standard",
         help="How much of what is tried may fail: see Settings for the objective of each.",
     )
-    deputy_id = fields.Many2one("res.users", help="Who is asked when the owner is away.")
+    deputy_id = fields.Many2one(
+        "res.users", help="Who is asked when the owner is away, and told of alerts together with them."
+    )
     support_hours = fields.Char("Support hours", help="When and how the partner can be reached.")
-    runbook_url = fields.Char("Runbook", help="Where it is written down what to do when this fails.")
     health = fields.Selection(HEALTH, compute="_compute_health", compute_sudo=True, groups=WATCHERS)
     health_reason = fields.Char("Because", compute="_compute_health", compute_sudo=True, groups=WATCHERS)
     objective = fields.Float("Objective (%)", compute="_compute_objective", digits=(6, 3))
@@ -78,12 +77,6 @@ class IntegrationHealthMixin(models.AbstractModel):
     change_ids = fields.Many2many(
         "integration.audit", compute="_compute_change_ids", string="Last changes", groups=TRAIL
     )
-
-    @api.constrains("runbook_url")
-    def _check_runbook_url(self):
-        for record in self:
-            if record.runbook_url and not _URL.fullmatch(record.runbook_url.strip()):
-                raise ValidationError(self.env._("The runbook is an address that begins with https:// or http://."))
 
     # -- what holds of both kinds, to be said by models ---------------------------------------------------------------
 

@@ -34,10 +34,13 @@ _DELIVERY_BUCKET = SQL(
        FROM integration_delivery d WHERE d.event_id = r.event_id)
     """
 )
+# Retention removes events of which nothing is open. What the equation said of their units then stays with the receipts;
+# without that note (they went before this addon was there) they count as applied: what waits or is parked does not go.
 _BUCKET = SQL(
     """
     CASE
         WHEN r.outcome <> 'accepted' THEN r.outcome
+        WHEN r.event_id IS NULL THEN NULLIF(COALESCE(r.settled, 'applied'), 'unaccounted')
         WHEN f.id IS NOT NULL THEN %s
         ELSE %s
     END
@@ -211,3 +214,24 @@ class IntegrationLedger(models.AbstractModel):
     def _bucket_of(self, alias):
         """Return the SQL value of what became of the unit of one receipt, given the receipt's table alias."""
         return SQL("(SELECT %s FROM (SELECT %s.*) r %s)", _BUCKET, SQL.identifier(alias), _JOINS)
+
+    @api.model
+    def _settle(self, event_ids, condition):
+        """Note with the receipts of events that are about to be removed what the equation says of them now.
+
+        :param SQL condition: over ``e``, which of these events go
+        """
+        self._flush()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE integration_receipt r SET settled = COALESCE(%s, 'unaccounted')
+                  FROM integration_event e
+                 WHERE e.id = ANY (%s) AND (%s) AND r.event_id = e.id AND r.outcome = 'accepted'
+                """,
+                self._bucket_of("r"),
+                list(event_ids),
+                condition,
+            )
+        )
+        self.env["integration.receipt"].invalidate_model(["settled"])

@@ -83,9 +83,7 @@ class IntegrationMonth(models.Model):
         self._check_can_be_signed()
         if not month_end.stuck(self._figures()):
             return self._sign("")
-        action = self.env["ir.actions.act_window"]._for_xml_id("integration_monitor.action_sign_month")
-        about = {"active_model": self._name, "active_ids": self.ids, "default_operation": "sign_month"}
-        return {**action, "context": about}
+        return self.env["integration.reason.wizard"]._ask("sign_month", self)
 
     def _sign(self, reason):
         """Sign these months off as they stand; one that is signed is signed again, never changed.

@@ -39,9 +39,9 @@ BANDS = [
 _STANDING = SQL(
     """
     CASE
-        WHEN u.forgotten THEN 'settled'
         WHEN u.bucket IS NULL THEN 'unaccounted'
         WHEN u.bucket IN ('rejected', 'duplicate', 'waiting') THEN u.bucket
+        WHEN u.forgotten THEN 'settled'
         WHEN u.bucket = 'parked' AND c.park_reason IN %(mapping)s THEN 'mapping'
         WHEN u.bucket = 'parked' AND c.park_reason IN %(price)s THEN 'price'
         WHEN u.bucket = 'parked' THEN 'parked'

@@ -15,12 +15,19 @@ BUCKETS = [
 class IntegrationReceipt(models.Model):
     _inherit = "integration.receipt"
 
+    settled = fields.Selection(
+        BUCKETS,
+        "Had become of it",
+        readonly=True,
+        help="What the equation said when the rules of retention removed the message; empty as long as it is there.",
+    )
     bucket = fields.Selection(
         BUCKETS,
         "What became of it",
         compute="_compute_bucket",
         search="_search_bucket",
-        help="As the equation counts it: from effects, charges and deliveries, not from the receipt.",
+        help="As the equation counts it: from effects, charges and deliveries, not from the receipt. Of a message that "
+        "the rules of retention have removed: what it said then.",
     )
     money_center = fields.Char(
         "Cost center",

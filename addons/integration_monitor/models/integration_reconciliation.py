@@ -218,13 +218,14 @@ class IntegrationReconciliation(models.Model):
     def action_sign(self, reason=None):
         """Sign these periods off as they stand; one that is signed is signed again, never changed.
 
-        :param str reason: asked for in a dialog when left out; needed while breaks are to do
+        :param str reason: needed while breaks are to do, and then asked for in a dialog when left out
         :raises UserError: while breaks are to do and no reason is given, or before a comparison
         """
         self.check_access("read")
         self._check_reviewer()
-        if reason is None:
-            return self.env["integration.reconciliation.decision"]._ask("sign", periods=self)
+        if reason is None and any(one.open_count for one in self):
+            return self.env["integration.reason.wizard"]._ask("sign_period", self)
+        reason = reason or ""
         for one in self:
             one._check_can_be_signed(reason)
         # sudo: sign-offs are made by this button alone

@@ -281,7 +281,7 @@ class IntegrationReconciliationLine(models.Model):
     def _decide(self, state, reason):
         self._check_decides()
         if reason is None:
-            return self.env["integration.reconciliation.decision"]._ask(state, lines=self)
+            return self.env["integration.reason.wizard"]._ask(state, self)
         if not reason.strip():
             raise UserError(self.env._("Say why: the reason stays with the break."))
         now = fields.Datetime.now()

@@ -12,7 +12,6 @@ SHOWN = 6
 """Lines, codes or numbers of one step that are written out."""
 RELATED = 10
 _LEVELS = {Level.PROBLEM: "danger", Level.WAITING: "warning"}
-_OF_SUPPLIERS = tuple(stage for stage in Stage if stage is not Stage.CHARGE)
 
 
 class IntegrationTrace(models.AbstractModel):
@@ -117,18 +116,18 @@ class IntegrationTrace(models.AbstractModel):
         """Gather the steps of a flow; return its title and the stages that flows of its kind have."""
         match flow.kind:
             case "encounter":
-                return self._gather_encounter(into, flow), tuple(Stage)
+                return self._gather_encounter(into, flow), trace.OF_SERVICES
             case "flow":
-                return self._gather_events(into, flow), tuple(Stage)
+                return self._gather_events(into, flow), trace.OF_SERVICES
         record = self._record_of(flow)
         if flow.kind == "partner":
             self._trace_partner(into, record)
-            return record.display_name, _OF_SUPPLIERS
+            return record.display_name, trace.OF_SUPPLIERS
         if flow.kind == "payment":
             self._gather_payment(into, record)
         else:
             self._gather_documents(into, record)
-        return record.name or self.env._("Draft"), tuple(Stage)
+        return record.name or self.env._("Draft"), trace.OF_SERVICES
 
     @api.model
     def _gather_encounter(self, into, flow):

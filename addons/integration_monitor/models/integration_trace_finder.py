@@ -24,13 +24,7 @@ class IntegrationTraceFinder(models.AbstractModel):
     def _matches(self, asked):
         """Return {Key: (kind, title, detail)} of the flows that a text may mean, at most so many and one."""
         found = {}
-        for finder in (
-            self._find_encounters,
-            self._find_messages,
-            self._find_documents,
-            self._find_payments,
-            self._find_partners,
-        ):
+        for finder in self._finders():
             for record, kind, title, detail in finder(asked):
                 key = record if isinstance(record, Key) else self._flow_of(record)
                 if key:
@@ -38,6 +32,17 @@ class IntegrationTraceFinder(models.AbstractModel):
             if len(found) > MATCHES:
                 break
         return found
+
+    @api.model
+    def _finders(self):
+        """Return what is asked, in turn: each yields (record or key, kind, title, detail)."""
+        return [
+            self._find_encounters,
+            self._find_messages,
+            self._find_documents,
+            self._find_payments,
+            self._find_partners,
+        ]
 
     @api.model
     def _find_encounters(self, asked):
@@ -160,6 +165,6 @@ class IntegrationTraceFinder(models.AbstractModel):
     def _record_of(self, key):
         """Return the record that a key names, or None where the reader does not see it."""
         model = {kind: model for model, kind in trace.MODELS.items()}.get(key.kind)
-        if not model or not self.env[model].has_access("read"):
+        if not model or model not in self.env or not self.env[model].has_access("read"):
             return None
         return self.env[model].search([("id", "=", key.number)]) or None

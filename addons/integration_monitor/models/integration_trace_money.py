@@ -196,7 +196,7 @@ class IntegrationTraceMoney(models.AbstractModel):
         visible = moves._filtered_access("read")
         if unseen := len(moves - visible):
             into.steps.append(Step(What.HIDDEN, hidden=unseen, count=unseen, at_stage=Stage.INVOICE))
-        posted = self._posted(visible)
+        posted = self._in_chatter(visible, "account.mt_invoice_validated")
         for move in visible:
             into.steps += self._document_steps(move, posted)
         if not payments.has_access("read"):
@@ -229,14 +229,17 @@ class IntegrationTraceMoney(models.AbstractModel):
                 yield Step(What.PAYMENT_WAITS, reason=reason, amounts=left, **common)
 
     @api.model
-    def _posted(self, moves):
-        """Return {document id: (who posted it, when)} as the documents' own chatter has it."""
-        # sudo: the chatter of documents that the reader sees; who posted and when, nothing else of it
-        messages = self.env["mail.message"].sudo()
-        posted = self.env.ref("account.mt_invoice_validated", raise_if_not_found=False)
-        if not moves or not posted:
+    def _in_chatter(self, records, *subtypes):
+        """Return {record id: (who, when)} of the last message of these kinds in the records' own chatter.
+
+        :param subtypes: XML ids of ``mail.message.subtype``
+        """
+        wanted = [found.id for name in subtypes if (found := self.env.ref(name, raise_if_not_found=False))]
+        if not records or not wanted:
             return {}
-        domain = [("model", "=", moves._name), ("res_id", "in", moves.ids), ("subtype_id", "=", posted.id)]
+        # sudo: the chatter of records that the reader sees; who did it and when, nothing else of it
+        messages = self.env["mail.message"].sudo()
+        domain = [("model", "=", records._name), ("res_id", "in", records.ids), ("subtype_id", "in", wanted)]
         return {
             message.res_id: (message.author_id.name or "", message.date)
             for message in messages.search(domain, order="id", limit=5 * DOCUMENTS)

@@ -1,4 +1,7 @@
+import re
+from contextlib import contextmanager
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.addons.integration_account.tests.common import BillingCase
@@ -6,6 +9,19 @@ from odoo.addons.integration_core.domain import units
 from odoo.addons.integration_core.domain.equation import Bucket
 
 FINALIZED = "clinical.service.finalized.v1"
+OPEN = "|".join(f"integration_{name}_idx" for name in ("charge_parked", "charge_held", "effect_open", "delivery_dead"))
+"""Indexes that hold nothing but what is open: to read one of them whole is to read no history."""
+HISTORY = ("integration_receipt", "integration_delivery_count")
+"""Tables that get a history here, so that the planner chooses as it does in a database that has been used for long."""
+GROWING = (
+    "integration_event",
+    "integration_delivery",
+    "integration_attempt",
+    "integration_charge",
+    "integration_effect",
+    "integration_audit",
+)
+"""Tables of a few rows here, whose plans say nothing: of them is asked whether there is a way by index."""
 
 
 class MonitorCase(BillingCase):
@@ -31,6 +47,20 @@ class MonitorCase(BillingCase):
                 totals[name] = (count + tally.units, amount + tally.amount, unknown + tally.price_unknown)
         return {name: total for name, total in totals.items() if total != (0, Decimal(0), 0)}
 
+    def purge(self, *events):
+        """Let the rules of retention remove what is closed of these events, as if they were a thousand days old."""
+        ids = [event.id for event in events]
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE integration_event SET received_at = received_at - interval '1000 days' WHERE id = ANY (%s)", (ids,)
+        )
+        rules = self.env["integration.retention"].search([("what", "in", ("payload", "event"))])
+        rules.sudo().write({"rest_until": False, "last_id": 0, "round_began_at": False})
+        self.env.flush_all()
+        for _turn in range(5):
+            self.env["integration.retention"]._purge()
+        self.env.invalidate_all()
+
     def receive_again(self, event, outcome="duplicate", reason=None, lines=None):
         """Append receipts as the gate does for a copy or a refusal of a message; return them."""
         message_units = units.units({"lines": lines or [self.line(1)], "department": "ED"}, priced=True)
@@ -44,3 +74,66 @@ class MonitorCase(BillingCase):
             event_uuid=event.uuid or None,
             reason=reason,
         )
+
+
+class PlanCase(MonitorCase):
+    """What is read does not grow with what lies behind it: the plans of statements, looked at beside a history."""
+
+    @contextmanager
+    def noting(self):
+        """Collect the statements that are run meanwhile."""
+        noted = []
+        genuine = type(self.env.cr).execute
+
+        def execute(cr, query, params=None, log_exceptions=True):
+            result = genuine(cr, query, params, log_exceptions)
+            noted.append(cr._obj.query.decode())
+            return result
+
+        with patch.object(type(self.env.cr), "execute", execute):
+            yield noted
+
+    def make_history(self):
+        """Have some tables look as in a database that has been used for long."""
+        self.env.cr.execute(
+            """
+            INSERT INTO integration_receipt
+                   (company_id, system_id, webhook_id, event_id, outcome, received_at, received_day, service_day, mode)
+            SELECT company_id, id, 'old-' || n, -n, 'duplicate', now() - n * interval '1 day',
+                   CURRENT_DATE - n, CURRENT_DATE - n, 'live'
+              FROM generate_series(100, 6000) AS n,
+                   (SELECT id, company_id FROM integration_system ORDER BY id LIMIT 3) AS s;
+            ANALYZE integration_receipt;
+            INSERT INTO integration_delivery_count
+                   (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms, grain)
+            SELECT now() - n * interval '1 hour', 1, 1, 1, 'done', 'delivered', 1, 1, 1, 2
+              FROM generate_series(1000, 20000) AS n;
+            ANALYZE integration_delivery_count
+            """
+        )
+
+    def check_plans(self, noted):
+        """Check that no statement reads a table that grows from end to end.
+
+        :param dict noted: {who or what runs them: list of statements}
+        """
+        # Beside a table of a few rows a merge looks cheap, as it expects to stop early: that says nothing of a history.
+        self.env.cr.execute("SET LOCAL enable_mergejoin = off")
+        for what, statement, plan in self._plans(noted):
+            for table in HISTORY:
+                with self.subTest(what, statement=" ".join(statement.split())[:200], table=table):
+                    self.assertFalse(re.search(rf"Seq Scan on {table}\b", plan), plan)
+                    whole = rf"using (?!{OPEN})\w+ on {table}\b[^\n]*\n(?! *Index Cond)"
+                    self.assertFalse(re.search(whole, plan), plan)
+        self.env.cr.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off")
+        for what, statement, plan in self._plans(noted):
+            for table in GROWING:
+                with self.subTest(what, statement=" ".join(statement.split())[:200], table=table):
+                    self.assertFalse(re.search(rf"Seq Scan on {table}\b", plan), plan)
+
+    def _plans(self, noted):
+        for what, statements in noted.items():
+            for statement in statements:
+                if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
+                    self.env.cr.execute("EXPLAIN " + statement)
+                    yield what, statement, "\n".join(row[0] for row in self.env.cr.fetchall())

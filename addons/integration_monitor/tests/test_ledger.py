@@ -124,6 +124,34 @@ class TestLedger(MonitorCase):
         self.assertEqual(self.figures()["received"], (30, Decimal("0.09"), 0))
         self.assertNotIn("lost", self.figures())
 
+    def test_what_retention_removes_stays_what_it_was(self):
+        applied = self.finalize("E-1", self.line(1))
+        self.void("E-1", 1)
+        copy = self.finalize("E-1", self.line(1))
+        skipped = self.finalize("E-2", self.line(1, price="7.00"), drain=False)
+        self.env.cr.execute("UPDATE integration_delivery SET state = 'skipped' WHERE event_id = %s", (skipped.id,))
+        lost = self.finalize("E-3", self.line(1), self.line(2, price="30.00"))
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM integration_charge WHERE encounter = 'E-3' AND line = '2'")
+        self.env.cr.execute("UPDATE integration_charge SET state = 'withdrawn' WHERE encounter = 'E-3'")
+        parked = self.finalize("E-4", self.line(1, service="NEW", price="80.00"))
+        self.env.invalidate_all()
+        before = self.figures()
+        self.assertEqual(
+            {name: before[name][0] for name in before},
+            {"received": 7, "applied": 3, "duplicate": 1, "rejected": 1, "parked": 1, "lost": 1},
+        )
+        gone = applied | copy | skipped | lost
+        self.purge(*gone, parked)
+        self.assertEqual((gone.exists(), parked.exists()), (gone.browse(), parked), "what is parked does not go")
+        self.assertEqual(self.figures(), before)
+        receipts = self.env["integration.receipt"].search([])
+        self.assertEqual(receipts.filtered(lambda one: one.encounter == "E-4").settled, False)
+        self.assertEqual(
+            sorted(receipts.filtered("settled").mapped("settled")),
+            ["applied", "applied", "duplicate", "rejected", "unaccounted"],
+        )
+
     # -- the check can fail ----
 
     def test_a_charge_that_vanishes_is_unaccounted(self):

@@ -225,9 +225,9 @@ class TestMonthEnd(MonthCase):
     def test_a_line_whose_message_went_by_retention_is_settled(self):
         billed = self.billed("E-1")
         self.post_invoice(billed.invoice_id)
-        self.env.flush_all()
-        self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", billed.event_id.ids)
-        self.assertEqual(set(self.places()), {"settled"})
+        again = self.served("E-1", self.line(1))
+        self.purge(billed.event_id, again)
+        self.assertEqual(set(self.places()), {"settled", "duplicate"})
         self.assertIn("120.00", self.places()["settled"][1][0])
 
     def test_messages_without_money_and_tests_play_no_part(self):

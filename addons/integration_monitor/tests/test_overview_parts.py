@@ -1,26 +1,11 @@
-import re
 from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import new_test_user, tagged
 
-from .common import MonitorCase
+from .common import MonitorCase, PlanCase
 from .test_reconciled_periods import ReconciliationCase
-
-OPEN = "|".join(f"integration_{name}_idx" for name in ("charge_parked", "charge_held", "effect_open", "delivery_dead"))
-"""Indexes that hold nothing but what is open: to read one of them whole is to read no history."""
-HISTORY = ("integration_receipt", "integration_delivery_count")
-"""Tables that get a history here, so that the planner chooses as it does in a database that has been used for long."""
-GROWING = (
-    "integration_event",
-    "integration_delivery",
-    "integration_attempt",
-    "integration_charge",
-    "integration_effect",
-    "integration_audit",
-)
-"""Tables of a few rows here, whose plans say nothing: of them is asked whether there is a way by index."""
 
 
 class PartsCase(MonitorCase):
@@ -292,22 +277,14 @@ class TestOverviewReconciliations(ReconciliationCase):
 
 
 @tagged("post_install", "-at_install")
-class TestOverviewCost(PartsCase):
+class TestOverviewCost(PartsCase, PlanCase):
     """What the page costs does not grow with what lies behind it."""
 
     def statements(self, role, again=False):
         """Return what reading the page as a role runs."""
-        noted = []
-        genuine = type(self.env.cr).execute
         self.env.flush_all()
         self.env.invalidate_all()
-
-        def noting(cr, query, params=None, log_exceptions=True):
-            result = genuine(cr, query, params, log_exceptions)
-            noted.append(cr._obj.query.decode())
-            return result
-
-        with patch.object(type(self.env.cr), "execute", noting):
+        with self.noting() as noted:
             self.data(role, again=again)
         return noted
 
@@ -324,41 +301,5 @@ class TestOverviewCost(PartsCase):
 
     def test_no_history_is_read_from_end_to_end(self):
         self.finalize("E-1", self.line(1), self.line(2, service="NEW"))
-        self.env.cr.execute(
-            """
-            INSERT INTO integration_receipt
-                   (company_id, system_id, webhook_id, event_id, outcome, received_at, received_day, mode)
-            SELECT company_id, id, 'old-' || n, -n, 'duplicate', now() - n * interval '1 day',
-                   CURRENT_DATE - n, 'live'
-              FROM generate_series(100, 6000) AS n,
-                   (SELECT id, company_id FROM integration_system ORDER BY id LIMIT 3) AS s;
-            ANALYZE integration_receipt;
-            INSERT INTO integration_delivery_count
-                   (minute, company_id, subscription_id, lane, state, outcome, slot, tries, latency_ms, grain)
-            SELECT now() - n * interval '1 hour', 1, 1, 1, 'done', 'delivered', 1, 1, 1, 2
-              FROM generate_series(1000, 20000) AS n;
-            ANALYZE integration_delivery_count
-            """
-        )
-        noted = {role: self.statements(role) for role in ("finance_viewer", "operator", "auditor", "steward")}
-        # Beside a table of a few rows a merge looks cheap, as it expects to stop early: that says nothing of a history.
-        self.env.cr.execute("SET LOCAL enable_mergejoin = off")
-        for role, statements in noted.items():
-            for statement in statements:
-                if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT")):
-                    self.env.cr.execute("EXPLAIN " + statement)
-                    plan = "\n".join(row[0] for row in self.env.cr.fetchall())
-                    for table in HISTORY:
-                        with self.subTest(role=role, statement=" ".join(statement.split())[:200], table=table):
-                            self.assertFalse(re.search(rf"Seq Scan on {table}\b", plan), plan)
-                            whole = rf"using (?!{OPEN})\w+ on {table}\b[^\n]*\n(?! *Index Cond)"
-                            self.assertFalse(re.search(whole, plan), plan)
-        self.env.cr.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off")
-        for role, statements in noted.items():
-            for statement in statements:
-                if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT")):
-                    self.env.cr.execute("EXPLAIN " + statement)
-                    plan = "\n".join(row[0] for row in self.env.cr.fetchall())
-                    for table in GROWING:
-                        with self.subTest(role=role, statement=" ".join(statement.split())[:200], table=table):
-                            self.assertFalse(re.search(rf"Seq Scan on {table}\b", plan), plan)
+        self.make_history()
+        self.check_plans({role: self.statements(role) for role in ("finance_viewer", "operator", "auditor", "steward")})

@@ -8,7 +8,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import RestrictViolation
 
-from .common import FINALIZED, MonitorCase
+from .common import FINALIZED, MonitorCase, PlanCase
 
 REPORTED = "control.totals.reported.v1"
 DAY = "2026-11-20"
@@ -393,3 +393,23 @@ class TestReconciledPeriods(ReconciliationCase):
         period.write({"date_from": "2020-01-01", "date_to": "2020-01-01"})
         period._compare()
         self.assertFalse(period.next_at)
+
+
+@tagged("post_install", "-at_install")
+class TestReconciliationCost(ReconciliationCase, PlanCase):
+    def test_comparing_reads_the_days_of_a_period_and_no_history(self):
+        self.finalize("E-1", self.line(1), self.line(2, service="NEW", price="80.00"))
+        self.report(self.total(2, "200.00"))
+        claims = [{"claim": "C-1", "amount": "120.00", "currency": "USD"}]
+        self.report(*claims, first="2026-11-19", last="2026-11-19")
+        self.make_history()
+        noted = {}
+        for period in self.Period.search([("system_id", "=", self.system.id)]):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            with self.noting() as noted[period.display_name]:
+                period._compare()
+                self.env.flush_all()
+        self.assertEqual(len(noted), 2)
+        self.assertGreater(min(len(statements) for statements in noted.values()), 3)
+        self.check_plans(noted)

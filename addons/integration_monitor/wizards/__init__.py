@@ -3,4 +3,3 @@ from . import integration_control_total_import
 from . import integration_month_export
 from . import integration_outage
 from . import integration_reason_wizard
-from . import integration_reconciliation_decision

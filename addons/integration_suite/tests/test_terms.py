@@ -27,8 +27,9 @@ class TestTerms(TransactionCase):
                 new = sorted(set(text.splitlines()) - set(found.splitlines()))[:20]
                 gone = sorted(set(found.splitlines()) - set(text.splitlines()))[:20]
                 self.assertFalse(new or gone or text != found, f"run ./scripts/i18n: new {new}, gone {gone}")
+        # Addons that come by themselves with Odoo's apps are installed in a database of their own, and looked at there.
         left = {path.stem for path in ADDONS.glob("*/i18n/*.pot")} - templates.keys()
-        self.assertFalse(left, "templates of addons that have no terms")
+        self.assertFalse(left & set(tools.suite_addons(self.env)), "templates of addons that have no terms")
 
     def test_every_translation_is_whole(self):
         for path in sorted(ADDONS.glob("*/i18n/*.po")):
