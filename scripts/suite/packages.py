@@ -209,7 +209,7 @@ def _update(prefix: Sequence[str], log: Path) -> None:
 
 
 def _is_known(need: Need) -> bool:
-    """Tell whether the system's package sources have what it takes; some that one can do without Debian has given up."""
+    """Tell whether the system's package sources have it; some of what one can do without Debian has given up."""
     return all(processes.capture(["apt-cache", "show", "--no-all-versions", name]) for name in need.packages)
 
 
