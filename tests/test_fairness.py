@@ -145,7 +145,8 @@ def test_an_endpoint_that_hangs_delays_no_other(server, receivers, moves, gate_o
         return 204
 
     hanging.answer = hang
-    events = [event for _ in range(10) for event in emit(server, moves)]
+    # More than a process claims at once: what cannot be sent must not fill its queue.
+    events = [event for _ in range(60) for event in emit(server, moves)]
     wait_until(lambda: len(set(got(healthy, events))) == len(events), 20, "the healthy one has got everything")
     assert 0 < len(got(hanging, events)) < len(events)
     assert not server.sql(
@@ -159,6 +160,33 @@ def test_an_endpoint_that_hangs_delays_no_other(server, receivers, moves, gate_o
     all_done(server)
     for receiver in receivers:
         assert sorted(got(receiver, events)) == sorted(events)
+
+
+def test_a_receiver_that_answers_slowly_closes_its_breaker(server, receivers, moves):
+    """Plans are read twice a second, and its answer takes longer: it is heard nevertheless."""
+    slow, _healthy = receivers
+    slow.answer = lambda _request: 503
+    server.sql("UPDATE integration_endpoint SET schedule = %s", ", ".join(["0"] + ["1"] * 60))
+    ((endpoint, name),) = server.sql(
+        "SELECT id, 'endpoint:' || id FROM integration_endpoint WHERE url LIKE %s", f"%:{slow.port}/"
+    )
+
+    def state() -> list[tuple]:
+        return server.sql("SELECT state FROM integration_breaker WHERE name = %s", name)
+
+    for _ in range(3):
+        emit(server, moves)
+    wait_until(lambda: state() == [("open",)], what="the breaker opens")
+
+    def think(_request: Request) -> int:
+        threading.Event().wait(1.5)
+        return 204
+
+    slow.answer = think
+    server.rpc(OPERATOR, "integration.endpoint", "action_probe", [endpoint])
+    wait_until(lambda: state() == [("closed",)], what="the breaker closes")
+    slow.answer = lambda _request: 204
+    all_done(server)
 
 
 def test_pause_everything_stops_at_once_and_release_goes_on(server, receivers, moves, gate_of_answers):

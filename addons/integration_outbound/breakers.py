@@ -1,4 +1,4 @@
-"""What one engine process has seen of receivers and not told the others yet.
+"""What one engine process has seen of receivers and not told the others yet, and the probes that it has let out.
 
 While everything succeeds nothing is written anywhere: the successes of the last five minutes are only remembered here,
 since they count once something fails.
@@ -8,25 +8,50 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from .domain.breaker import WINDOW_S, Count, Sample
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The one delivery that asks whether a receiver is back.
+
+    Attributes:
+        endpoint_id: Whose it is.
+        numbers: {name of a breaker it goes through: number of the probe}.
+        at: When it went out, in seconds of the monotonic clock.
+    """
+
+    endpoint_id: int
+    numbers: Mapping[str, int]
+    at: float = field(default_factory=time.monotonic)
+
+
 class Book:
-    """Samples by breaker name, one per second, that have not been appended to the database."""
+    """Samples by breaker name, one per second, that have not been appended to the database; and probes.
+
+    Seconds are of the database's clock, which all processes share.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._samples: dict[str, dict[int, Sample]] = {}
-        self.probes: dict[int, dict[str, int]] = {}
-        """The probes that this process has let out: endpoint id → {breaker name: number of the probe}."""
+        self.clock_offset = 0.0
+        """What the database's clock is ahead of this machine's, in seconds."""
+        self.failing: frozenset[str] = frozenset()
+        """Breakers with a failure in the last minutes, as the database knows: there successes count, too."""
+        self.shut: dict[int, list[str]] = {}
+        """Endpoints behind open breakers: nothing of theirs leaves but a probe through all of these."""
+        self.probes: dict[int, Probe] = {}
+        """The probes that this process has let out, by delivery."""
 
     def count(self, name: str | None, count: Count, *, times: int = 1, now: float | None = None) -> None:
         """Note that a try ended so, or that many did one after the other."""
         if count is Count.NOTHING or name is None:
             return
-        second = int(time.time() if now is None else now)
+        second = int(time.time() + self.clock_offset if now is None else now)
         with self._lock:
             seen = self._samples.setdefault(name, {})
             seen[second] = seen.get(second, Sample(float(second))).plus(count, times)
@@ -38,6 +63,22 @@ class Book:
         """Hand over what is remembered of these breakers, and forget it."""
         with self._lock:
             return {name: list(self._samples.pop(name).values()) for name in names if name in self._samples}
+
+    def put_back(self, samples: Mapping[str, Iterable[Sample]]) -> None:
+        """Remember again what was handed over and could not be stored."""
+        with self._lock:
+            for name, taken in samples.items():
+                seen = self._samples.setdefault(name, {})
+                for sample in taken:
+                    later = seen.get(int(sample.at))
+                    seen[int(sample.at)] = sample if later is None else sample.then(later)
+
+    def probing(self, lost_after: float) -> set[int]:
+        """Return the endpoints whose probe is out; what has been out for longer than that is forgotten."""
+        oldest = time.monotonic() - lost_after
+        for delivery_id in [number for number, probe in self.probes.items() if probe.at < oldest]:
+            self.probes.pop(delivery_id, None)
+        return {probe.endpoint_id for probe in self.probes.values()}
 
 
 _books: dict[str, Book] = {}

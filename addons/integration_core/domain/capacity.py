@@ -4,7 +4,9 @@ A *channel* is what shares capacity: an endpoint, for instance. Three rules keep
 others anything: the critical lane has a reserve on top of what the others may fill, and the bulk lane may not fill all
 of that; a channel begins with two at a time and gets one more
 with each success, up to its cap, and two again after a failure of the way there; and channels that are slow right now
-may together fill half of the process at most. All times are seconds of a monotonic clock.
+may together fill half of the process at most. How much of a channel may be held ready beside that follows from its
+pace: what it has ended of late, so that one that hangs holds next to nothing. All times are seconds of a monotonic
+clock.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ _SHARES: Final = (1.25, 1.0, 0.6)
 FIRST_WINDOW: Final = 2
 SLOW_AFTER_S: Final = 1.0
 _SLOW_SHARE: Final = 0.5
+PACE_S: Final = 0.2
+"""After so long half of what a channel has ended counts no more for its pace."""
+STALLED_AFTER_S: Final = 0.25
+"""A channel that has ended nothing for so long, while something is under way, does not get on."""
 
 
 def lane_limits(concurrency: int) -> tuple[int, ...]:
@@ -36,12 +42,15 @@ def lane_limits(concurrency: int) -> tuple[int, ...]:
 class Channel:
     """What is under way for one channel of a process.
 
-    ``cap`` is the most it may have under way, ``window`` how much of that it has earned.
+    ``cap`` is the most it may have under way, ``window`` how much of that it has earned. ``pace`` is about how many
+    tries ended within :data:`PACE_S` before ``paced_at``.
     """
 
     cap: int
     window: int = FIRST_WINDOW
     started: dict[int, float] = field(default_factory=dict)
+    pace: float = 0.0
+    paced_at: float = 0.0
 
     def free(self) -> int:
         """Return how many more may begin."""
@@ -51,9 +60,25 @@ class Channel:
         """Tell whether its oldest try has been under way for too long to count on its end."""
         return bool(self.started) and now - next(iter(self.started.values())) > SLOW_AFTER_S
 
-    def note(self, *, reached: bool) -> None:
-        """Learn from a try: ``reached`` when the other side answered, whatever it said."""
+    def pace_at(self, now: float) -> float:
+        """Return the pace as it has died away until ``now``."""
+        return float(self.pace * 0.5 ** (max(0.0, now - self.paced_at) / PACE_S))
+
+    def is_stalled(self, now: float) -> bool:
+        """Tell whether what is under way has not got on for a while."""
+        return bool(self.started) and now - max(self.paced_at, next(iter(self.started.values()))) > STALLED_AFTER_S
+
+    def ahead(self, now: float) -> int:
+        """Return how many tries may be held, those under way included: twice what it can do before anybody looks again.
+
+        That is twice what may be under way, and of a channel that gets on twice its pace.
+        """
+        return 2 * max(min(self.cap, self.window), 0 if self.is_stalled(now) else int(self.pace_at(now)))
+
+    def note(self, now: float, *, reached: bool) -> None:
+        """Learn from a try that ended: ``reached`` when the other side answered, whatever it said."""
         self.window = min(self.cap, self.window + 1) if reached else FIRST_WINDOW
+        self.pace, self.paced_at = self.pace_at(now) + 1, now
 
 
 class Occupancy:
@@ -111,12 +136,12 @@ class Occupancy:
         self._count(lane, 1)
         self.channel(key).started[ticket] = now
 
-    def end(self, key: int, lane: int, ticket: int, *, reached: bool) -> None:
+    def end(self, key: int, lane: int, ticket: int, now: float, *, reached: bool) -> None:
         """Note that a try has ended, and whether the other side answered."""
         self._count(lane, -1)
         channel = self.channel(key)
         channel.started.pop(ticket, None)
-        channel.note(reached=reached)
+        channel.note(now, reached=reached)
 
     def _count(self, lane: int, step: int) -> None:
         for low in range(lane + 1):

@@ -80,14 +80,33 @@ class Dispatcher(Generic[Item, Result]):
         """How many tries are being carried out."""
         return self._occupancy.total
 
+    def ready(self, now: float) -> int:
+        """Return how many tries wait for a thread in channels that get on."""
+        with self._lock:
+            return sum(
+                len(tries)
+                for lane in self._lanes
+                for channel, tries in lane.items()
+                if not self._occupancy.channel(channel).is_stalled(now)
+            )
+
+    def room(self, channels: Iterable[int], now: float) -> dict[int, int]:
+        """Return how many more tries each of these channels may hold, 0 or less for none."""
+        with self._lock:
+            held = self._held()
+            return {key: self._occupancy.channel(key).ahead(now) - held.get(key, 0) for key in channels}
+
     def held_by_channel(self) -> dict[int, int]:
         """Return how many tries of each channel wait for a thread or are under way."""
         with self._lock:
-            counts = self._occupancy.under_way()
-            for lane in self._lanes:
-                for channel, tries in lane.items():
-                    counts[channel] = counts.get(channel, 0) + len(tries)
-            return counts
+            return self._held()
+
+    def _held(self) -> dict[int, int]:
+        counts = self._occupancy.under_way()
+        for lane in self._lanes:
+            for channel, tries in lane.items():
+                counts[channel] = counts.get(channel, 0) + len(tries)
+        return counts
 
     def put(self, tries: Iterable[Try[Item, Result]]) -> None:
         """Queue tries; threads begin with them at once."""
@@ -110,6 +129,26 @@ class Dispatcher(Generic[Item, Result]):
                         lane[channel] = left
                         if not left:
                             del lane[channel]
+            self._queued -= len(removed)
+        return removed
+
+    def take_surplus(self, now: float) -> list[Item]:
+        """Remove what channels that do not get on hold beyond what they may, the last first; return what it is about.
+
+        Others may have it meanwhile: another process, or these channels themselves when they get on.
+        """
+        removed: list[Item] = []
+        with self._lock:
+            held = self._held()
+            for lane in reversed(self._lanes):
+                for key, tries in list(lane.items()):
+                    channel = self._occupancy.channel(key)
+                    surplus = held[key] - channel.ahead(now) if channel.is_stalled(now) else 0
+                    for _one in range(min(surplus, len(tries))):
+                        removed.append(tries.pop().item)
+                        held[key] -= 1
+                    if not tries:
+                        del lane[key]
             self._queued -= len(removed)
         return removed
 
@@ -152,7 +191,7 @@ class Dispatcher(Generic[Item, Result]):
     def _carry_out(self, one: Try[Item, Result], ticket: int) -> None:
         result = self._run(one)
         with self._lock:
-            self._occupancy.end(one.channel, one.lane, ticket, reached=self._reached(result))
+            self._occupancy.end(one.channel, one.lane, ticket, time.monotonic(), reached=self._reached(result))
             self._results.append(result)
             first = len(self._results) == 1
             if self._queued and self._idle and self._occupancy.channel(one.channel).free() > 1:

@@ -141,7 +141,7 @@ _FIND = Statement(
              ORDER BY d.due_at LIMIT p.free * 2) c)
     SELECT mine.id
       FROM (SELECT * FROM found WHERE turn <= CASE WHEN free > 1 THEN free * 2 ELSE 1 END
-             ORDER BY lane, urgency, due_at, id) f
+             ORDER BY lane, urgency, turn, due_at, id) f
      CROSS JOIN LATERAL (
         SELECT d.id FROM integration_due d WHERE d.id = f.id AND d.lease_until IS NULL AND d.tier = f.tier
            FOR UPDATE SKIP LOCKED) mine
@@ -172,6 +172,8 @@ def claim(
     retries_first: bool = False,
 ) -> list[Claimed]:
     """Take up to ``limit`` due deliveries for ``owner``, critical lanes first, fresh work ahead of retries.
+
+    Within these the channels take turns: who has waited for long with much does not keep the others waiting.
 
     :param held_systems: systems whose messages a person holds back
     :param retries_first: turn the order of tiers around, so that endless fresh work cannot starve retries

@@ -28,6 +28,8 @@ PREFETCH_SECONDS = 3.0
 """How long a claimed delivery may wait for a thread before it is given back."""
 LINGER = 0.003
 """Seconds to wait for more results when some have come: one statement then stores them all."""
+REACT_EVERY = 1.0
+"""Seconds that what follows from successes may wait, so that it is done once for many."""
 TOGETHER = 8
 """How many deliveries whose process died once are under way in one process at most."""
 
@@ -43,6 +45,8 @@ class SendLoop(Loop):
         self._dispatcher = Dispatcher(concurrency, self._try, reached=self._reached, poke=self._woken.set)
         self._inline_results: list[Result] = []
         self._unstored: list[Result] = []
+        self._unreacted: list[Result] = []
+        self._react_soon = Every(REACT_EVERY)
         self._alone: dict[int, int] = {}
         self._buckets: dict[int, TokenBucket] = {}
         self._mend = Every(10.0)
@@ -61,7 +65,10 @@ class SendLoop(Loop):
         busy = self._fetch()  # first: what has just been committed leaves before anything else is seen to
         busy |= self._store()
         busy |= self._put_in_order()
-        return busy | self._give_back()
+        self._give_back()
+        if self._unreacted and self._react_soon.due():
+            self._react_now()
+        return busy
 
     def land(self) -> None:
         """Give back what has not begun, wait for what is under way (each has a total deadline) and store it."""
@@ -72,6 +79,7 @@ class SendLoop(Loop):
                 self._woken.clear()
                 self._store()
             self._store()
+            self._react_now()
         except Exception as error:  # noqa: BLE001 (leases bring back what could not be stored)
             _logger.warning("the engine stopped before everything was stored (%s)", type(error).__name__)
         finally:
@@ -109,13 +117,16 @@ class SendLoop(Loop):
 
     def _fetch(self) -> bool:
         plan = self._read_plan()
-        if not plan.lines or (self._dispatcher.queued >= CLAIM // 2 and not self.shared.inline):
+        if not plan.lines or self._dispatcher.ready(time.monotonic()) >= CLAIM // 2:
             return False
         free = self._free(plan)
         self._turns += 1
         places = plan.places(self.lanes, free)
         claimed = self._take(places, CLAIM, retries_first=self._turns % RETRIES_EVERY == 0) if places else []
         if self._look_for_alone.due() or self.shared.inline:
+            channels = plan.by_subscription()
+            for one in claimed:
+                free[channels[one.subscription_id].channel] -= 1
             claimed += self._look_for_alone.run(lambda: self._fetch_alone(plan, free))
         if claimed:
             self._spend(claimed, plan)
@@ -124,13 +135,17 @@ class SendLoop(Loop):
 
     def _free(self, plan: Plan) -> dict[int, int]:
         """Return how many more deliveries each channel may hold in this process, those that wait included."""
-        held_now, moment = self._dispatcher.held_by_channel(), time.monotonic()
+        moment = time.monotonic()
+        held_now = self._dispatcher.held_by_channel()
+        room = self._dispatcher.room({line.channel for line in plan.lines}, moment)
         return {
-            line.channel: min(
-                (1 if line.probing else CLAIM) - held_now.get(line.channel, 0), self._allowance(line, moment)
-            )
-            for line in plan.lines
+            line.channel: min(self._room(line, room, held_now), self._allowance(line, moment)) for line in plan.lines
         }
+
+    def _room(self, line: Line, room: dict[int, int], held_now: dict[int, int]) -> int:
+        if line.probing:
+            return 1 - held_now.get(line.channel, 0)
+        return CLAIM if self.shared.inline else min(CLAIM, room[line.channel])
 
     def _allowance(self, line: Line, moment: float) -> int:
         """Return how many deliveries the channel's rate allows this process at this moment."""
@@ -162,7 +177,7 @@ class SendLoop(Loop):
         claimed = self._take(plan.places(self.lanes, free, alone=True), room) if room else []
         suspects = [one for one in claimed if one.crashes > 1]
         kept = [one for one in claimed if one.crashes < 2] or ([] if self._alone else suspects[:1])
-        self._return([one for one in suspects if one not in kept])
+        self._return([one for one in suspects if one not in kept], spent=False)
         self._alone.update({one.id: one.crashes for one in kept})
         return kept
 
@@ -171,6 +186,8 @@ class SendLoop(Loop):
         moment = time.monotonic()
         tries = []
         jobs = self._jobs(claimed)
+        self._return([one for one, job in jobs if job is None])
+        jobs = [(one, job) for one, job in jobs if job is not None]
         if tracing.enabled():
             self._trace_claims(jobs)
         for one, job in jobs:
@@ -188,7 +205,7 @@ class SendLoop(Loop):
                 about = getattr(job, "about", {})
                 self._trace_claim(one, getattr(job, "traceparent", None), about.get("event_id"))
 
-    def _jobs(self, claimed: list[Claimed]) -> list[tuple[Claimed, Result | Callable[[], Result]]]:
+    def _jobs(self, claimed: list[Claimed]) -> list[tuple[Claimed, Result | Callable[[], Result] | None]]:
         try:
             with self._cursor() as cr:
                 return api.Environment(cr, SUPERUSER_ID, {})[self._model]._prepare(claimed)
@@ -241,39 +258,61 @@ class SendLoop(Loop):
     def _react(self, results: list[Result]) -> None:
         model = self.registry[self._model]
         watched = {line.channel for line in self._plan.lines if line.watched or line.probing}
-        if not results or not model._calls_for_reaction(self.registry.db_name, results, watched):
-            return
+        urgency = results and model._calls_for_reaction(self.registry.db_name, results, watched)
+        if urgency:
+            self._unreacted += results
+        if urgency == "now" or (self._unreacted and (self.shared.inline or self._react_soon.due())):
+            self._react_now()
+
+    def _react_now(self) -> None:
+        results, self._unreacted = self._unreacted, []
+        if results:
+            self._react_soon.run(lambda: self._react_to(results))
+
+    def _react_to(self, results: list[Result]) -> None:
         try:
             with self._cursor() as cr:
                 api.Environment(cr, SUPERUSER_ID, {})[self._model]._after(results)
         except Exception as error:
             if is_connection_error(error):
+                self._unreacted = [*results, *self._unreacted]
                 raise
             # The results are stored; what follows from them is tried again with the next result.
             discreet.failed(_logger, "what follows from %s results could not be done", len(results), error=error)
         self._plan.read_at = 0.0
 
-    def _give_back(self) -> bool:
-        """Return what has waited too long for a thread, and what may no longer be sent."""
+    def _give_back(self) -> None:
+        """Return what has waited too long for a thread, what does not get on, and what may no longer be sent."""
         if not self._dispatcher.queued:
-            return False
-        oldest = time.monotonic() - PREFETCH_SECONDS
+            return
+        moment = time.monotonic()
+        oldest = moment - PREFETCH_SECONDS
         allowed = self._plan.caps() if self._plan.read_at else None
         lanes = self._plan.held_lanes
-        self._return(
-            self._dispatcher.take_back(
-                lambda one: one.ready_at < oldest
-                or one.lane in lanes
-                or (allowed is not None and one.channel not in allowed)
-            )
+        back = self._dispatcher.take_back(
+            lambda one: one.ready_at < oldest
+            or one.lane in lanes
+            or (allowed is not None and one.channel not in allowed)
         )
-        return False
+        self._return([*back, *self._dispatcher.take_surplus(moment)])
 
-    def _return(self, claimed: list[Claimed]) -> None:
+    def _return(self, claimed: list[Claimed], *, spent: bool = True) -> None:
+        """Give back what was claimed; ``spent``: with the tokens of rated channels that were taken for it."""
         if claimed:
             with self._cursor() as cr:
                 claims.give_back(cr, claimed)
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                env[self._model]._given_back([one.id for one in claimed])
             self._forget(claimed)
+        if spent:
+            self._put_back_tokens(claimed)
+
+    def _put_back_tokens(self, claimed: list[Claimed]) -> None:
+        lines = self._plan.by_subscription()
+        for one in claimed:
+            line = lines.get(one.subscription_id)
+            if line is not None and line.channel in self._buckets:
+                self._buckets[line.channel].put_back(1)
 
     def _forget(self, claimed: list[Claimed]) -> None:
         for one in claimed:

@@ -26,6 +26,8 @@ MIN_SAMPLES: Final = 10
 FAILURE_PERCENT: Final = 70
 MAX_RUN: Final = 10
 FIRST_WAIT_S: Final = 30.0
+UNSENT_WAIT_S: Final = 5.0
+"""Until the next probe when one was not sent after all."""
 MAX_WAIT_S: Final = 900.0
 
 _ORIGIN_ERRORS: Final = frozenset(
@@ -109,6 +111,12 @@ class Sample:
                 )
             case Count.NOTHING:
                 return self
+
+    def then(self, later: Sample) -> Sample:
+        """Return one sample for two of the same worker and second, of which this one is the earlier."""
+        trailing = later.trailing_failures + (0 if later.successes else self.trailing_failures)
+        successes, failures = self.successes + later.successes, self.failures + later.failures
+        return replace(self, successes=successes, failures=failures, trailing_failures=trailing)
 
 
 @dataclass(frozen=True)
@@ -207,12 +215,12 @@ def begin_probe(breaker: Breaker, now: float, *, lost_after: float) -> Breaker:
     return replace(breaker, state=State.HALF_OPEN, due_at=now + lost_after, probe=breaker.probe + 1)
 
 
-def after_probe(breaker: Breaker, now: float, *, probe: int, count: Count) -> Breaker:
+def after_probe(breaker: Breaker, now: float, *, probe: int, count: Count | None) -> Breaker:
     """Return what follows from the answer of probe number ``probe``.
 
-    A success closes and forgets. A failure doubles the wait. A probe that said nothing (it was never sent) leaves the
-    wait as it is. The answer of a probe that was given up for lost is ignored, unless it is a success: the receiver is
-    there, and that is what was asked.
+    A success closes and forgets. A failure doubles the wait. A probe that said nothing leaves the wait as it is; one
+    that was never sent (``count`` is None) is soon followed by another. The answer of a probe that was given up for
+    lost is ignored, unless it is a success: the receiver is there, and that is what was asked.
     """
     if breaker.state is State.CLOSED or probe > breaker.probe:
         return breaker
@@ -221,7 +229,8 @@ def after_probe(breaker: Breaker, now: float, *, probe: int, count: Count) -> Br
     if breaker.state is not State.HALF_OPEN or probe != breaker.probe:
         return breaker
     wait = min(breaker.wait * 2, MAX_WAIT_S) if count is Count.FAILURE else breaker.wait
-    return replace(breaker, state=State.OPEN, wait=wait, due_at=now + wait)
+    pause = min(wait, UNSENT_WAIT_S) if count is None else wait
+    return replace(breaker, state=State.OPEN, wait=wait, due_at=now + pause)
 
 
 def closed(breaker: Breaker, now: float) -> Breaker:

@@ -8,7 +8,9 @@ from odoo.tools import SQL
 from ..domain import breaker, egress
 
 SAMPLES_READ = 400
-"""Newest samples that a run of failures is looked for in."""
+"""Newest samples, beside those of the last minutes, that a run of failures is looked for in."""
+MOST_SAMPLES = 20_000
+"""Samples of the last minutes that are read at most: those of sixty processes."""
 
 SAMPLES_KEPT = "1 day"
 
@@ -77,6 +79,8 @@ class IntegrationBreaker(models.Model):
             );
             CREATE INDEX IF NOT EXISTS integration_breaker_sample_name_idx ON integration_breaker_sample (name, at);
             CREATE INDEX IF NOT EXISTS integration_breaker_sample_at_idx ON integration_breaker_sample (at);
+            CREATE INDEX IF NOT EXISTS integration_breaker_sample_failed_idx
+                ON integration_breaker_sample (name, at) WHERE failures > 0;
             """
         )
 
@@ -141,14 +145,45 @@ class IntegrationBreaker(models.Model):
         return self._change(name, opened, reason, was=breaker.State.CLOSED)
 
     def _samples(self, name):
+        """Return what was seen within the window of the ratio, and at least the newest that there are."""
         self.env.cr.execute(
-            """
-            SELECT extract(epoch FROM at)::float8, successes, failures, trailing_failures
-              FROM integration_breaker_sample WHERE name = %s ORDER BY at DESC LIMIT %s
-            """,
-            (name, SAMPLES_READ),
+            SQL(
+                """
+                SELECT extract(epoch FROM at)::float8, successes, failures, trailing_failures
+                  FROM integration_breaker_sample
+                 WHERE name = %(name)s AND at >= LEAST(
+                       %(now)s - make_interval(secs => %(window)s),
+                       (SELECT min(at) FROM (SELECT at FROM integration_breaker_sample WHERE name = %(name)s
+                                              ORDER BY at DESC LIMIT %(least)s) newest))
+                 ORDER BY at DESC LIMIT %(most)s
+                """,
+                name=name,
+                now=utc_now(),
+                window=breaker.WINDOW_S,
+                least=SAMPLES_READ,
+                most=MOST_SAMPLES,
+            )
         )
         return [breaker.Sample(*row) for row in self.env.cr.fetchall()]
+
+    @api.model
+    def _failing(self, names):
+        """Return those of these breakers with a failure within the window of the ratio."""
+        if not names:
+            return frozenset()
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT n.name FROM unnest(%s) AS n (name)
+                 WHERE EXISTS (SELECT FROM integration_breaker_sample b
+                                WHERE b.name = n.name AND b.failures > 0 AND b.at > %s - make_interval(secs => %s))
+                """,
+                sorted(names),
+                utc_now(),
+                breaker.WINDOW_S,
+            )
+        )
+        return frozenset(name for (name,) in self.env.cr.fetchall())
 
     @api.model
     def _forget_samples(self, limit):
@@ -188,7 +223,7 @@ class IntegrationBreaker(models.Model):
                   FROM integration_breaker WHERE name = ANY (%s) %s
                 """,
                 list(names),
-                SQL("FOR UPDATE") if lock else SQL(),
+                SQL("ORDER BY name FOR UPDATE") if lock else SQL(),  # one order for all, so that nobody waits in a ring
             )
         )
         infinity = float("inf")
@@ -264,7 +299,7 @@ class IntegrationBreaker(models.Model):
 
     @api.model
     def _end_probe(self, name, number, count):
-        """Take in what became of a probe; return whether that closed the breaker."""
+        """Take in what became of a probe (None: it was not sent); return whether that closed the breaker."""
         now = self._now()
         known = self._read([name], lock=True).get(name)
         if known is None:

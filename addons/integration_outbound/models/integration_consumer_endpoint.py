@@ -14,7 +14,7 @@ from odoo.addons.integration_core.tools import Statement
 from odoo.modules.module import get_manifest
 from odoo.tools import SQL
 
-from ..breakers import book_of
+from ..breakers import Probe, book_of
 from ..domain import breaker
 from ..transport import Job, Sent
 from .integration_breaker import endpoint_key, origin_key
@@ -132,13 +132,40 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         messages, stamp = self._messages([one.id for one in claimed])
         places = self._places(stamp)
         of = places.by_subscription
+        back = self._hold_behind_breakers(claimed, of)
+        claimed = [one for one in claimed if one.id not in {other.id for other, _none in back}]
         self._name_records(claimed, messages, of)
         keys = {number: of[number].keys_at(now) for number in {one.subscription_id for one in claimed} & of.keys()}
         jobs = []
         for one in claimed:
             place, signing_keys = of.get(one.subscription_id), keys.get(one.subscription_id)
             jobs.append((one, self._job(one, messages.get(one.id), place, signing_keys, places.allowed, now)))
-        return jobs
+        return [*jobs, *back]
+
+    def _hold_behind_breakers(self, claimed, places):
+        """Let the first delivery of each endpoint behind an open breaker out as its probe, where none is out.
+
+        :return: list of (Claimed, None): what has to go back
+        """
+        book = book_of(self.env.cr.dbname)
+        behind = defaultdict(list)
+        for one in claimed:
+            place = places.get(one.subscription_id)
+            if place and place.endpoint_id in book.shut:
+                behind[place.endpoint_id].append(one)
+        if not behind:
+            return []
+        breakers, back = self.env["integration.breaker"], []
+        breakers._read({name for endpoint in behind for name in book.shut[endpoint]}, lock=True)
+        for endpoint, (first, *others) in behind.items():
+            numbers = breakers._begin_probe(book.shut[endpoint])
+            if numbers:
+                book.probes[first.id] = Probe(endpoint, numbers)
+            back += others if numbers else [first, *others]
+        return [(one, None) for one in back]
+
+    def _given_back(self, delivery_ids):
+        self._end_probes({number: {} for number in delivery_ids})
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
@@ -296,25 +323,23 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
     @classmethod
     def _calls_for_reaction(cls, dbname, results, watched):
         """Count successes in memory; what failed, ended badly or is being watched needs the database."""
-        book, needed, counts = book_of(dbname), False, Counter()
-        for result in results:
-            sent = result.extra
-            if not isinstance(sent, Sent):
-                continue
-            if not sent.is_test:
-                counts[endpoint_key(sent.endpoint_id), sent.for_endpoint] += 1
-                counts[sent.origin, sent.for_origin] += 1
-            needed |= result.outcome != "delivered" or sent.endpoint_id in watched
-        if needed:
+        book = book_of(dbname)
+        sent = [result for result in results if isinstance(result.extra, Sent)]
+        real = [result.extra for result in sent if not result.extra.is_test]
+        failed = any(result.outcome != "delivered" for result in sent)
+        if failed:
             # What failed has an order that counts.
-            for result in results:
-                if isinstance(result.extra, Sent) and not result.extra.is_test:
-                    book.count(endpoint_key(result.extra.endpoint_id), result.extra.for_endpoint)
-                    book.count(result.extra.origin, result.extra.for_origin)
+            for one in real:
+                book.count(endpoint_key(one.endpoint_id), one.for_endpoint)
+                book.count(one.origin, one.for_origin)
         else:
+            counts = Counter((endpoint_key(one.endpoint_id), one.for_endpoint) for one in real)
+            counts.update((one.origin, one.for_origin) for one in real)
             for (name, count), times in counts.items():
                 book.count(name, count, times=times)
-        return needed
+        if failed or any(result.claimed.id in book.probes for result in results):
+            return "now"
+        return "soon" if any(result.extra.endpoint_id in watched for result in sent) else ""
 
     def _after(self, results):
         """Open and close breakers, hold an endpoint whose receiver is gone or that needs a change, tell its owner."""
@@ -322,28 +347,56 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         for result in results:
             if result.spent and isinstance(result.extra, Sent):
                 by_endpoint[result.extra.endpoint_id].append(result)
-        if not by_endpoint:
-            return
-        self._end_probes(by_endpoint)
+        closed = self._end_probes({result.claimed.id: self._counts_of(result) for result in results})
         opened = self._tell_breakers(results)
         endpoints = self.env["integration.endpoint"]
-        for endpoint in endpoints.browse(sorted(by_endpoint)).exists():
+        tried = endpoints.browse(sorted(by_endpoint)).exists()
+        for endpoint in tried:
             endpoint._note_results(by_endpoint[endpoint.id])
         endpoints._begin_trouble_of(opened)
-        endpoints.browse(sorted(by_endpoint)).exists()._end_trouble()
+        (tried | endpoints._behind(closed))._end_trouble()
 
-    def _end_probes(self, by_endpoint):
+    @staticmethod
+    def _counts_of(result):
+        """Return {breaker name: what a try means to it}; empty for what was not sent."""
+        sent = result.extra
+        if not (result.spent and isinstance(sent, Sent)):
+            return {}
+        return {endpoint_key(sent.endpoint_id): sent.for_endpoint, sent.origin: sent.for_origin}
+
+    def _end_probes(self, counts):
+        """Tell the breakers what became of those of these deliveries that were probes; return the names that closed.
+
+        :param counts: {delivery id: {breaker name: count}}, empty for one that was not sent
+        """
         book = book_of(self.env.cr.dbname)
-        for endpoint_id, results in by_endpoint.items():
-            sent = results[0].extra
-            counts = {endpoint_key(endpoint_id): sent.for_endpoint, sent.origin: sent.for_origin}
-            for name, number in book.probes.pop(endpoint_id, {}).items():
-                self.env["integration.breaker"]._end_probe(name, number, counts.get(name, breaker.Count.NOTHING))
+        ended = [(number, probe) for number in counts if (probe := book.probes.get(number))]
+        told = [
+            (name, number, counts[delivery].get(name, breaker.Count.NOTHING) if counts[delivery] else None)
+            for delivery, probe in ended
+            for name, number in probe.numbers.items()
+        ]
+        # By name: whoever locks several breakers does so in this order.
+        closed = [
+            name
+            for name, number, count in sorted(told, key=lambda one: one[0])
+            if self.env["integration.breaker"]._end_probe(name, number, count)
+        ]
+        for delivery, _probe in ended:
+            book.probes.pop(delivery, None)
+        return closed
 
     def _tell_breakers(self, results):
-        """Append what this process saw of the receivers of ``results``; return the names of breakers that opened."""
-        names = set()
+        """Append what this process saw of receivers that failed now or lately; return the breakers that opened."""
+        book, names = book_of(self.env.cr.dbname), set()
         for result in results:
             if isinstance(result.extra, Sent) and not result.extra.is_test:
-                names |= {endpoint_key(result.extra.endpoint_id), result.extra.origin} - {None}
-        return self.env["integration.breaker"]._note(book_of(self.env.cr.dbname).take(sorted(names)))
+                for name, count in self._counts_of(result).items():
+                    if name and (count is breaker.Count.FAILURE or name in book.failing):
+                        names.add(name)
+        samples = book.take(sorted(names))
+        try:
+            return self.env["integration.breaker"]._note(samples)
+        except Exception:
+            book.put_back(samples)
+            raise

@@ -1,14 +1,15 @@
+import time
 from dataclasses import replace
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import errors
 from odoo.addons.integration_core.engine.plan import Line
-from odoo.addons.integration_core.tools import in_words, utc_now
+from odoo.addons.integration_core.tools import in_words
 from odoo.tools import SQL
 
 from ..breakers import book_of
 from ..domain import breaker
-from .integration_breaker import endpoint_key, origin_key
+from .integration_breaker import LOST_AFTER, endpoint_key, origin_key
 
 
 class IntegrationDelivery(models.Model):
@@ -55,65 +56,64 @@ class IntegrationDelivery(models.Model):
                 """
                 SELECT s.id, p.id, p.url, p.concurrency, p.rate_per_minute,
                        p.configuration_streak > 0 OR p.trouble_since IS NOT NULL
-                       OR EXISTS (SELECT 1 FROM integration_breaker_sample b
-                                   WHERE b.name = 'endpoint:' || p.id AND b.at > %s - interval '5 minutes')
                   FROM integration_subscription s
                   JOIN integration_endpoint p ON p.id = s.endpoint_id
                   JOIN integration_system y ON y.id = p.system_id
                  WHERE s.consumer = 'endpoint' AND s.state = 'active' AND (%s)
                  ORDER BY s.id
                 """,
-                utc_now(),
                 self._endpoint_condition(),
             )
         )
-        return self._behind_breakers(
-            [
-                (Line(subscription, endpoint, cap=cap, rate=rate or None, watched=bool(watched)), url)
-                for subscription, endpoint, url, cap, rate, watched in self.env.cr.fetchall()
-            ]
-        )
+        rows = self.env.cr.fetchall()
+        names = {endpoint: {endpoint_key(endpoint), origin_key(url)} - {None} for _line, endpoint, url, *_rest in rows}
+        failing = self._failing_breakers(names)
+        lines = [
+            Line(
+                subscription,
+                endpoint,
+                cap=cap,
+                rate=rate or None,
+                watched=bool(in_trouble or names[endpoint] & failing),
+            )
+            for subscription, endpoint, _url, cap, rate, in_trouble in rows
+        ]
+        return self._behind_breakers(lines, names)
 
     @api.model
-    def _behind_breakers(self, lines):
-        """Leave out what stands behind an open breaker, but for the one probe when it is due.
+    def _failing_breakers(self, names):
+        """Return which breakers had a failure in the last minutes, and tell this process's book."""
+        breakers, book = self.env["integration.breaker"], book_of(self.env.cr.dbname)
+        book.clock_offset = breakers._now() - time.time()
+        book.failing = breakers._failing(set().union(*names.values()) if names else ())
+        return book.failing
 
-        :param lines: list of (Line, URL of its endpoint)
+    @api.model
+    def _behind_breakers(self, lines, names):
+        """Leave out what stands behind an open breaker, but where its one probe is due or this process's is out.
+
+        Whether it is this process that sends the probe is decided when there is something to send
+        (``integration.consumer.endpoint``).
+
+        :param names: {endpoint id: names of the breakers it stands behind}
         """
-        names = {line.channel: {endpoint_key(line.channel), origin_key(url)} - {None} for line, url in lines}
-        breakers = self.env["integration.breaker"]
+        breakers, book = self.env["integration.breaker"], book_of(self.env.cr.dbname)
         known = breakers._read(set().union(*names.values()) if names else ())
         shut = {name for name, one in known.items() if one.is_shut}
+        book.shut = {endpoint: sorted(own & shut) for endpoint, own in names.items() if own & shut}
         if not shut:
-            return [line for line, _url in lines]
-        now, probing = breakers._now(), {}
-        for channel, own in names.items():
-            closed = sorted(own & shut)
-            if closed and all(breaker.probe_due(known[name], now) for name in closed):
-                own_lines = [line for line, _url in lines if line.channel == channel]
-                probing[channel] = self._probe(channel, own_lines, closed)
+            return lines
+        now, probing = breakers._now(), book.probing(LOST_AFTER)
+        due = {
+            endpoint
+            for endpoint, closed in book.shut.items()
+            if endpoint in probing or all(breaker.probe_due(known[name], now) for name in closed)
+        }
         return [
-            replace(line, probing=bool(names[line.channel] & shut))
-            for line, _url in lines
-            if not names[line.channel] & shut or probing.get(line.channel)
+            replace(line, probing=line.channel in book.shut)
+            for line in lines
+            if line.channel not in book.shut or line.channel in due
         ]
-
-    def _probe(self, channel, lines, names):
-        """Begin the one probe of an endpoint that has something to send; return whether this process may send it."""
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT 1 FROM integration_due WHERE subscription_id = ANY (%s) AND tier IN (0, 1, 5) AND due_at <= %s
-                   AND lease_until IS NULL LIMIT 1
-                """,
-                [line.subscription_id for line in lines],
-                utc_now(),
-            )
-        )
-        numbers = self.env.cr.fetchone() and self.env["integration.breaker"]._begin_probe(names)
-        if numbers:
-            book_of(self.env.cr.dbname).probes[channel] = numbers
-        return bool(numbers)
 
     @api.depends("endpoint_id.state", "endpoint_id.approved_mode", "endpoint_id.system_id.mode")
     def _compute_queue(self):

@@ -456,6 +456,15 @@ class IntegrationEndpoint(models.Model):
             elif origin_key(endpoint.url) in opened:
                 endpoint._begin_trouble("origin")
 
+    @api.model
+    def _behind(self, breaker_names):
+        """Return the endpoints in trouble that stand behind one of these breakers."""
+        if not breaker_names:
+            return self.browse()
+        names = set(breaker_names)
+        troubled = self.search([("trouble_since", "!=", False)])
+        return troubled.filtered(lambda one: names & {endpoint_key(one.id), origin_key(one.url)})
+
     def _begin_trouble(self, code):
         """Note that something is wrong from now on; the owner is told once, however much follows from it.
 

@@ -1,10 +1,19 @@
-from odoo.addons.integration_core.engine.plan import Plan
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.addons.integration_core.engine import claims
+from odoo.addons.integration_core.engine.claims import Result
+from odoo.addons.integration_core.engine.plan import ALL_LANES, Plan
 from odoo.tests import new_test_user, tagged
 
+from .. import breakers as breakers_module
 from ..breakers import book_of
+from ..domain import breaker
+from ..domain.breaker import Count
 from ..models.integration_breaker import endpoint_key, origin_key
+from ..transport import Sent
 from .common import OutboundCase
-from .receiver import Answer
+from .receiver import Answer, Receiver
 
 
 @tagged("post_install", "-at_install")
@@ -113,13 +122,137 @@ class TestBreaker(OutboundCase):
         lines = self.env["integration.delivery"]._plan_consumer("endpoint", "another")
         self.assertNotIn(self.endpoint.id, Plan(lines=lines).caps())
 
-    def test_of_two_processes_one_gets_the_probe(self):
-        self.fail(10)
+    def claim(self, limit=9):
+        """Claim what the endpoint has, as the engine does; return it."""
+        lines = [one for one in self.plan() if one.channel == self.endpoint.id]
+        places = Plan(lines=lines).places(ALL_LANES, {self.endpoint.id: limit})
+        return claims.claim(self.env.cr, places=places, owner="a test", limit=limit)
+
+    def plan(self):
+        return self.env["integration.delivery"]._plan_consumer("endpoint", "a test")
+
+    def prepare(self, claimed):
+        """Return (what is sent, what goes back)."""
+        jobs = self.env["integration.consumer.endpoint"]._prepare(claimed)
+        return [one for one, job in jobs if callable(job)], [one for one, job in jobs if job is None]
+
+    def test_one_delivery_is_the_probe_and_the_rest_goes_back(self):
+        self.fail(12)
         self.probe_is_due()
-        lines = [self.env["integration.delivery"]._plan_consumer("endpoint", name) for name in ("one", "two")]
-        probing = [[line for line in of_one if line.channel == self.endpoint.id] for of_one in lines]
-        self.assertEqual([len(found) for found in probing], [1, 0])
-        self.assertTrue(probing[0][0].probing)
+        self.assertEqual([line.probing for line in self.plan() if line.channel == self.endpoint.id], [True])
+        sent, back = self.prepare(self.claim())
+        self.assertEqual((len(sent), len(back) > 5), (1, True))
+        self.assertEqual(self.breaker().state, "half_open")
+        # Another process, or this one again: nothing leaves while it is out.
+        self.assertEqual(self.prepare(back[:3]), ([], back[:3]))
+
+    def test_the_line_of_a_probe_that_is_out_stays_in_the_plan_so_that_its_answer_is_heard(self):
+        """Plans are read anew while a slow receiver thinks: its answer closes the breaker nevertheless."""
+        self.fail(12)
+        self.probe_is_due()
+        [one], back = self.prepare(self.claim())
+        self.assertEqual([line.probing for line in self.plan() if line.channel == self.endpoint.id], [True])
+        consumer = self.env["integration.consumer.endpoint"]
+        sent = Sent(self.endpoint.id, False, origin_key(self.endpoint.url), Count.SUCCESS, Count.SUCCESS)
+        answered = Result(one, "done", "delivered", self.env.cr.now(), extra=sent)
+        self.assertEqual(consumer._calls_for_reaction(self.env.cr.dbname, [answered], set()), "now")
+        consumer._after([answered])
+        self.assertEqual(self.breaker().state, "closed")
+        self.assertEqual(self.prepare(back)[1], back, "until the plan is read again")
+        self.plan()
+        self.assertEqual(self.prepare(back)[1], [])
+
+    def test_no_probe_goes_out_where_nothing_can_be_sent(self):
+        """The work of a lane that this process does not serve, or that is held back, is no reason to probe."""
+        self.fail(12)
+        self.probe_is_due()
+        self.plan()
+        self.assertEqual(self.breaker().state, "open")
+
+    def test_a_probe_that_is_given_back_is_soon_followed_by_another(self):
+        self.fail(12)
+        self.probe_is_due()
+        [one], _back = self.prepare(self.claim())
+        self.env["integration.consumer.endpoint"]._given_back([one.id])
+        self.assertEqual(self.breaker().state, "open")
+        left = (self.breaker().due_at - fields.Datetime.now()).total_seconds()
+        self.assertLessEqual(left, 6)
+        self.assertFalse(book_of(self.env.cr.dbname).probes)
+
+    def test_a_late_answer_of_before_is_not_taken_for_the_probes(self):
+        self.fail(12)
+        self.probe_is_due()
+        [one], [other, *_rest] = self.prepare(self.claim())
+        sent = Sent(self.endpoint.id, False, origin_key(self.endpoint.url), Count.FAILURE, Count.SUCCESS)
+        late = Result(other, "waiting", "retry", self.env.cr.now(), status_code=503, extra=sent)
+        self.env["integration.consumer.endpoint"]._after([late])
+        self.assertEqual((self.breaker().state, self.breaker().wait), ("half_open", 30.0))
+
+    def samples(self):
+        self.env.cr.execute("SELECT name, sum(successes), sum(failures) FROM integration_breaker_sample GROUP BY 1")
+        return {name: counts for name, *counts in self.env.cr.fetchall()}
+
+    def test_a_healthy_endpoint_writes_nothing_whatever_fails_beside_it(self):
+        other = Receiver()
+        self.addCleanup(other.close)
+        self.allow("127.0.0.1", other.port)
+        healthy = self._make_endpoint("healthy", other.url)
+        self.approve(healthy)
+        self.fail(1)
+        for _turn in range(3):
+            self.emit()
+            self.receiver.answers = [Answer(200)]
+            self.drain()
+        names = self.samples()
+        self.assertIn(endpoint_key(self.endpoint.id), names)
+        self.assertNotIn(endpoint_key(healthy.id), names)
+        self.assertFalse([line for line in self.plan() if line.channel == healthy.id and line.watched])
+
+    def test_samples_are_of_the_databases_clock(self):
+        book = book_of(self.env.cr.dbname)
+        with patch.object(breakers_module.time, "time", lambda: 1_000.0):
+            self.env["integration.delivery"]._plan_consumer("endpoint", "a test")
+        self.assertGreater(book.clock_offset, 1_000_000)
+        with patch.object(breakers_module.time, "time", lambda: 1_000.0):
+            book.count("endpoint:1", Count.FAILURE)
+        [sample] = book.take(["endpoint:1"])["endpoint:1"]
+        self.assertLess(abs(sample.at - self.breakers._now()), 5)
+
+    def test_every_sample_of_the_window_is_looked_at(self):
+        """Ten processes write ten rows a second: the ratio is that of five minutes nevertheless."""
+        name = endpoint_key(self.endpoint.id)
+        self.env.cr.execute(
+            """
+            INSERT INTO integration_breaker_sample (name, at, successes, failures, trailing_failures)
+            SELECT %s, clock_timestamp() AT TIME ZONE 'UTC' - s * interval '1 second',
+                   (s > 60)::int, (s <= 60)::int, (s <= 60)::int
+              FROM generate_series(1, 280) AS s, generate_series(1, 10)
+             UNION ALL SELECT %s, clock_timestamp() AT TIME ZONE 'UTC' - interval '1 second', 1, 0, 0
+            """,
+            (name, name),
+        )
+        decision = breaker.evaluate(self.breakers._samples(name), self.breakers._now())
+        self.assertEqual((decision.tries, decision.failures, decision.opens), (2801, 600, False))
+
+    def test_a_neighbours_trouble_ends_with_the_origin_that_both_share(self):
+        self.receiver.close()
+        self.fail(10)
+        neighbour = self._make_endpoint("neighbour", self.endpoint.url + "/other")
+        self.approve(neighbour)
+        neighbour._begin_trouble("origin")
+        name = origin_key(self.endpoint.url)
+        self.env.cr.execute(
+            "UPDATE integration_breaker SET due_at = now() AT TIME ZONE 'UTC' - interval '1 second' WHERE name = %s",
+            (name,),
+        )
+        self.env.cr.execute("DELETE FROM integration_breaker WHERE name <> %s", (name,))
+        self.make_due()
+        [one], _back = self.prepare(self.claim())
+        sent = Sent(self.endpoint.id, False, name, Count.SUCCESS, Count.SUCCESS)
+        answered = Result(one, "done", "delivered", self.env.cr.now(), extra=sent)
+        self.env["integration.consumer.endpoint"]._after([answered])
+        self.env.invalidate_all()
+        self.assertFalse(neighbour.trouble)
 
     def test_an_operator_may_ask_for_a_probe(self):
         self.fail(10)

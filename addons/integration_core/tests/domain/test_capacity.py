@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration_core.domain.capacity import FIRST_WINDOW, SLOW_AFTER_S, Channel, Occupancy, lane_limits
+from integration_core.domain.capacity import FIRST_WINDOW, SLOW_AFTER_S, STALLED_AFTER_S, Channel, Occupancy, lane_limits
 
 
 def begin_all(occupancy: Occupancy, wishes: list[tuple[int, int]], now: float = 0.0) -> list[tuple[int, int, int]]:
@@ -42,10 +42,33 @@ def test_a_channel_earns_its_cap():
     channel = Channel(cap=8)
     assert channel.free() == FIRST_WINDOW
     for _success in range(20):
-        channel.note(reached=True)
+        channel.note(0.0, reached=True)
     assert channel.free() == 8
-    channel.note(reached=False)
+    channel.note(0.0, reached=False)
     assert channel.free() == FIRST_WINDOW
+
+
+def test_how_much_a_channel_may_hold_follows_its_pace():
+    channel = Channel(cap=8)
+    assert channel.ahead(0.0) == 2 * FIRST_WINDOW
+    for ended in range(60):
+        channel.note(ended / 1000, reached=True)
+    assert 80 < channel.ahead(0.06) <= 120, "twice what it does in a fifth of a second"
+    assert 16 == channel.ahead(5.0), "long ago: twice what may be under way"
+    channel.started[1] = 5.0
+    assert not channel.is_stalled(5.1)
+    assert channel.is_stalled(5.3)
+    channel.note(5.3, reached=False)
+    assert (channel.is_stalled(5.4), channel.ahead(5.4)) == (False, 2 * FIRST_WINDOW)
+
+
+def test_a_busy_channel_that_begins_to_hang_holds_next_to_nothing():
+    channel = Channel(cap=8)
+    for ended in range(400):
+        channel.note(ended / 2000, reached=True)
+    channel.started.update(dict.fromkeys(range(8), 0.2))
+    assert channel.ahead(0.2) > 200
+    assert channel.ahead(0.2 + STALLED_AFTER_S + 0.01) == 16
 
 
 def test_channels_that_hang_leave_half_of_the_process():
@@ -68,7 +91,7 @@ def test_neither_caps_nor_lanes_are_ever_exceeded(concurrency, steps):
     limits, under_way = lane_limits(concurrency), []
     for ticket, (channel, lane, ends, reached) in enumerate(steps):
         if ends and under_way:
-            occupancy.end(*under_way.pop(0), reached=reached)
+            occupancy.end(*under_way.pop(0), float(ticket), reached=reached)
         elif occupancy.may_begin(channel, lane, float(ticket)):
             occupancy.begin(channel, lane, ticket, float(ticket))
             under_way.append((channel, lane, ticket))
@@ -85,6 +108,6 @@ def test_whatever_ended_leaves_room_again(concurrency):
     occupancy.set_caps({1: 64})
     begun = begin_all(occupancy, [(1, 0)] * 64)
     for one in begun:
-        occupancy.end(*one, reached=True)
+        occupancy.end(*one, 0.0, reached=True)
     assert occupancy.total == 0
     assert occupancy.may_begin(1, 2, 0.0)

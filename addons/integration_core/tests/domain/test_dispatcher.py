@@ -76,6 +76,26 @@ def test_a_channel_that_hangs_does_not_keep_others_waiting():
     watch.dispatcher.close()
 
 
+def test_what_hangs_gives_back_its_surplus_and_counts_for_nothing():
+    release, watch = threading.Event(), Watch(4)
+    watch.dispatcher.set_caps({1: 8, 2: 8})
+    watch.put(*[(number, 1, 1, lambda: release.wait(20)) for number in range(150)])
+    now = time.monotonic()
+    assert watch.dispatcher.ready(now) > 100
+    assert watch.dispatcher.take_surplus(now) == [], "it may get on yet"
+    later = now + 5
+    assert watch.dispatcher.ready(later) == 0
+    back = watch.dispatcher.take_surplus(later)
+    held = watch.dispatcher.held_by_channel()[1]
+    assert held == 4
+    assert sorted(back) == list(range(held, 150)), "the last ones first"
+    assert watch.dispatcher.room([1, 2], later) == {1: 0, 2: 4}
+    assert watch.dispatcher.take_surplus(later) == []
+    watch.dispatcher.take_back(lambda one: True)
+    release.set()
+    watch.dispatcher.close()
+
+
 def test_the_critical_lane_goes_first():
     gate, order = threading.Event(), []
     watch = Watch(1)

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -132,6 +133,11 @@ def test_a_sample_counts(tries):
     assert counted.had_success == ("s" in tries)
 
 
+@given(TRIES, TRIES)
+def test_two_samples_of_one_second_are_as_one(first, second):
+    assert sample(0, first).then(sample(0, second)) == sample(0, first + second)
+
+
 def probe(breaker, now, count, *, lost_after=60.0):
     breaker = rules.begin_probe(breaker, now, lost_after=lost_after)
     return rules.after_probe(breaker, now, probe=breaker.probe, count=count)
@@ -185,6 +191,11 @@ class TestProbes:
         breaker = probe(rules.open_(Breaker(), NOW), NOW + 30, Count.NOTHING)
         assert (breaker.state, breaker.wait, breaker.due_at) == (State.OPEN, 30, NOW + 60)
 
+    def test_a_probe_that_was_not_sent_is_soon_followed_by_another(self):
+        for wait in (30, 900):
+            breaker = probe(replace(rules.open_(Breaker(), NOW), wait=wait, due_at=NOW), NOW, None)
+            assert (breaker.state, breaker.wait, breaker.due_at) == (State.OPEN, wait, NOW + rules.UNSENT_WAIT_S)
+
     def test_opening_twice_is_opening_once(self):
         breaker = rules.open_(Breaker(), NOW)
         assert rules.open_(breaker, NOW + 5) == breaker
@@ -203,7 +214,7 @@ class TestProbes:
 ACTIONS = st.lists(
     st.tuples(
         st.floats(0, 2000),
-        st.sampled_from(["open", "begin", "hasten", *Count]),
+        st.sampled_from(["open", "begin", "hasten", *Count, None]),
         st.integers(0, 2),
     ),
     max_size=60,
@@ -230,7 +241,7 @@ def test_whatever_happens_one_probe_is_out_and_the_wait_is_bounded(actions):
         else:
             number = breaker.probe - late
             breaker = rules.after_probe(breaker, now, probe=number, count=action)
-            if action is not Count.NOTHING or number == before.probe:
+            if action not in (Count.NOTHING, None) or number == before.probe:
                 out.pop(number, None)
             if breaker.state is State.CLOSED:
                 out = {}
