@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain import errors
+from odoo.addons.integration_core.engine import claims
 from odoo.addons.integration_core.engine.plan import Line
 from odoo.addons.integration_core.tools import in_words
 from odoo.tools import SQL
@@ -10,6 +11,11 @@ from odoo.tools import SQL
 from ..breakers import book_of
 from ..domain import breaker
 from .integration_breaker import LOST_AFTER, endpoint_key, origin_key
+
+
+CLAIMABLE = (str(claims.FRESH), str(claims.RETRY))
+RATED_AFTER = 5
+"""Seconds for which something is due and not sent before the endpoint's rate is said to be why."""
 
 
 class IntegrationDelivery(models.Model):
@@ -131,10 +137,18 @@ class IntegrationDelivery(models.Model):
             if not code:
                 shut = {name for name in names[delivery.endpoint_id] if name in known and known[name].is_shut}
                 own = endpoint_key(delivery.endpoint_id.id) in shut
-                code = ("breaker_open" if own else "origin_unreachable") if shut else None
+                code = ("breaker_open" if own else "origin_unreachable") if shut else delivery._rate_hold(rows)
             if code and delivery.error_code != "http_410":
                 codes[delivery.id] = code
         return codes
+
+    def _rate_hold(self, rows):
+        """Return the code of why it waits though it is due and nothing hinders it: its endpoint's rate; or None."""
+        row = rows.get(self.id)
+        if not (self.endpoint_id.rate_per_minute and row and row.tier in CLAIMABLE and not row.lease_until):
+            return None
+        late = fields.Datetime.subtract(fields.Datetime.now(), seconds=RATED_AFTER)
+        return "rate_limited" if row.due_at < late else None
 
     def _endpoint_hold(self):
         """Return the code of why its endpoint is sent nothing, or None."""

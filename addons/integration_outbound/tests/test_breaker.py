@@ -122,7 +122,7 @@ class TestBreaker(OutboundCase):
         lines = self.env["integration.delivery"]._plan_consumer("endpoint", "another")
         self.assertNotIn(self.endpoint.id, Plan(lines=lines).caps())
 
-    def claim(self, limit=9):
+    def take(self, limit=9):
         """Claim what the endpoint has, as the engine does; return it."""
         lines = [one for one in self.plan() if one.channel == self.endpoint.id]
         places = Plan(lines=lines).places(ALL_LANES, {self.endpoint.id: limit})
@@ -140,7 +140,7 @@ class TestBreaker(OutboundCase):
         self.fail(12)
         self.probe_is_due()
         self.assertEqual([line.probing for line in self.plan() if line.channel == self.endpoint.id], [True])
-        sent, back = self.prepare(self.claim())
+        sent, back = self.prepare(self.take())
         self.assertEqual((len(sent), len(back) > 5), (1, True))
         self.assertEqual(self.breaker().state, "half_open")
         # Another process, or this one again: nothing leaves while it is out.
@@ -150,7 +150,7 @@ class TestBreaker(OutboundCase):
         """Plans are read anew while a slow receiver thinks: its answer closes the breaker nevertheless."""
         self.fail(12)
         self.probe_is_due()
-        [one], back = self.prepare(self.claim())
+        [one], back = self.prepare(self.take())
         self.assertEqual([line.probing for line in self.plan() if line.channel == self.endpoint.id], [True])
         consumer = self.env["integration.consumer.endpoint"]
         sent = Sent(self.endpoint.id, False, origin_key(self.endpoint.url), Count.SUCCESS, Count.SUCCESS)
@@ -172,7 +172,7 @@ class TestBreaker(OutboundCase):
     def test_a_probe_that_is_given_back_is_soon_followed_by_another(self):
         self.fail(12)
         self.probe_is_due()
-        [one], _back = self.prepare(self.claim())
+        [one], _back = self.prepare(self.take())
         self.env["integration.consumer.endpoint"]._given_back([one.id])
         self.assertEqual(self.breaker().state, "open")
         left = (self.breaker().due_at - fields.Datetime.now()).total_seconds()
@@ -182,7 +182,7 @@ class TestBreaker(OutboundCase):
     def test_a_late_answer_of_before_is_not_taken_for_the_probes(self):
         self.fail(12)
         self.probe_is_due()
-        [one], [other, *_rest] = self.prepare(self.claim())
+        [_one], [other, *_rest] = self.prepare(self.take())
         sent = Sent(self.endpoint.id, False, origin_key(self.endpoint.url), Count.FAILURE, Count.SUCCESS)
         late = Result(other, "waiting", "retry", self.env.cr.now(), status_code=503, extra=sent)
         self.env["integration.consumer.endpoint"]._after([late])
@@ -247,7 +247,7 @@ class TestBreaker(OutboundCase):
         )
         self.env.cr.execute("DELETE FROM integration_breaker WHERE name <> %s", (name,))
         self.make_due()
-        [one], _back = self.prepare(self.claim())
+        [one], _back = self.prepare(self.take())
         sent = Sent(self.endpoint.id, False, name, Count.SUCCESS, Count.SUCCESS)
         answered = Result(one, "done", "delivered", self.env.cr.now(), extra=sent)
         self.env["integration.consumer.endpoint"]._after([answered])

@@ -185,6 +185,30 @@ class TestDelivery(OutboundCase):
         self.assertEqual((delivery.state, delivery.attempts, self.sent()), ("waiting", 0, []))
         self.assertFalse(delivery.attempt_ids)
 
+    def test_a_rate_lets_so_many_through_and_says_so_of_the_rest(self):
+        self.endpoint.rate_per_minute = 60
+        events = [self.emit() for _ in range(6)]
+        self.drain()
+        sent = len(self.receiver.requests)
+        self.assertTrue(1 <= sent <= 2, sent)
+        waiting = [event.delivery_ids for event in events if event.delivery_ids.state == "waiting"]
+        self.assertEqual((len(waiting), {one.attempts for one in waiting}), (6 - sent, {0}))
+        self.assertFalse(waiting[0].hold_code, "it has waited for no time yet")
+        self.env.cr.execute("UPDATE integration_due SET due_at = due_at - interval '1 minute'")
+        self.env.invalidate_all()
+        self.assertEqual({one.hold_code for one in waiting}, {"rate_limited"})
+        self.endpoint.rate_per_minute = 0
+        self.drain()
+        self.assertEqual(len(self.receiver.requests), 6)
+
+    def test_order_rate_and_how_many_at_once_are_set_on_the_forms(self):
+        for model, view, names in (
+            ("integration.endpoint", "integration_outbound.view_endpoint_form", {"concurrency", "rate_per_minute"}),
+            ("integration.subscription", "integration_core.view_subscription_form", {"ordered"}),
+        ):
+            shown = self.env[model].get_view(self.env.ref(view).id, "form")["models"][model]
+            self.assertLessEqual(names, set(shown))
+
     def test_after_a_fortnight_the_owner_is_asked_once(self):
         self.endpoint.action_pause()
         event = self.emit()

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration_core.domain.capacity import FIRST_WINDOW, SLOW_AFTER_S, STALLED_AFTER_S, Channel, Occupancy, lane_limits
+from integration_core.domain.capacity import (
+    FIRST_WINDOW,
+    SLOW_AFTER_S,
+    STALLED_AFTER_S,
+    Channel,
+    Occupancy,
+    lane_limits,
+)
 
 
 def begin_all(occupancy: Occupancy, wishes: list[tuple[int, int]], now: float = 0.0) -> list[tuple[int, int, int]]:
@@ -54,7 +61,7 @@ def test_how_much_a_channel_may_hold_follows_its_pace():
     for ended in range(60):
         channel.note(ended / 1000, reached=True)
     assert 80 < channel.ahead(0.06) <= 120, "twice what it does in a fifth of a second"
-    assert 16 == channel.ahead(5.0), "long ago: twice what may be under way"
+    assert channel.ahead(5.0) == 16, "long ago: twice what may be under way"
     channel.started[1] = 5.0
     assert not channel.is_stalled(5.1)
     assert channel.is_stalled(5.3)
