@@ -17,6 +17,9 @@ EXCERPT_BYTES = 16 * 1024
 GONE_DELAY_S = 30.0
 """Until a delivery whose receiver is gone may be claimed again: longer than it takes to disable the endpoint."""
 
+EXHAUSTED_DELAY_S = 5.0
+"""Until a delivery is tried again for which this machine had no files, ports, memory or threads."""
+
 STATES = {
     Outcome.DELIVERED: "done",
     Outcome.RETRY: "waiting",
@@ -73,7 +76,22 @@ class Job:
         verdict = outcome.judge(status=answer.status, error=answer.error)
         if span is not None:
             self._end_span(span, answer.status, verdict)
+        if answer.error == outcome.TransportError.SENDER_EXHAUSTED.value:
+            return self._unsent(answer, moment)
         return self._result(answer, verdict, moment)
+
+    def _unsent(self, answer: http_sender.Result, started: datetime) -> Result:
+        """Return what follows where this machine lacked what a try takes: soon again, and nothing is spent."""
+        return Result(
+            self.claimed,
+            "waiting",
+            "retry",
+            started.replace(tzinfo=None),
+            delay=EXHAUSTED_DELAY_S,
+            error_code=answer.error,
+            error_detail=_detail(answer),
+            spent=False,
+        )
 
     def _begin_span(self) -> tracing.Span | None:
         """Begin the span of this try, which the receiver's belong under."""

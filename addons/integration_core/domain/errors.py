@@ -340,6 +340,14 @@ _NO_ANSWER: Final = (
         by_itself=True,
     ),
     Explanation(
+        "sender_exhausted",
+        _("This server ran short"),
+        _("Odoo's server had no files, ports, memory or threads to spare, so the receiver was not asked."),
+        Turn.ADMINISTRATOR,
+        _("Raise the limits of the process (open files, look-ups of names), or lower how many are sent at once."),
+        held=True,
+    ),
+    Explanation(
         "tls_handshake",
         _("No agreement on encryption"),
         _("The receiver and this server could not agree on how to encrypt, so nothing was sent."),

@@ -5,7 +5,7 @@ Codes (``http_503``, ``timeout``) are stable; what a person reads about each is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Final
@@ -39,6 +39,7 @@ class TransportError(str, Enum):
     BAD_RESPONSE = "bad_response"
     EGRESS_REFUSED = "egress_refused"
     BAD_URL = "bad_url"
+    SENDER_EXHAUSTED = "sender_exhausted"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def judge(*, status: int | None = None, error: str | None = None) -> Verdict:
     known = error if error in TransportError._value2member_map_ else TransportError.NETWORK.value
     failure = TransportError(known)
     outcome = Outcome.CONFIGURATION if failure in _CONFIGURATION_ERRORS else Outcome.RETRY
-    return _verdict(outcome, failure.value)
+    verdict = _verdict(outcome, failure.value)
+    # What this machine lacks says nothing about the receiver.
+    return replace(verdict, counts_for_breaker=False) if failure is TransportError.SENDER_EXHAUSTED else verdict
 
 
 @lru_cache(maxsize=1024)

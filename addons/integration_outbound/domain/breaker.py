@@ -35,7 +35,7 @@ _ORIGIN_ERRORS: Final = frozenset(
 )
 _ERRORS_OF_ANY_STEP: Final = frozenset({"timeout", "connection_reset"})
 _ORIGIN_STEPS: Final = frozenset({"dns", "connect", "tls"})
-_UNTRIED: Final = frozenset({"egress_refused", "bad_url"})
+_UNTRIED: Final = frozenset({"egress_refused", "bad_url", "sender_exhausted"})
 
 
 class Count(Enum):

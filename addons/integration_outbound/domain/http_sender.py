@@ -13,6 +13,7 @@ them hands Python's one lock to another thread.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import re
@@ -52,6 +53,7 @@ ERRORS: Final = frozenset(
         "bad_response",
         "egress_refused",
         "bad_url",
+        "sender_exhausted",
     }
 )
 """Every code that a result's ``error`` may have."""
@@ -62,6 +64,8 @@ _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
 _OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 _TLS_NAME_CODES: Final = frozenset({62, 63, 64})  # OpenSSL: host name, mail address, IP address mismatch
 _RECEIVE_BYTES: Final = 16 * 1024
+_OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
+"""What this machine has run out of: files, memory, ports. It says nothing about the receiver."""
 _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _STEPS: Final = {
     "dns": "looking up the host",
@@ -398,7 +402,7 @@ def _look_up(resolver: Resolver, target: Target, clock: _Clock) -> Sequence[str]
     """
     lookups = _lookups
     if not lookups.acquire(timeout=clock.remaining()):
-        raise TimeoutError
+        raise _Failure("sender_exhausted", "Too many names are being looked up already, and none of that ends.")
     outcome: list[Sequence[str] | Exception] = []
     done = threading.Event()
 
@@ -411,9 +415,15 @@ def _look_up(resolver: Resolver, target: Target, clock: _Clock) -> Sequence[str]
             lookups.release()
             done.set()
 
-    threading.Thread(target=work, name="integration-lookup", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="integration-lookup", daemon=True).start()
+    except RuntimeError:
+        lookups.release()
+        raise _Failure("sender_exhausted", "This server cannot start another thread.") from None
     if not done.wait(clock.remaining()):
         raise TimeoutError
+    if isinstance(outcome[0], OSError) and outcome[0].errno in _OWN_LIMITS:
+        raise outcome[0]
     if isinstance(outcome[0], (OSError, UnicodeError)):
         raise _Failure("dns_failure", "The host's name cannot be resolved.")
     if isinstance(outcome[0], Exception):
@@ -502,6 +512,8 @@ def _failure(error: Exception, step: str) -> _Failure:
             return _Failure("connection_refused", "Nothing listens at the receiver's address.")
         case ConnectionError() | ssl.SSLError():
             return _Failure("connection_reset", "The receiver closed the connection before its answer was complete.")
+        case OSError() if error.errno in _OWN_LIMITS:
+            return _Failure("sender_exhausted", "This server has no files, memory or ports to spare.")
         case OSError():
             return _Failure("network", "The receiver's address cannot be reached.")
         case BadAnswer():

@@ -12,7 +12,6 @@ from ..breakers import book_of
 from ..domain import breaker
 from .integration_breaker import LOST_AFTER, endpoint_key, origin_key
 
-
 CLAIMABLE = (str(claims.FRESH), str(claims.RETRY))
 RATED_AFTER = 5
 """Seconds for which something is due and not sent before the endpoint's rate is said to be why."""

@@ -1,6 +1,7 @@
 """One POST against real sockets: what good receivers answer, and what bad ones do to whoever waits for them."""
 
 import datetime
+import errno
 import gzip
 import os
 import socket
@@ -176,7 +177,35 @@ class TestDeadline:
         monkeypatch.setattr(http_sender, "_lookups", threading.BoundedSemaphore(1))
         http_sender._lookups.acquire()
         sender = Sender(resolver=lambda _host, _port: ["127.0.0.1"])
-        assert post(sender, receive(answering(OK)), host="receiver.example", deadline=0.1).error == "timeout"
+        assert post(sender, receive(answering(OK)), host="receiver.example", deadline=0.1).error == "sender_exhausted"
+
+    @pytest.mark.parametrize("short_of", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL])
+    def test_what_this_machine_has_run_out_of_is_not_the_receivers_fault(self, receive, monkeypatch, short_of):
+        def no_more(*_args):
+            raise OSError(short_of, "none left")
+
+        receiver = receive(answering(OK))
+        monkeypatch.setattr(http_sender.socket, "socket", no_more)
+        assert post(Sender(), receiver).error == "sender_exhausted"
+
+    def test_a_name_that_no_file_is_left_to_look_up_with(self, receive):
+        def no_more(_host, _port):
+            raise OSError(errno.EMFILE, "none left")
+
+        assert post(Sender(resolver=no_more), receive(answering(OK)), host="a.example").error == "sender_exhausted"
+
+    def test_a_thread_that_cannot_begin_leaves_its_place_to_the_next(self, receive, monkeypatch):
+        monkeypatch.setattr(http_sender, "_lookups", threading.BoundedSemaphore(1))
+
+        def refuse(_thread):
+            raise RuntimeError("can't start new thread")
+
+        receiver = receive(answering(OK))
+        sender = Sender(resolver=lambda _host, _port: ["127.0.0.1"])
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            assert post(sender, receiver, host="receiver.example").error == "sender_exhausted"
+        assert post(sender, receiver, host="receiver.example").error != "sender_exhausted"
 
     def test_no_time_at_all(self, sender, receive):
         assert post(sender, receive(answering(OK)), deadline=0).error == "timeout"
