@@ -345,7 +345,7 @@ _NO_ANSWER: Final = (
         _("Odoo's server had no files, ports, memory or threads to spare, so the receiver was not asked."),
         Turn.ADMINISTRATOR,
         _("Raise the limits of the process (open files, look-ups of names), or lower how many are sent at once."),
-        held=True,
+        by_itself=True,
     ),
     Explanation(
         "tls_handshake",

@@ -90,6 +90,11 @@ def _subscriptions(env: Any, consumer: str) -> Any:
     return env["integration.subscription"].search([("consumer", "=", consumer)])
 
 
+def put_in_order(env: Any, *, ordered: bool) -> None:
+    """Have events of one subject delivered one after the other, in the order of their commits, or not."""
+    _subscriptions(env, "endpoint").write({"ordered": ordered})
+
+
 def pause(env: Any, *, consumer: str = "endpoint") -> None:
     """Pause the subscriptions of one kind, so that work piles up."""
     _subscriptions(env, consumer).filtered(lambda s: s.state == "active").action_pause()

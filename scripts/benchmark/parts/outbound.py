@@ -169,7 +169,7 @@ def _prototype(lane: Lane) -> Iterator[Process]:
 
 def _workers(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
     many, some, few = bed.options.pick(200, 8_000), bed.options.pick(200, 5_000), bed.options.pick(20, 300)
-    beside, against = [], []
+    beside, against, in_order = [], [], []
     with lane.ours.workers(1), _prototype(lane), lane.queue_job(way):
         lane.warm()
         for _ in range(bed.options.rounds):
@@ -177,8 +177,13 @@ def _workers(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
             ours = lane.drain_ours(some)
             beside.append((ours, reference))
             against.append((ours, lane.drain_queue_job(few)))
+            # The prototype knows no order; 500 records have news, so there are as many keys.
+            lane.ours.inside("ours.put_in_order", ordered=True)
+            in_order.append((lane.drain_ours(some), reference))
+            lane.ours.inside("ours.put_in_order", ordered=False)
     return [
         paired("one worker, fast receiver, events/s; prototype", beside, ratio_at_least(0.6)),
+        paired("one worker, in order, fast receiver, events/s; prototype", in_order, ratio_at_least(0.6)),
         paired("one worker, fast receiver, events/s; queue_job", against, ratio_at_least(12)),
     ]
 
@@ -256,16 +261,20 @@ def _slow(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
 
 
 def _hanging(bed: Bed, lane: Lane, way: QueueJob) -> list[Figure]:
-    count = bed.options.pick(50, 300)
-    rounds = []
+    count, many = bed.options.pick(50, 300), bed.options.pick(50, 6_000)
+    rounds, backlog = [], []
     for _ in range(bed.options.rounds):
         clean = _healthy_ours(lane, count, hang=False)
         rounds.append((_healthy_ours(lane, count, hang=True), clean))
+        # Far more for each endpoint than a process claims at once.
+        clean = _healthy_ours(lane, many, hang=False)
+        backlog.append((_healthy_ours(lane, many, hang=True), clean))
     with lane.queue_job(way):
         peer = [(rounds[-1][0], _healthy_queue_job(lane, count))]
     lane.peers.inside("peers.forget_jobs")
     return [
         paired("one of ten endpoints hangs 10 s: nine healthy served, s; none hangs", rounds, more_at_most(0.3)),
+        paired("the same with a backlog of 6,000 events; none hangs", backlog, more_at_most(0.3)),
         paired("one of ten endpoints hangs 10 s: nine healthy served, s; queue_job", peer),
     ]
 
