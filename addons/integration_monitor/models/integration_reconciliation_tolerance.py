@@ -12,7 +12,7 @@ class IntegrationReconciliationTolerance(models.Model):
     """
 
     _name = "integration.reconciliation.tolerance"
-    _inherit = ["integration.audited.mixin", "integration.company.mixin", "integration.portable.mixin"]
+    _inherit = ["integration.audited.mixin", "integration.company.mixin"]
     _description = "Tolerance"
     _order = "company_id, system_id, measure, id"
     _check_company_auto = True
@@ -48,21 +48,6 @@ class IntegrationReconciliationTolerance(models.Model):
     def _compute_display_name(self):
         for rule in self:
             rule.display_name = rule.system_id.name or rule.company_id.name
-
-    @api.model
-    def _portable_key(self):
-        return ("company_id", "system_id", "measure")
-
-    @api.model
-    def _portable_fields(self):
-        return ["use_amount", "amount", "use_percent", "percent", "count"]
-
-    @api.model
-    def _portable_known(self):
-        return [("active", "=", True)]
-
-    def _portable_note(self, values):
-        return self.env._("It holds at once: what is reconciled is compared again.")
 
     @api.model
     def _of(self, system, measure):

@@ -50,9 +50,6 @@ class ConfigurationCase(IntegrationCase):
         cls._make_masters()
         cls.env["integration.egress.allow"].create({"host": "10.1.2.3", "port": 8443, "reason": "The laboratory's own"})
         cls.env["integration.billing.rule"].create({"encounter_class": "lab", "basis": "service", "days": 3})
-        cls.env["integration.reconciliation.tolerance"].create(
-            {"system_id": cls.system.id, "measure": "key", "use_amount": True, "amount": 2.5, "count": 1}
-        )
         cls._make_rules()
         cls.Portable = cls.env["integration.portable"].with_user(cls.boss)
 
@@ -209,7 +206,6 @@ class ConfigurationCase(IntegrationCase):
         self.env.cr.execute(
             """
             DELETE FROM integration_approval;
-            DELETE FROM integration_reconciliation_tolerance;
             DELETE FROM integration_identifier;
             DELETE FROM integration_unit_factor;
             DELETE FROM integration_cost_center_rule;
@@ -239,8 +235,6 @@ class TestRoundTrip(ConfigurationCase):
         entries = self.take(before)
         self.assertEqual({entry.outcome for entry in entries}, {Outcome.NEW, Outcome.UNCHANGED})
         self.assertEqual(self.export(), before)
-        tolerance = self.env["integration.reconciliation.tolerance"].search([("system_id.code", "=", "lab")])
-        self.assertEqual((tolerance.measure, tolerance.amount, tolerance.count), ("key", 2.5, 1))
         self.nothing_is_live()
 
     def test_rules_that_two_people_agree_on_arrive_as_proposals(self):
