@@ -2,7 +2,8 @@ import time
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
+from psycopg2.errors import QueryCanceled
 
 from .. import tools
 from ..engine import claims
@@ -16,6 +17,8 @@ small however large the replay is."""
 PREVIEW_HOLDS = 10
 """Minutes for which a preview is what a person decided on: counting a million events again takes half a minute. What
 is delivered is decided anew for each event in any case."""
+LONGEST_LOOK = 60
+"""Seconds that counting may take: a request lasts for two minutes at most."""
 SLOW_LOOK = 0.05
 LOOK_SHARE = 0.05
 """A look for open deliveries that took longer than ``SLOW_LOOK`` seconds is repeated such that looking takes at most
@@ -359,19 +362,7 @@ class IntegrationReplay(models.Model):
 
     def _look(self):
         self.env.flush_all()
-        self.env.cr.execute("SELECT COALESCE(max(id), 0) FROM integration_event")
-        newest = self.env.cr.fetchone()[0]
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT event_type_id, verdict, count(*), min(received_at), max(received_at),
-                       min(event_id), max(event_id)
-                  FROM (%s) AS v GROUP BY 1, 2
-                """,
-                self._verdicts(after=0, until=newest),
-            )
-        )
-        found = self.env.cr.fetchall()
+        found = self._count_verdicts()
         lines = {}
         for event_type_id, verdict, count, first, last, _low, _high in found:
             line = lines.setdefault(event_type_id, {"event_type_id": event_type_id})
@@ -396,6 +387,39 @@ class IntegrationReplay(models.Model):
                 "until_event_id": max((row[6] for row in todo), default=0),
             }
         )
+
+    def _count_verdicts(self):
+        """Return rows (type, verdict, count, first and last moment, lowest and highest event).
+
+        :raises UserError: where it would take longer than a request may
+        """
+        cr = self.env.cr
+        cr.execute("SELECT COALESCE(max(id), 0) FROM integration_event")
+        verdicts = self._verdicts(after=0, until=cr.fetchone()[0])
+        try:
+            with cr.savepoint(flush=False), mute_logger("odoo.sql_db"):
+                cr.execute(SQL("SET LOCAL statement_timeout = %s", int(LONGEST_LOOK * 1000)))
+                cr.execute(
+                    SQL(
+                        """
+                        SELECT event_type_id, verdict, count(*), min(received_at), max(received_at),
+                               min(event_id), max(event_id)
+                          FROM (%s) AS v GROUP BY 1, 2
+                        """,
+                        verdicts,
+                    )
+                )
+                found = cr.fetchall()
+                cr.execute("SET LOCAL statement_timeout = DEFAULT")
+        except QueryCanceled as error:
+            raise UserError(
+                self.env._(
+                    "That is more than can be counted in %s seconds. Choose days, subscriptions or event types, and "
+                    "deliver it again in parts.",
+                    LONGEST_LOOK,
+                )
+            ) from error
+        return found
 
     def action_show_gone(self):
         """Open the events that cannot be delivered again, because their content is no longer kept (1,000 at most)."""

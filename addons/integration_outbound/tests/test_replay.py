@@ -7,6 +7,7 @@ from odoo.addons.integration_core.engine import claims
 from odoo.addons.integration_core.models import integration_replay
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import SQL
 
 from .common import POSTED, OutboundCase
 from .receiver import Answer
@@ -92,6 +93,20 @@ class TestReplay(OutboundCase):
         self.assertEqual(replay.total, 0)
         with self.assertRaises(UserError):
             self.start(replay)
+
+    def test_a_preview_that_takes_longer_than_a_request_may_says_what_to_do(self):
+        replay = self.replay(scope="filter")
+        columns = SQL("1 AS event_type_id, 'deliver' AS verdict, now() AS received_at, 1 AS event_id")
+        slow = SQL("SELECT %s FROM pg_sleep(9)", columns)
+        with (
+            patch.object(type(replay), "_verdicts", lambda *_args, **_words: slow),
+            patch.object(integration_replay, "LONGEST_LOOK", 0.01),
+            self.assertRaisesRegex(UserError, "Choose days"),
+        ):
+            replay.action_preview()
+        replay.action_preview()
+        self.env.cr.execute("SHOW statement_timeout")
+        self.assertEqual(self.env.cr.fetchone(), ("0",))
 
     def test_nobody_removes_an_event_while_deliveries_of_it_are_made(self):
         [event] = self.delivered(1)
