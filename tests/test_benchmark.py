@@ -72,7 +72,7 @@ def test_the_exit_code_tells_what_could_not_be_measured_not_what_is_slow(capsys)
     assert cli.report([], ["faults"], ["a machine"], quick=False, seconds=60) == 1
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["faults", "--kills", "0"], ["--full", "--quick"]])
+@pytest.mark.parametrize("words", [["nonsense"], ["faults", "--kills", "0"], ["--full", "--quick"], ["--all", "emit"]])
 def test_bad_arguments_are_refused(words):
     with pytest.raises(SystemExit):
         cli.parse(words)
@@ -80,6 +80,11 @@ def test_bad_arguments_are_refused(words):
 
 def test_parts_keep_their_order():
     assert cli.parse(["faults", "outbound"])[1] == ("outbound", "faults")
+
+
+def test_where_nothing_is_named_the_engine_is_measured_and_all_is_all():
+    assert set(cli.parse([])[1]) == set(cli.ENGINE) < set(cli.PARTS)
+    assert cli.parse(["--all"])[1] == cli.PARTS
 
 
 def post(connection: http.client.HTTPConnection, message_id: str, subject: str) -> int:

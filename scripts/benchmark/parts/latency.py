@@ -89,7 +89,7 @@ def _crons(
     options = ("--load=base,rpc,web,integration_inbound",)
     with ours.serving(workers=workers), peers.serving(workers=workers, options=options):
         _samples(receiver, 2, 0.5, [suite, prototype])
-        mine, bare = _samples(receiver, bed.options.pick(2, 15), IDLE_SECONDS, [suite, prototype])
+        mine, bare = _samples(receiver, bed.options.pick(2, 9), IDLE_SECONDS, [suite, prototype])
     peers.inside("peers.use_prototype_cron", active=False)
     return _figures(f"commit → arrival, idle, crons {name}", mine, bare, target)[:1]
 

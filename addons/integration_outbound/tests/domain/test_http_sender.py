@@ -192,7 +192,8 @@ class TestDeadline:
         def no_more(_host, _port):
             raise OSError(errno.EMFILE, "none left")
 
-        assert post(Sender(resolver=no_more), receive(answering(OK)), host="receiver.example").error == "sender_exhausted"
+        sender = Sender(resolver=no_more)
+        assert post(sender, receive(answering(OK)), host="receiver.example").error == "sender_exhausted"
 
     def test_a_thread_that_cannot_begin_leaves_its_place_to_the_next(self, receive, monkeypatch):
         monkeypatch.setattr(http_sender, "_lookups", threading.BoundedSemaphore(1))
