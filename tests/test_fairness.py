@@ -145,8 +145,15 @@ def test_an_endpoint_that_hangs_delays_no_other(server, receivers, moves, gate_o
         return 204
 
     hanging.answer = hang
-    # More than a process claims at once: what cannot be sent must not fill its queue.
-    events = [event for _ in range(60) for event in emit(server, moves)]
+    # More than a process claims at once, and the oldest work there is: what cannot be sent must not fill its queue.
+    server.inside("env['integration.hold']._hold('all', 'A backlog is made')")
+    events = [event for _ in range(80) for event in emit(server, moves)]
+    server.sql(
+        "UPDATE integration_due u SET due_at = u.due_at - interval '1 hour' FROM integration_subscription s"
+        " JOIN integration_endpoint p ON p.id = s.endpoint_id WHERE s.id = u.subscription_id AND p.url LIKE %s",
+        f"%:{hanging.port}/",
+    )
+    server.inside("env['integration.hold'].search([])._release('The backlog is made')")
     wait_until(lambda: len(set(got(healthy, events))) == len(events), 20, "the healthy one has got everything")
     assert 0 < len(got(hanging, events)) < len(events)
     assert not server.sql(
