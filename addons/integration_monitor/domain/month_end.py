@@ -34,7 +34,6 @@ class Standing(str, Enum):
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
     NO_CHARGE = "no_charge"
-    SETTLED = "settled"
     UNACCOUNTED = "unaccounted"
 
 

@@ -152,7 +152,6 @@ class IntegrationMonthEnd(models.AbstractModel):
             "rejected": self.env._("Will never be billed; the reason stands with the line."),
             "duplicate": self.env._("Sent again; counted once."),
             "no_charge": self.env._("Delivered to another system; no charge was to be made."),
-            "settled": self.env._("Invoiced or ended; its message went by the rules of retention."),
             "unaccounted": self.env._("Received, and nothing became of it: tell an administrator at once."),
         }[name]
 

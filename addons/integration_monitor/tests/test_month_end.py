@@ -222,13 +222,17 @@ class TestMonthEnd(MonthCase):
         with self.assertRaisesRegex(UserError, "Say why"):
             self.sign("")
 
-    def test_a_line_whose_message_went_by_retention_is_settled(self):
+    def test_what_retention_removes_stays_in_its_place(self):
         billed = self.billed("E-1")
         self.post_invoice(billed.invoice_id)
         again = self.served("E-1", self.line(1))
+        before = self.places()
         self.purge(billed.event_id, again)
-        self.assertEqual(set(self.places()), {"settled", "duplicate"})
-        self.assertIn("120.00", self.places()["settled"][1][0])
+        self.assertEqual(self.places(), before)
+        line = self.Line.with_user(self.reviewer).with_context(service_month=self.first)
+        line = line.search([("standing", "=", "invoiced")])
+        self.assertEqual((line.charge_id, line.invoice_id), (billed, billed.invoice_id))
+        self.assertEqual(line.action_open()["res_model"], "integration.charge")
 
     def test_messages_without_money_and_tests_play_no_part(self):
         self.admit("E-1", admitted_at=f"{self.day}T08:00:00Z")
@@ -313,6 +317,19 @@ class TestMonthSignoff(MonthCase):
         self.assertFalse(self.page()["changes"])
         self.assertNotEqual(again.digest, signoff.digest)
         self.assertEqual(len(self.record().signoff_ids), 2)
+
+    def test_a_signed_month_stays_what_it_was_when_retention_removes_its_messages(self):
+        self.everywhere()
+        signoff = self.sign()
+        before = self.page()
+        self.purge(*self.env["integration.event"].search([("system_id", "=", self.system.id)]))
+        receipts = self.env["integration.receipt"].search([("event_id", "=", False), ("outcome", "=", "accepted")])
+        self.assertLessEqual({"E-1", "E-3", "E-4"}, set(receipts.mapped("encounter")), "some have gone")
+        page = self.page()
+        self.assertEqual((page["changes"], page["headline"]), ([], before["headline"]))
+        self.assertEqual(page["rows"], before["rows"])
+        self.assertEqual(page["unbilled"], before["unbilled"])
+        self.assertEqual(month_end.digest(self.record()._figures()), signoff.digest)
 
     def test_what_arrives_or_becomes_ready_after_the_first_sign_off_is_late(self):
         self.admit("E-1", **{"class": "outpatient"})
