@@ -2,7 +2,7 @@
 
 Where a sender numbers its messages (CloudEvents ``sequence``, whole numbers that rise by one), a number that is not
 here was sent and not accepted, or never sent. Without numbers only the system itself can say what is missing: see its
-control totals. A counter may begin anew: what is missing is told of each of its rounds, and nothing between two of them.
+control totals. A counter may begin anew: what is missing is told of each of its rounds, never between two of them.
 """
 
 from __future__ import annotations

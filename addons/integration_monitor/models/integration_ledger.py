@@ -222,6 +222,42 @@ class IntegrationLedger(models.AbstractModel):
         )
 
     @api.model
+    def _waiting_money(self, companies):
+        """Return {currency: amount} of all that waits, however long ago it was received: dead letters too.
+
+        Read from what is open, never from history.
+        """
+        self._flush()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT r.currency, sum(r.amount)::text
+                  FROM integration_receipt r %(joins)s
+                 WHERE r.event_id IS NOT NULL AND r.event_id = ANY (ARRAY(%(open)s)) AND r.company_id IN %(companies)s
+                   AND r.mode = 'live' AND r.amount <> 0 AND %(bucket)s = 'waiting' GROUP BY 1
+                """,
+                joins=_JOINS,
+                open=self._open_events(companies),
+                companies=tuple(companies.ids) or (0,),
+                bucket=_BUCKET,
+            )
+        )
+        return {currency: Decimal(amount) for currency, amount in rows if currency}
+
+    @api.model
+    def _open_events(self, companies):
+        """SQL that selects the ids of the events of which something may wait."""
+        return SQL(
+            """
+            SELECT event_id FROM integration_due WHERE company_id IN %(companies)s AND system_id IS NOT NULL
+            UNION SELECT event_id FROM integration_delivery
+                   WHERE company_id IN %(companies)s AND dead_since > '-infinity' AND state = 'dead'
+            UNION SELECT event_id FROM integration_effect WHERE status = 'waiting'
+            """,
+            companies=tuple(companies.ids) or (0,),
+        )
+
+    @api.model
     def _bucket_of(self, alias):
         """Return the SQL value of what became of the unit of one receipt, given the receipt's table alias."""
         return self._of_receipt(alias, _BUCKET)

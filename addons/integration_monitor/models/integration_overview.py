@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from .integration_overview_deliveries import DEAD
+
 PERIODS = {"today": 1, "week": 7, "month": 30}
 ROLES = {
     "finance": "integration_core.group_finance_viewer",
@@ -175,7 +177,7 @@ class IntegrationOverview(models.AbstractModel):
         """
         companies, found = self.env.companies.ids, []
         if deliveries is None:
-            dead = [("company_id", "in", companies), ("dead_since", "!=", False), ("state", "=", "dead")]
+            dead = Domain("company_id", "in", companies) & DEAD
             # sudo: a number of the user's own companies
             if count := self.env["integration.delivery"].sudo().search_count(dead):
                 turn = self.env._("Dead letters are the operators' turn.")
