@@ -1,6 +1,5 @@
 from datetime import timedelta
-from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from odoo import api, fields, models
@@ -53,7 +52,7 @@ class IntegrationAlert(models.Model):
     cleared_at = fields.Datetime("All-clear", readonly=True)
     told_ids = fields.Many2many("res.users", "integration_alert_told_rel", string="Told to", readonly=True)
     count = fields.Integer("Affected", readonly=True, help="Messages, lines or keys it is about.")
-    amount = fields.Float(digits=(16, 2), readonly=True, groups=FINANCE)
+    amount = fields.Float(digits=(30, 10), readonly=True, groups=FINANCE)
     currency_code = fields.Char("Currency", readonly=True, groups=FINANCE)
     has_amount = fields.Boolean(readonly=True, groups=FINANCE)
     # Of parked money these are money: people read them as words.
@@ -213,10 +212,7 @@ class IntegrationAlert(models.Model):
     def _local(self, now):
         """Return a moment (naive UTC) as clocks show it where the company is."""
         company = self.company_id or self.rule_id.company_id or self.env.company
-        try:
-            zone = ZoneInfo(company.partner_id.tz or "UTC")
-        except (ZoneInfoNotFoundError, ValueError):
-            zone = ZoneInfo("UTC")
+        zone = ZoneInfo(self.env["integration.alert.rule"]._zone_of(company))
         return now.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None)
 
     def _tell_began(self, now):
@@ -311,9 +307,12 @@ class IntegrationAlert(models.Model):
             "reading": round(self.reading_now, 2),
             "threshold": self.rule_id.threshold,
             "affected": max(0, self.count),
-            "amount": f"{Decimal(str(self.amount)):.2f}" if self.has_amount else None,
+            "amount": self._wire_amount() if self.has_amount else None,
             "currency": (self.currency_code or None) if self.has_amount else None,
         }
+
+    def _wire_amount(self):
+        return tools.money_in_digits(self.env, self.currency_code, self.amount, grouped=False)
 
     @staticmethod
     def _wire_time(moment):

@@ -289,12 +289,10 @@ class IntegrationOverview(models.AbstractModel):
             model = self.env[name]
             count = model.search_count(domain) if model.has_access("read") else 0
             if count:
-                text = self.env._(
-                    "%(kind)s: %(count)s approved by their own author.", kind=model._description, count=count
-                )
-                warnings.append(
-                    {"level": "warning", "text": text, "action": self._open(model._description, name, domain)}
-                )
+                # In the user's language, as a model's own description is not.
+                kind = self.env["ir.model"]._get(name).name
+                text = self.env._("%(kind)s: %(count)s approved by their own author.", kind=kind, count=count)
+                warnings.append({"level": "warning", "text": text, "action": self._open(kind, name, domain)})
         return warnings
 
     @api.model

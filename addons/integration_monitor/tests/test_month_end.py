@@ -6,6 +6,7 @@ from decimal import Decimal
 from odoo import Command, fields
 from odoo.addons.integration_account.models.integration_charge import REASONS
 from odoo.addons.integration_core.domain import units
+from odoo.addons.integration_core.domain.equation import Tally
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -294,6 +295,17 @@ class TestMonthSignoff(MonthCase):
         trail = self.env["integration.audit"].search([("action", "=", "month.sign")])
         self.assertEqual((trail.user_id, trail.reason), (self.reviewer.id, "The codes come on Monday"))
         self.assertEqual(self.page()["signoff"]["reason"], "The codes come on Monday")
+
+    def test_money_is_told_with_the_decimals_of_its_currency(self):
+        sums = {
+            "KWD": Tally(1, Decimal("1234.5670")),
+            "JPY": Tally(1, Decimal(1234)),
+            "USD": Tally(1, Decimal("0.0030")),
+            "XXX": Tally(1, Decimal("0.1234")),
+        }
+        self.assertEqual(
+            self.env["integration.month.signoff"]._money_text(sums), "JPY 1,234; KWD 1,234.567; USD 0.00; XXX 0.1234"
+        )
 
     def test_figures_are_kept_and_later_changes_told(self):
         self.served("E-5", self.line(1, service="NEW", price="80.00"), self.line(2, quantity="0.1", price="0.03"))
