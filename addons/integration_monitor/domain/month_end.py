@@ -187,6 +187,16 @@ def unbilled(cells: Iterable[Cell]) -> list[tuple[str, str, Tally]]:
     return [(*place, tally) for place, tally in sorted(sums.items())]
 
 
+def unbilled_ages(cells: Iterable[Cell]) -> dict[str, dict[str, dict[str, Tally]]]:
+    """Return {cost center: {band: {currency: tally}}} of what is unbilled, as sent."""
+    sums: dict[str, dict[str, dict[str, Tally]]] = {}
+    for cell in cells:
+        if cell.key.standing in UNBILLED:
+            own = sums.setdefault(cell.key.cost_center, {}).setdefault(cell.band, {})
+            own[cell.key.currency] = own.get(cell.key.currency, Tally()) + cell.counted
+    return sums
+
+
 def stuck(figures: Mapping[Key, Tally]) -> dict[str, Tally]:
     """Return {currency: tally} of what waits for a person; empty when nothing does."""
     sums: dict[str, Tally] = {}

@@ -191,15 +191,35 @@ class TestAlerts(AlertCase):
         self.assertIn("1,234.567", alert._reading_words("parked_money", 1234.567, "KWD", finance=True))
         self.assertIn("1,234.567", alert._money_words())
 
-    def test_who_was_never_told_of_it_is_not_told_that_it_is_over(self):
+    def test_what_began_and_ended_in_quiet_hours_is_told_in_one_mail_afterwards(self):
         hour = fields.Datetime.now().hour
         self.company.partner_id.tz = "UTC"
-        rule = self.rule(quiet_from=hour, quiet_to=(hour + 2) % 24)
+        quiet = {"quiet_from": hour, "quiet_to": (hour + 2) % 24}
+        rules = self.rule(**quiet) | self.rule(threshold=20, **quiet)
         self.late()
         self.look()
         self.late(0)
         self.look()
-        rule.write({"quiet_from": 0, "quiet_to": 0})
+        alerts = self.env["integration.alert"].search([("rule_id", "in", rules.ids)])
+        self.assertEqual((len(alerts), alerts.mapped("state")), (2, ["over", "over"]))
+        self.assertFalse(any(self.mails(alert) for alert in alerts))
+        rules.write({"quiet_from": 0, "quiet_to": 0})
+        self.look(3)
+        [mail] = [mail for alert in alerts for mail in self.mails(alert)]
+        self.assertEqual(mail.subject, "Over, in quiet hours: 2 alerts")
+        self.assertEqual(mail.notified_partner_ids, self.operator.partner_id)
+        self.assertEqual(mail.body.count("At its worst: 100 min."), 2)
+        self.assertFalse(any(self.events(alert) or alert.told_at for alert in alerts))
+        self.assertEqual(alerts.told_ids, self.operator)
+
+    def test_what_began_and_ended_while_it_was_muted_is_never_told(self):
+        rule = self.rule()
+        rule.with_user(self.operator)._mute(fields.Datetime.now() + timedelta(hours=1), "New switch in the lab")
+        self.late()
+        self.look()
+        self.late(0)
+        self.look()
+        rule.with_user(self.operator).action_unmute()
         self.look()
         alert = self.alerts(rule)
         self.assertEqual(alert.state, "over")

@@ -192,6 +192,9 @@ class TestMonthEnd(MonthCase):
         names = {standing.value for standing in month_end.UNBILLED}
         unbilled = sum(row["units"] for row in page["rows"] if row["bucket"] in names)
         self.assertEqual(sum(row["units"] for row in page["ages"]), unbilled)
+        both = page["center_ages"]["rows"]
+        self.assertEqual(sum(cell["units"] for row in both for cell in row["cells"]), unbilled)
+        self.assertEqual([row["name"] for row in both], [row["label"] for row in page["unbilled"]["centers"]])
         self.assertEqual(sum(row["units"] for row in page["unbilled"]["centers"]), unbilled)
         self.assertEqual(page["unbilled"]["total"]["units"], unbilled)
 

@@ -301,8 +301,9 @@ class TestReconciledPeriods(ReconciliationCase):
         with self.assertRaisesRegex(UserError, "Say why"):
             row.action_accept(" ")
         action = row.action_accept()
-        wizard = self.env[action["res_model"]].with_user(self.reviewer).browse(action["res_id"])
-        wizard.reason = "Too small"
+        wizards = self.env[action["res_model"]].with_user(self.reviewer).with_context(**action["context"])
+        wizard = wizards.create({"reason": "Too small"})
+        self.assertIn("1 breaks, together", wizard.summary)
         wizard.action_confirm()
         self.assertEqual(row.state, "accepted")
         self.finalize("E-1", self.line(2, price="80.00"))
