@@ -11,6 +11,7 @@ from odoo.fields import Domain
 from ..domain import alerting
 from ..domain.alerting import Freedom, Tell, Told
 from .integration_alert_rule import KINDS, LANES, MONEY, SEVERITIES
+from .integration_overview_deliveries import DEAD
 
 ACTIVITY = "mail.mail_activity_data_warning"
 ADMIN = "integration_core.group_admin"
@@ -374,11 +375,8 @@ class IntegrationAlert(models.Model):
             case "engine":
                 return "integration_core.action_heartbeat", None
             case "dead_letters":
-                dead = [("dead_since", "!=", False), ("state", "=", "dead")]
-                return "integration_core.action_dead_letter", [
-                    *dead,
-                    ("subscription_id", "=", self.subscription_id.id),
-                ]
+                own = Domain("subscription_id", "=", self.subscription_id.id)
+                return "integration_core.action_dead_letter", list(DEAD & own)
             case "burn_rate":
                 waiting = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
                 endpoint = [("subscription_id.endpoint_id", "=", self.endpoint_id.id)]

@@ -212,7 +212,8 @@ class IntegrationLedger(models.AbstractModel):
               LEFT JOIN integration_charge own ON own.id = c.id AND own.event_id = f.event_id AND own.unit = f.unit
              WHERE e.company_id IN %(companies)s AND e.mode = 'live'
                AND e.received_at BETWEEN %(from)s::date - 1 AND %(to)s::date + 2 AND %(day)s BETWEEN %(from)s AND %(to)s
-               AND NOT EXISTS (SELECT 1 FROM integration_receipt r WHERE r.event_id = e.id AND r.unit = f.unit)
+               -- Looked up for each: as a join, the planner might hash the receipts of all days.
+               AND NOT EXISTS (SELECT 1 FROM integration_receipt r WHERE r.event_id = e.id AND r.unit = f.unit OFFSET 0)
             """,
             day=day,
             unassigned=equation.UNASSIGNED,

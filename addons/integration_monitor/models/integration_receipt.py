@@ -95,6 +95,7 @@ class IntegrationReceipt(models.Model):
     def _compute_charge_id(self):
         charges = self.env["integration.charge"].search([("event_id", "in", self.event_id.ids)])
         found = {(charge.event_id.id, charge.unit): charge for charge in charges}
+        noted = self.settled_charge_id.exists()
         for receipt in self:
             own = found.get((receipt.event_id.id, receipt.unit), False)
-            receipt.charge_id = own if receipt.event_id else receipt.settled_charge_id
+            receipt.charge_id = own if receipt.event_id else receipt.settled_charge_id & noted
