@@ -215,3 +215,16 @@ def money_in_words(env: Environment, amounts: Mapping[str | None, Decimal]) -> l
         currencies[code].format(float(amount)) if code in currencies else f"{amount:f} {code}"
         for code, amount in sorted((code, amount) for code, amount in amounts.items() if code)
     ]
+
+
+def money_in_digits(env: Environment, code: str | None, amount: Decimal | float, *, grouped: bool = True) -> str:
+    """Return an amount with the decimals of its currency, the same in every language.
+
+    :param code: of the currency; of one that Odoo does not know every digit is told, and two decimals at least
+    :param grouped: whether thousands are set apart by commas
+    """
+    currency = env["res.currency"].with_context(active_test=False).search([("name", "=", code)], limit=1)
+    exact = Decimal(str(amount))
+    exponent = exact.normalize().as_tuple().exponent
+    places = currency.decimal_places if currency else max(2, -exponent if isinstance(exponent, int) else 0)
+    return f"{exact:,.{places}f}" if grouped else f"{exact:.{places}f}"

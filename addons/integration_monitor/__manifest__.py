@@ -36,6 +36,7 @@
         "data/mail_template_month.xml",
         "wizards/integration_outage_views.xml",
     ],
+    "post_init_hook": "post_init_hook",
     "assets": {
         "web.assets_backend": ["integration_monitor/static/src/**/*"],
         "web.assets_tests": ["integration_monitor/static/tests/tours/**/*"],

@@ -22,14 +22,15 @@ class IntegrationChargeDocument(models.Model):
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     origin_id = fields.Many2one("account.move", "Credits", readonly=True, ondelete="cascade", index="btree_not_null")
     open = fields.Boolean(readonly=True, default=True, help="The document is a draft that takes further charges.")
+    posted_at = fields.Datetime("Posted", readonly=True, help="When it was last posted; empty: it is not.")
 
     _move_uniq = models.UniqueIndex("(move_id)", "A document is registered once.")
     _draft_uniq = models.UniqueIndex(
         "(company_id, encounter_id, partner_id, currency_id) WHERE open AND kind = 'invoice'",
         "There is one draft invoice per encounter, customer and currency.",
     )
-    # What was made of late, for dashboards.
-    _made_idx = models.Index("(company_id, create_date)")
+    # What was posted of late, for dashboards.
+    _posted_idx = models.Index("(company_id, posted_at) WHERE posted_at IS NOT NULL")
     _credit_uniq = models.UniqueIndex(
         "(origin_id) WHERE open AND kind = 'credit_note'", "There is one draft credit note per invoice."
     )
@@ -50,9 +51,12 @@ class IntegrationChargeDocument(models.Model):
 
     @api.model
     def _follow(self, moves):
-        """Bring ``open`` in line with the state of ``moves``."""
+        """Bring ``open`` and ``posted_at`` in line with the state of ``moves``."""
         # sudo: whoever posts an invoice need not see the integration app
         documents = self.sudo().search([("move_id", "in", moves.ids)])
+        posted = documents.filtered(lambda document: document.move_id.state == "posted")
+        posted.filtered(lambda document: not document.posted_at).posted_at = fields.Datetime.now()
+        (documents - posted).filtered("posted_at").posted_at = False
         documents.filtered(lambda document: document.open and document.move_id.state != "draft").open = False
         for document in documents.filtered(lambda document: not document.open and document.move_id.state == "draft"):
             # Back to draft while another draft is open: that one stays the open one, and Odoo's flow is not blocked.

@@ -156,7 +156,7 @@ class IntegrationDeliveryCount(models.Model):
     # ---------------------------------------------------------------------------------------------------------------
 
     @api.model
-    def _figures(self, companies, since, until=None, subscription=None):
+    def _figures(self, companies, since, until=None, subscription=None, without=()):
         """Return what became of tries, and how long deliveries took.
 
         Whole minutes are counted; what is older than three days, in whole hours.
@@ -165,6 +165,7 @@ class IntegrationDeliveryCount(models.Model):
         :param datetime since: naive UTC
         :param datetime until: naive UTC, left out; None: up to now
         :param subscription: one ``integration.subscription``; None: all
+        :param without: ids of subscriptions that are left out
         :return: :class:`~odoo.addons.integration_core.domain.latency.Figures`
         """
         where = [
@@ -175,6 +176,8 @@ class IntegrationDeliveryCount(models.Model):
             where.append(SQL("minute < %s", until))
         if subscription:
             where.append(SQL("subscription_id IN %s", tuple(subscription.ids)))
+        if without:
+            where.append(SQL("subscription_id <> ALL (%s)", list(without)))
         self.env.cr.execute(
             SQL(
                 """

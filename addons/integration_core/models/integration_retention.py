@@ -368,12 +368,25 @@ class IntegrationRetention(models.Model):
             attempt_ids,
         )
 
-    def _removal_of_event(self, event_ids, _reason):
-        # Nobody can make a delivery of an event that is locked; what was made before is seen by the next statement.
+    def _lock_events(self, event_ids):
+        """Lock those of these events that nobody else has locked; return their ids.
+
+        Nobody can make a delivery of an event that is locked; what was made before is seen by the next statement.
+        """
         self.env.cr.execute(
             SQL("SELECT id FROM integration_event WHERE id = ANY (%s) ORDER BY id FOR UPDATE SKIP LOCKED", event_ids)
         )
-        locked = [row[0] for row in self.env.cr.fetchall()]
+        return [row[0] for row in self.env.cr.fetchall()]
+
+    def _before_removal(self, event_ids):
+        """Keep what is to be known of these events when they are gone; for addons.
+
+        They are locked. Those of which something is open (:meth:`_open_condition`) stay nevertheless.
+        """
+
+    def _removal_of_event(self, event_ids, _reason):
+        locked = self._lock_events(event_ids)
+        self._before_removal(locked)
         return SQL(
             """
             DELETE FROM integration_event e WHERE e.id = ANY (%s) AND NOT (%s)

@@ -135,7 +135,15 @@ class Quiet:
         return hour >= self.start or hour < self.stop
 
 
-def may_tell(severity: str, quiet: Quiet, local: datetime, muted_until: datetime | None, now: datetime) -> bool:
+class Freedom(Enum):
+    """Whether people may be told something now, or what keeps it back."""
+
+    FREE = "free"
+    MUTED = "muted"
+    QUIET = "quiet"
+
+
+def may_tell(severity: str, quiet: Quiet, local: datetime, muted_until: datetime | None, now: datetime) -> Freedom:
     """Tell whether people may be told of an alert now.
 
     :param severity: the class; ``critical`` is told at night, too
@@ -143,8 +151,8 @@ def may_tell(severity: str, quiet: Quiet, local: datetime, muted_until: datetime
     :param muted_until: somebody muted the rule until then, of whatever class it is; compared with ``now``
     """
     if muted_until is not None and now < muted_until:
-        return False
-    return severity == CRITICAL or not quiet.holds(local)
+        return Freedom.MUTED
+    return Freedom.QUIET if severity != CRITICAL and quiet.holds(local) else Freedom.FREE
 
 
 class Tell(Enum):
@@ -154,6 +162,7 @@ class Tell(Enum):
     BEGAN = "began"
     AGAIN = "again"
     ENDED = "ended"
+    MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +173,20 @@ class Told:
         ended: Whether it is over.
         began_at: When they were told that it began, or last reminded; None: not yet.
         ended_at: When they were told that it is over; None: not yet.
+        slept: Quiet hours, and no mute, have kept its beginning back.
     """
 
     ended: bool = False
     began_at: datetime | None = None
     ended_at: datetime | None = None
+    slept: bool = False
 
 
 def next_telling(told: Told, *, free: bool, silence: timedelta | None, now: datetime) -> Tell:
     """Return what people are to be told now.
 
-    Who was never told that an alert began is not told that it ended: at night, that is, or while it was muted.
+    Who was never told that an alert began is not told that it ended, where somebody has muted it. What began and ended
+    in quiet hours is told once, when they are over.
 
     :param free: whether they may be told anything now
     :param silence: time between reminders of an alert that goes on; None: there are none
@@ -182,7 +194,10 @@ def next_telling(told: Told, *, free: bool, silence: timedelta | None, now: date
     if not free:
         return Tell.NOTHING
     if told.ended:
-        return Tell.ENDED if told.began_at and not told.ended_at else Tell.NOTHING
+        if told.ended_at:
+            return Tell.NOTHING
+        missed = Tell.MISSED if told.slept else Tell.NOTHING
+        return Tell.ENDED if told.began_at else missed
     if told.began_at is None:
         return Tell.BEGAN
     if silence and now - told.began_at >= silence:

@@ -34,7 +34,6 @@ class Standing(str, Enum):
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
     NO_CHARGE = "no_charge"
-    SETTLED = "settled"
     UNACCOUNTED = "unaccounted"
 
 
@@ -186,6 +185,16 @@ def unbilled(cells: Iterable[Cell]) -> list[tuple[str, str, Tally]]:
             place = (cell.key.cost_center, cell.worth_currency)
             sums[place] = sums.get(place, Tally()) + cell.worth
     return [(*place, tally) for place, tally in sorted(sums.items())]
+
+
+def unbilled_ages(cells: Iterable[Cell]) -> dict[str, dict[str, dict[str, Tally]]]:
+    """Return {cost center: {band: {currency: tally}}} of what is unbilled, as sent."""
+    sums: dict[str, dict[str, dict[str, Tally]]] = {}
+    for cell in cells:
+        if cell.key.standing in UNBILLED:
+            own = sums.setdefault(cell.key.cost_center, {}).setdefault(cell.band, {})
+            own[cell.key.currency] = own.get(cell.key.currency, Tally()) + cell.counted
+    return sums
 
 
 def stuck(figures: Mapping[Key, Tally]) -> dict[str, Tally]:

@@ -33,6 +33,7 @@ from . import ir_websocket
 from . import integration_alert_words
 from . import integration_alert_readings
 from . import integration_alert_rule
+from . import integration_setup_check
 from . import integration_alert
 from . import integration_alert_watch
 from . import ir_http

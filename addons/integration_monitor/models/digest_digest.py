@@ -43,7 +43,14 @@ class DigestDigest(models.Model):
             digest[name] = by_company.get(digest.company_id or self.env.company, 0)
 
     def _compute_kpi_integration_received_value(self):
-        rows = self._integration_grouped("integration.receipt", "received_at", [("mode", "=", "live")], [], ["__count"])
+        start, end, _companies = self._get_kpi_compute_parameters()
+        # Days are local to the system, a day off at most. By them the index finds the receipts of each company.
+        days = [
+            ("received_day", ">=", fields.Date.subtract(fields.Date.to_date(start), days=1)),
+            ("received_day", "<=", fields.Date.add(fields.Date.to_date(end), days=1)),
+        ]
+        live = [("mode", "=", "live"), *days]
+        rows = self._integration_grouped("integration.receipt", "received_at", live, [], ["__count"])
         self._set_integration_value("kpi_integration_received_value", dict(rows))
 
     def _compute_kpi_integration_parked_value(self):
@@ -63,7 +70,7 @@ class DigestDigest(models.Model):
         self._set_integration_value("kpi_integration_parked_value", money)
 
     def _compute_kpi_integration_dead_value(self):
-        dead = [("state", "=", "dead")]
+        dead = [("state", "=", "dead"), ("event_id.mode", "=", "live")]
         rows = self._integration_grouped("integration.delivery", "dead_since", dead, [], ["__count"])
         self._set_integration_value("kpi_integration_dead_value", dict(rows))
 

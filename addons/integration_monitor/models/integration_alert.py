@@ -1,16 +1,17 @@
 from datetime import timedelta
-from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from ..domain import alerting
-from ..domain.alerting import Tell, Told
+from ..domain.alerting import Freedom, Tell, Told
 from .integration_alert_rule import KINDS, LANES, MONEY, SEVERITIES
+from .integration_overview_deliveries import DEAD
 
 ACTIVITY = "mail.mail_activity_data_warning"
 ADMIN = "integration_core.group_admin"
@@ -50,10 +51,11 @@ class IntegrationAlert(models.Model):
     until = fields.Datetime("Over", readonly=True)
     running = fields.Boolean(compute="_compute_running", store=True)
     told_at = fields.Datetime("Told", readonly=True, help="Empty: muted, or in quiet hours.")
+    slept = fields.Boolean("Kept back by quiet hours", readonly=True)
     cleared_at = fields.Datetime("All-clear", readonly=True)
     told_ids = fields.Many2many("res.users", "integration_alert_told_rel", string="Told to", readonly=True)
     count = fields.Integer("Affected", readonly=True, help="Messages, lines or keys it is about.")
-    amount = fields.Float(digits=(16, 2), readonly=True, groups=FINANCE)
+    amount = fields.Float(digits=(30, 10), readonly=True, groups=FINANCE)
     currency_code = fields.Char("Currency", readonly=True, groups=FINANCE)
     has_amount = fields.Boolean(readonly=True, groups=FINANCE)
     # Of parked money these are money: people read them as words.
@@ -73,7 +75,7 @@ class IntegrationAlert(models.Model):
     runbook_url = fields.Char("Runbook", related="rule_id.runbook_url")
 
     _one_running = models.UniqueIndex("(rule_id, subject) WHERE until IS NULL", "There is such an alert already.")
-    _untold_idx = models.Index("(id) WHERE until IS NULL OR (told_at IS NOT NULL AND cleared_at IS NULL)")
+    _untold_idx = models.Index("(id) WHERE until IS NULL OR (cleared_at IS NULL AND (told_at IS NOT NULL OR slept))")
 
     @api.depends("until")
     def _compute_running(self):
@@ -191,17 +193,14 @@ class IntegrationAlert(models.Model):
     @api.model
     def _not_yet_told(self):
         """Return the alerts of which people may have to be told something."""
-        return self.search(["|", ("until", "=", False), "&", ("told_at", "!=", False), ("cleared_at", "=", False)])
+        open_end = Domain("cleared_at", "=", False) & (Domain("told_at", "!=", False) | Domain("slept", "=", True))
+        return self.search(Domain("until", "=", False) | open_end)
 
     def _tell_now(self):
         """Tell people what is to be told of this alert now, if anything."""
         self.ensure_one()
         now = fields.Datetime.now()
-        rule = self.rule_id
-        free = alerting.may_tell(self.severity, rule._quiet(), self._local(now), rule.muted_until or None, now)
-        silence = timedelta(hours=rule.remind_hours) if rule.remind_hours else None
-        told = Told(bool(self.until), self.told_at or None, self.cleared_at or None)
-        match alerting.next_telling(told, free=free, silence=silence, now=now):
+        match self._next_telling(now):
             case Tell.BEGAN:
                 self._tell_began(now)
             case Tell.AGAIN:
@@ -210,13 +209,48 @@ class IntegrationAlert(models.Model):
             case Tell.ENDED:
                 self._tell_ended(now)
 
+    def _next_telling(self, now):
+        """Return what people are to be told now, and note it where quiet hours keep a beginning back."""
+        rule = self.rule_id
+        freedom = alerting.may_tell(self.severity, rule._quiet(), self._local(now), rule.muted_until or None, now)
+        slept = not self.told_at and freedom is Freedom.QUIET
+        if not self.until and not self.told_at and freedom is not Freedom.FREE and slept != self.slept:
+            self.slept = slept
+        silence = timedelta(hours=rule.remind_hours) if rule.remind_hours else None
+        told = Told(bool(self.until), self.told_at or None, self.cleared_at or None, self.slept)
+        return alerting.next_telling(told, free=freedom is Freedom.FREE, silence=silence, now=now)
+
+    def _tell_missed(self):
+        """Tell of those of these alerts that began and ended in quiet hours: in one mail to each person."""
+        now = fields.Datetime.now()
+        missed = self.filtered(lambda alert: alert._next_telling(now) is Tell.MISSED)
+        by_person = {}
+        for alert in missed.sorted("since"):
+            people = alert._people()
+            alert.write({"cleared_at": now, "told_ids": [fields.Command.set(people.ids)]})
+            for person in people.filtered("active"):
+                by_person[person] = by_person.get(person, self.browse()) | alert
+        for person, alerts in by_person.items():
+            alerts.with_context(lang=person.lang)._mail_missed(person)
+        if by_person:
+            self._send_soon()
+
+    def _mail_missed(self, person):
+        """Tell one person, in their language, of alerts that are over, and that they slept through."""
+        finance = self._sees_money(person)
+        parts = [Markup("<p>%s</p>") % Markup("<br/>").join(alert._mail_lines(finance)) for alert in self]
+        if len(self) == 1:
+            subject = self.env._("Over, in quiet hours: %s", self.display_name)
+        else:
+            subject = self.env._("Over, in quiet hours: %s alerts", len(self))
+        self[-1:].message_notify(
+            partner_ids=person.partner_id.ids, subject=subject, body=Markup().join(parts), force_send=False
+        )
+
     def _local(self, now):
         """Return a moment (naive UTC) as clocks show it where the company is."""
         company = self.company_id or self.rule_id.company_id or self.env.company
-        try:
-            zone = ZoneInfo(company.partner_id.tz or "UTC")
-        except (ZoneInfoNotFoundError, ValueError):
-            zone = ZoneInfo("UTC")
+        zone = ZoneInfo(self.env["integration.alert.rule"]._zone_of(company))
         return now.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None)
 
     def _tell_began(self, now):
@@ -311,9 +345,12 @@ class IntegrationAlert(models.Model):
             "reading": round(self.reading_now, 2),
             "threshold": self.rule_id.threshold,
             "affected": max(0, self.count),
-            "amount": f"{Decimal(str(self.amount)):.2f}" if self.has_amount else None,
+            "amount": self._wire_amount() if self.has_amount else None,
             "currency": (self.currency_code or None) if self.has_amount else None,
         }
+
+    def _wire_amount(self):
+        return tools.money_in_digits(self.env, self.currency_code, self.amount, grouped=False)
 
     @staticmethod
     def _wire_time(moment):
@@ -338,11 +375,8 @@ class IntegrationAlert(models.Model):
             case "engine":
                 return "integration_core.action_heartbeat", None
             case "dead_letters":
-                dead = [("dead_since", "!=", False), ("state", "=", "dead")]
-                return "integration_core.action_dead_letter", [
-                    *dead,
-                    ("subscription_id", "=", self.subscription_id.id),
-                ]
+                own = Domain("subscription_id", "=", self.subscription_id.id)
+                return "integration_core.action_dead_letter", list(DEAD & own)
             case "burn_rate":
                 waiting = [("is_open", "=", True), ("company_id", "=", self.company_id.id)]
                 endpoint = [("subscription_id.endpoint_id", "=", self.endpoint_id.id)]

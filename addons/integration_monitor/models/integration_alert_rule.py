@@ -1,4 +1,5 @@
 from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup
 from odoo import api, fields, models
@@ -109,7 +110,9 @@ class IntegrationAlertRule(models.Model):
         "For at least (min)", help="Something must be wrong for so long to begin an alert, and right to end it."
     )
     remind_hours = fields.Integer("Remind after (h)", help="0: once at the start and once at the end, and no more.")
-    quiet_from = fields.Float("Quiet from", help="In the company's time zone. From 0:00 to 0:00: none.")
+    quiet_from = fields.Float(
+        "Quiet from", help="In the company's time zone, or that of most of its systems. From 0:00 to 0:00: none."
+    )
     quiet_to = fields.Float("Quiet until", help="When quiet hours end, people are told of what goes on.")
     owner_id = fields.Many2one(
         "res.users",
@@ -198,6 +201,25 @@ class IntegrationAlertRule(models.Model):
     def _quiet(self):
         self.ensure_one()
         return Quiet(self.quiet_from, self.quiet_to)
+
+    @api.model
+    def _zone_of(self, company):
+        """Return the time zone of a company: that of its contact, else the one that most of its systems are in."""
+        # sudo: in which time zone a company or its systems are is no secret
+        home = company.sudo().partner_id.tz
+        if self._is_zone(home):
+            return home
+        systems = self.env["integration.system"].sudo()
+        counts = systems._read_group([("company_id", "=", company.id)], ["timezone"], ["__count"])
+        known = [(count, zone) for zone, count in counts if self._is_zone(zone)]
+        return max(known, default=(0, "UTC"))[1]
+
+    @staticmethod
+    def _is_zone(name):
+        try:
+            return bool(name and ZoneInfo(name))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return False
 
     def _running(self):
         self.ensure_one()

@@ -90,9 +90,10 @@ class IntegrationAlertWatch(models.AbstractModel):
         alerts = self.env["integration.alert"].sudo()
         if not kinds:
             contained(alerts._end_without_rule)
-        untold = alerts._not_yet_told()
-        for alert in untold.filtered(lambda alert: alert.kind in kinds) if kinds else untold:
+        untold = alerts._not_yet_told().filtered(lambda alert: not kinds or alert.kind in kinds)
+        for alert in untold:
             contained(alert._tell_now)
+        contained(untold.exists()._tell_missed)
 
     @api.model
     def _look_at(self, rule):

@@ -110,7 +110,7 @@ class IntegrationAlertWords(models.AbstractModel):
             case "parked_money":
                 if not finance:
                     return self.env._("shown to finance")
-                return ", ".join(tools.money_in_words(self.env, {currency: Decimal(str(round(value, 2)))}))
+                return ", ".join(tools.money_in_words(self.env, {currency: Decimal(str(value))}))
         return f"{value:.0f}"
 
     @api.model

@@ -34,17 +34,28 @@ _DELIVERY_BUCKET = SQL(
        FROM integration_delivery d WHERE d.event_id = r.event_id)
     """
 )
-# Retention removes events of which nothing is open. What the equation said of their units then stays with the receipts;
-# without that note (they went before this addon was there) they count as applied: what waits or is parked does not go.
+# Retention removes events of which nothing is open. What the equation said of their units then stays with the receipts,
+# and which charge they had become: that is looked at as before. Without that note nobody knows what became of them.
+_NOTED_BUCKET = SQL(
+    """
+    CASE
+        WHEN r.settled_charge_id IS NULL THEN NULLIF(r.settled, 'unaccounted')
+        WHEN own.id IS NULL THEN NULL
+        WHEN own.state IN ('parked', 'rejected') THEN own.state
+        ELSE 'applied'
+    END
+    """
+)
 _BUCKET = SQL(
     """
     CASE
         WHEN r.outcome <> 'accepted' THEN r.outcome
-        WHEN r.event_id IS NULL THEN NULLIF(COALESCE(r.settled, 'applied'), 'unaccounted')
+        WHEN r.event_id IS NULL THEN %s
         WHEN f.id IS NOT NULL THEN %s
         ELSE %s
     END
     """,
+    _NOTED_BUCKET,
     _EFFECT_BUCKET,
     _DELIVERY_BUCKET,
 )
@@ -52,7 +63,9 @@ _JOINS = SQL(
     """
     LEFT JOIN integration_effect f ON f.event_id = r.event_id AND f.unit = r.unit AND r.outcome = 'accepted'
     LEFT JOIN integration_charge c ON f.res_model = 'integration.charge' AND c.id = f.res_id
-    LEFT JOIN integration_charge own ON own.id = c.id AND own.event_id = f.event_id AND own.unit = f.unit
+    LEFT JOIN integration_charge own
+           ON own.id = CASE WHEN r.event_id IS NULL THEN r.settled_charge_id ELSE c.id END
+          AND (r.event_id IS NULL OR own.event_id = f.event_id AND own.unit = f.unit)
     """
 )
 
@@ -168,8 +181,7 @@ class IntegrationLedger(models.AbstractModel):
                    %(bucket)s AS bucket,
                    CASE WHEN own.id IS NULL THEN r.amount WHEN own.priced THEN own.amount_sent END AS amount,
                    CASE WHEN own.id IS NULL THEN r.price_unknown ELSE NOT own.priced END AS price_unknown,
-                   r.event_type_id, r.received_at, r.encounter, own.service_code, r.unit, own.id AS charge_id,
-                   r.outcome = 'accepted' AND r.event_id IS NULL AS forgotten
+                   r.event_type_id, r.received_at, r.encounter, own.service_code, r.unit, own.id AS charge_id
               FROM integration_receipt r %(joins)s
              WHERE r.company_id IN %(companies)s AND r.mode = 'live' AND %(span)s
             """,
@@ -192,8 +204,7 @@ class IntegrationLedger(models.AbstractModel):
                    false AS received, NULL::numeric AS amount_received, false AS unknown_received, %(bucket)s AS bucket,
                    CASE WHEN own.priced THEN own.amount_sent END AS amount,
                    COALESCE(NOT own.priced, false) AS price_unknown,
-                   e.event_type_id, e.received_at, own.encounter, own.service_code, f.unit, own.id AS charge_id,
-                   false AS forgotten
+                   e.event_type_id, e.received_at, own.encounter, own.service_code, f.unit, own.id AS charge_id
               FROM integration_event e
               JOIN integration_system s ON s.id = e.system_id
               JOIN integration_effect f ON f.event_id = e.id
@@ -201,7 +212,8 @@ class IntegrationLedger(models.AbstractModel):
               LEFT JOIN integration_charge own ON own.id = c.id AND own.event_id = f.event_id AND own.unit = f.unit
              WHERE e.company_id IN %(companies)s AND e.mode = 'live'
                AND e.received_at BETWEEN %(from)s::date - 1 AND %(to)s::date + 2 AND %(day)s BETWEEN %(from)s AND %(to)s
-               AND NOT EXISTS (SELECT 1 FROM integration_receipt r WHERE r.event_id = e.id AND r.unit = f.unit)
+               -- Looked up for each: as a join, the planner might hash the receipts of all days.
+               AND NOT EXISTS (SELECT 1 FROM integration_receipt r WHERE r.event_id = e.id AND r.unit = f.unit OFFSET 0)
             """,
             day=day,
             unassigned=equation.UNASSIGNED,
@@ -211,27 +223,90 @@ class IntegrationLedger(models.AbstractModel):
         )
 
     @api.model
+    def _waiting_money(self, companies):
+        """Return {currency: amount} of all that waits, however long ago it was received: dead letters too.
+
+        Read from what is open, never from history.
+        """
+        self._flush()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT r.currency, sum(r.amount)::text
+                  FROM integration_receipt r %(joins)s
+                 WHERE r.event_id IS NOT NULL AND r.event_id = ANY (ARRAY(%(open)s)) AND r.company_id IN %(companies)s
+                   AND r.mode = 'live' AND r.amount <> 0 AND %(bucket)s = 'waiting' GROUP BY 1
+                """,
+                joins=_JOINS,
+                open=self._open_events(companies),
+                companies=tuple(companies.ids) or (0,),
+                bucket=_BUCKET,
+            )
+        )
+        return {currency: Decimal(amount) for currency, amount in rows if currency}
+
+    @api.model
+    def _open_events(self, companies):
+        """SQL that selects the ids of the events of which something may wait."""
+        return SQL(
+            """
+            SELECT event_id FROM integration_due WHERE company_id IN %(companies)s AND system_id IS NOT NULL
+            UNION SELECT event_id FROM integration_delivery
+                   WHERE company_id IN %(companies)s AND dead_since > '-infinity' AND state = 'dead'
+            UNION SELECT event_id FROM integration_effect WHERE status = 'waiting'
+            """,
+            companies=tuple(companies.ids) or (0,),
+        )
+
+    @api.model
     def _bucket_of(self, alias):
         """Return the SQL value of what became of the unit of one receipt, given the receipt's table alias."""
-        return SQL("(SELECT %s FROM (SELECT %s.*) r %s)", _BUCKET, SQL.identifier(alias), _JOINS)
+        return self._of_receipt(alias, _BUCKET)
+
+    @api.model
+    def _of_receipt(self, alias, columns):
+        return SQL("(SELECT %s FROM (SELECT %s.*) r %s)", columns, SQL.identifier(alias), _JOINS)
 
     @api.model
     def _settle(self, event_ids, condition):
         """Note with the receipts of events that are about to be removed what the equation says of them now.
 
+        :param event_ids: ids of events that this transaction has locked
         :param SQL condition: over ``e``, which of these events go
         """
         self._flush()
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE integration_receipt r SET settled = COALESCE(%s, 'unaccounted')
+                UPDATE integration_receipt r SET (settled, settled_charge_id) = %s
                   FROM integration_event e
                  WHERE e.id = ANY (%s) AND (%s) AND r.event_id = e.id AND r.outcome = 'accepted'
                 """,
-                self._bucket_of("r"),
+                self._of_receipt("r", SQL("COALESCE(%s, 'unaccounted'), own.id", _BUCKET)),
                 list(event_ids),
                 condition,
             )
         )
-        self.env["integration.receipt"].invalidate_model(["settled"])
+        self.env["integration.receipt"].invalidate_model(["settled", "settled_charge_id"])
+
+    @api.model
+    def _settle_what_is_gone(self):
+        """Note of what was removed before this addon was there that it was applied, and its charge where it has one.
+
+        Only what nothing of is open is removed, and of the rest nobody can say more any more. Where the same line came
+        in several messages of one moment, none of them can be told to be its charge's.
+        """
+        self._flush()
+        self.env.cr.execute(
+            """
+            UPDATE integration_receipt r
+               SET settled = 'applied',
+                   settled_charge_id = (
+                       SELECT CASE WHEN count(*) = 1 THEN min(c.id) END FROM integration_charge c
+                        WHERE c.encounter = r.encounter AND c.system_id = r.system_id AND c.mode = r.mode
+                          AND c.unit = r.unit AND c.event_id IS NULL
+                          AND c.received_at BETWEEN r.received_at - interval '1 s' AND r.received_at + interval '1 s')
+             WHERE r.outcome = 'accepted' AND r.event_id IS NULL AND r.settled IS NULL
+            """
+        )
+        self.env["integration.receipt"].invalidate_model(["settled", "settled_charge_id"])

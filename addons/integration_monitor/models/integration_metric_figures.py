@@ -283,7 +283,8 @@ class IntegrationMetricFigures(models.AbstractModel):
             UNION ALL
             SELECT 'dead_letters', ARRAY[s.name, d.consumer], count(*)
               FROM integration_delivery d JOIN integration_subscription s ON s.id = d.subscription_id
-             WHERE d.dead_since IS NOT NULL AND d.state = 'dead' GROUP BY 2
+              JOIN integration_event e ON e.id = d.event_id
+             WHERE d.dead_since IS NOT NULL AND d.state = 'dead' AND e.mode = 'live' GROUP BY 2
             UNION ALL
             SELECT 'refused_messages', ARRAY[s.code], count(*)
               FROM integration_refused_message m JOIN integration_system s ON s.id = m.system_id

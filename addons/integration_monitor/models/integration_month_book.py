@@ -43,6 +43,7 @@ class IntegrationMonthBook(models.AbstractModel):
             self._page_of_standings(figures, cells),
             self._page_of_centers(figures),
             self._page_of_ages(cells),
+            self._page_of_center_ages(cells),
             self._page_of_unbilled(month_end.unbilled(cells)),
             self._page_of_late(company, first),
             *self._page_of_changes(record, figures),
@@ -111,6 +112,18 @@ class IntegrationMonthBook(models.AbstractModel):
             sums = month_end.add_up([(c.key, c.counted) for c in unbilled if c.band == name], lambda key: "")
             rows += [(label, *self._tallied(currency, tally)) for currency, tally in sorted(sums.get("", {}).items())]
         return Page(self.env._("Unbilled by age"), (self.env._("Since receipt"), *self._counts()), rows)
+
+    @api.model
+    def _page_of_center_ages(self, cells):
+        names, by_center = self._names("band"), month_end.unbilled_ages(cells)
+        rows = [
+            (center, names[band], *self._tallied(currency, tally))
+            for center, own in sorted(by_center.items())
+            for band in names
+            for currency, tally in sorted(own.get(band, {}).items())
+        ]
+        heads = (self.env._("Cost center"), self.env._("Since receipt"), *self._counts())
+        return Page(self.env._("Unbilled by center and age"), heads, rows)
 
     @api.model
     def _page_of_unbilled(self, unbilled):

@@ -70,6 +70,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             "rows": page._rows(figures, cells),
             "centers": page._centers(figures),
             "ages": page._ages(cells),
+            "center_ages": page._center_ages(cells),
             "late": page._late(cells, record),
             "unbilled": page._unbilled_part(cells),
             "signoff": page._signoff_part(signoff),
@@ -152,7 +153,6 @@ class IntegrationMonthEnd(models.AbstractModel):
             "rejected": self.env._("Will never be billed; the reason stands with the line."),
             "duplicate": self.env._("Sent again; counted once."),
             "no_charge": self.env._("Delivered to another system; no charge was to be made."),
-            "settled": self.env._("Invoiced or ended; its message went by the rules of retention."),
             "unaccounted": self.env._("Received, and nothing became of it: tell an administrator at once."),
         }[name]
 
@@ -194,6 +194,20 @@ class IntegrationMonthEnd(models.AbstractModel):
                 sums = month_end.add_up(own, lambda key: "")[""]
                 rows.append(self._figure(label, name, sums, [("band", "=", name), ("standing", "in", standings)]))
         return rows
+
+    @api.model
+    def _center_ages(self, cells):
+        """Return {columns, rows} of what is unbilled by cost center and by how long ago it was received."""
+        by_center = month_end.unbilled_ages(cells)
+        used = {band for own in by_center.values() for band in own}
+        bands = [(name, label) for name, label in reversed(self._bands()) if name in used]
+        unbilled = ("standing", "in", [standing.value for standing in month_end.UNBILLED])
+        rows = []
+        for center, own in sorted(by_center.items()):
+            at = [("cost_center", "=", center), unbilled]
+            cells = [self._figure(label, name, own.get(name, {}), [*at, ("band", "=", name)]) for name, label in bands]
+            rows.append({"name": center, "cells": cells})
+        return {"columns": [label for _name, label in bands], "rows": rows}
 
     @api.model
     def _bands(self):

@@ -23,7 +23,6 @@ STANDINGS = [
     ("rejected", "Rejected"),
     ("duplicate", "Duplicate"),
     ("no_charge", "Without a charge"),
-    ("settled", "Settled, message removed"),
     ("unaccounted", "Unaccounted"),
 ]
 BANDS = [
@@ -34,14 +33,12 @@ BANDS = [
     ("older", "Over 90 days"),
 ]
 
-# Where a line stands, from what the equation says became of it and from its charge and invoice. Retention removes
-# messages of which nothing is open, and with them what led from the receipt to its charge.
+# Where a line stands, from what the equation says became of it and from its charge and invoice.
 _STANDING = SQL(
     """
     CASE
         WHEN u.bucket IS NULL THEN 'unaccounted'
         WHEN u.bucket IN ('rejected', 'duplicate', 'waiting') THEN u.bucket
-        WHEN u.forgotten THEN 'settled'
         WHEN u.bucket = 'parked' AND c.park_reason IN %(mapping)s THEN 'mapping'
         WHEN u.bucket = 'parked' AND c.park_reason IN %(price)s THEN 'price'
         WHEN u.bucket = 'parked' THEN 'parked'
@@ -136,7 +133,7 @@ class IntegrationMonthLine(models.Model):
         return SQL(
             """
             SELECT l.*, date_trunc('month', l.service_day)::date AS service_month,
-                   CASE WHEN l.standing IN ('rejected', 'duplicate', 'no_charge', 'settled') THEN NULL
+                   CASE WHEN l.standing IN ('rejected', 'duplicate', 'no_charge') THEN NULL
                         WHEN l.received_at > m.closed_at THEN 'arrived'
                         WHEN l.ready_at > m.closed_at THEN 'ready' END AS late
               FROM (%(lines)s) l

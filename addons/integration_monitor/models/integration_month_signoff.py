@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.addons.integration_core.domain.equation import Tally
+from odoo.addons.integration_core.tools import money_in_digits
 
 from ..domain import month_end
 from ..domain.month_end import Standing
@@ -43,7 +44,11 @@ class IntegrationMonthSignoff(models.Model):
     @api.model
     def _money_text(self, sums):
         """Return {currency: tally} as a text that is the same in every language; False for no money."""
-        parts = (f"{currency} {tally.amount:,.2f}" for currency, tally in sorted(sums.items()) if currency)
+        parts = (
+            f"{currency} {money_in_digits(self.env, currency, tally.amount)}"
+            for currency, tally in sorted(sums.items())
+            if currency
+        )
         return "; ".join(parts) or False
 
     @api.model

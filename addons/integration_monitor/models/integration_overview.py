@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from .integration_overview_deliveries import DEAD
+
 PERIODS = {"today": 1, "week": 7, "month": 30}
 ROLES = {
     "finance": "integration_core.group_finance_viewer",
@@ -175,7 +177,7 @@ class IntegrationOverview(models.AbstractModel):
         """
         companies, found = self.env.companies.ids, []
         if deliveries is None:
-            dead = [("company_id", "in", companies), ("dead_since", "!=", False), ("state", "=", "dead")]
+            dead = Domain("company_id", "in", companies) & DEAD
             # sudo: a number of the user's own companies
             if count := self.env["integration.delivery"].sudo().search_count(dead):
                 turn = self.env._("Dead letters are the operators' turn.")
@@ -287,12 +289,10 @@ class IntegrationOverview(models.AbstractModel):
             model = self.env[name]
             count = model.search_count(domain) if model.has_access("read") else 0
             if count:
-                text = self.env._(
-                    "%(kind)s: %(count)s approved by their own author.", kind=model._description, count=count
-                )
-                warnings.append(
-                    {"level": "warning", "text": text, "action": self._open(model._description, name, domain)}
-                )
+                # In the user's language, as a model's own description is not.
+                kind = self.env["ir.model"]._get(name).name
+                text = self.env._("%(kind)s: %(count)s approved by their own author.", kind=kind, count=count)
+                warnings.append({"level": "warning", "text": text, "action": self._open(kind, name, domain)})
         return warnings
 
     @api.model

@@ -2,7 +2,6 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 from odoo import api, fields, models
-from odoo.addons.integration_core.domain.equation import Bucket
 from odoo.fields import Domain
 
 from ..domain.reconciliation import OPEN
@@ -147,7 +146,7 @@ class IntegrationOverviewControl(models.AbstractModel):
     def _risk(self, roles, equation, parked):
         """Return the money that was received and may be lost if nobody does anything; for finance.
 
-        It is what is parked, however old, what was received in the period and waits, and what is unaccounted for.
+        It is what is parked or waits, dead letters included, however old, and what of the period is unaccounted for.
         Breaks of reconciliations are told beside it and not added: the same money may be parked.
 
         :param equation: rows of the equation of the period
@@ -155,11 +154,10 @@ class IntegrationOverviewControl(models.AbstractModel):
         """
         if not roles["finance"]:
             return None
-        waiting, lost = {}, {}
+        waiting, lost = self.env["integration.ledger"]._waiting_money(self.env.companies), {}
         for row in equation:
-            for sums, amount in ((waiting, row.tally(Bucket.WAITING).amount), (lost, abs(row.difference.amount))):
-                if row.key.currency and amount:
-                    sums[row.key.currency] = sums.get(row.key.currency, 0) + amount
+            if row.key.currency and row.difference.amount:
+                lost[row.key.currency] = lost.get(row.key.currency, 0) + abs(row.difference.amount)
         total = {}
         for sums in (parked, waiting, lost):
             for currency, amount in sums.items():

@@ -12,7 +12,8 @@ WELL = 0.95
 DUE_LATE = timedelta(minutes=5)
 """A lane whose oldest delivery has been due for longer, with nothing that keeps it back, is shown as late."""
 _WAITING = Domain("is_open", "=", True) & Domain("state", "=", "waiting")
-_DEAD = Domain("dead_since", "!=", False) & Domain("state", "=", "dead")
+DEAD = Domain("dead_since", "!=", False) & Domain("state", "=", "dead") & Domain("event_id.mode", "=", "live")
+"""Dead letters; those of tests are nobody's work."""
 
 
 @dataclass
@@ -30,7 +31,7 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
     """The Overview's figures of deliveries: success and latency, the queue by lane, retries, breakers, dead letters.
 
     Tries and latencies come from the counts that the engine keeps, the queue from its work list, never from the
-    history of deliveries or tries.
+    history of deliveries or tries. Dead letters of tests are left out, and what leaves by a channel for tests alone.
     """
 
     _name = "integration.overview.deliveries"
@@ -49,6 +50,7 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
         queue = self._queue()
         rows = self._failing_rows(queue)
         dead_since = [row["dead_since"] for row in rows.values() if row["dead_since"]]
+        dead_action = self.env["ir.actions.actions"]._for_xml_id("integration_core.action_dead_letter")
         return {
             "hour": self._tries_since(fields.Datetime.now() - timedelta(hours=1)),
             "span": self._tries_since(self._midnight(days)),
@@ -61,13 +63,14 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
             "breakers": self._breakers(),
             "rows": [self._failing_row(subscription, row) for subscription, row in rows.items()],
             "action": self._open(self.env._("Waiting deliveries"), deliveries._name, list(_WAITING)),
-            "dead_action": self.env["ir.actions.actions"]._for_xml_id("integration_core.action_dead_letter"),
+            "dead_action": {**dead_action, "domain": list(DEAD)},
         }
 
     @api.model
     def _tries_since(self, since):
         """Return what was delivered since a moment, how many tries went well and how long deliveries took."""
-        figures = self.env["integration.delivery.count"]._figures(self.env.companies, since)
+        tests = self.env["integration.alert.readings"]._for_tests()
+        figures = self.env["integration.delivery.count"]._figures(self.env.companies, since, without=tests)
         share = figures.success_share
         return {
             "delivered": figures.delivered,
@@ -78,18 +81,18 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
             "p50": self._span(figures.p50),
             "p95": self._span(figures.p95),
             "p99": self._span(figures.p99),
-            "action": self._open_counts(since),
-            "delivered_action": self._open_counts(since, [("state", "=", "done")]),
+            "action": self._open_counts(since, tests),
+            "delivered_action": self._open_counts(since, tests, [("state", "=", "done")]),
         }
 
     @api.model
-    def _open_counts(self, since, domain=()):
+    def _open_counts(self, since, tests, domain=()):
         """Return the action that opens the counts of tries since a moment, by subscription."""
         minute = fields.Datetime.to_string(since.replace(second=0, microsecond=0))
         return self._open(
             self.env._("Tries by minute"),
             "integration.delivery.count",
-            [("minute", ">=", minute), *domain],
+            [("minute", ">=", minute), ("subscription_id", "not in", sorted(tests)), *domain],
             views=("list", "graph"),
             context={"group_by": ["subscription_id", "outcome"]},
         )
@@ -178,8 +181,9 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
             SQL(
                 """
                 WITH dead AS MATERIALIZED (
-                    SELECT subscription_id, dead_since FROM integration_delivery
-                     WHERE company_id IN %s AND dead_since > '-infinity' AND state = 'dead')
+                    SELECT d.subscription_id, d.dead_since
+                      FROM integration_delivery d JOIN integration_event e ON e.id = d.event_id AND e.mode = 'live'
+                     WHERE d.company_id IN %s AND d.dead_since > '-infinity' AND d.state = 'dead')
                 SELECT subscription_id, count(*), min(dead_since) FROM dead GROUP BY 1
                 """,
                 tuple(self.env.companies.ids) or (0,),
@@ -189,7 +193,7 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
     @api.model
     def _failing_row(self, subscription, row):
         since = min(filter(None, (self._created(row["first"]), row["dead_since"])), default=None)
-        stuck = (_WAITING & Domain("attempts", ">", 0)) | _DEAD
+        stuck = (_WAITING & Domain("attempts", ">", 0)) | DEAD
         return {
             "id": subscription.id,
             "name": subscription.display_name,

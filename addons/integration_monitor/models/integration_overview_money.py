@@ -48,13 +48,13 @@ class IntegrationOverviewMoney(models.AbstractModel):
             "cells": cells,
             "unaccounted": lost,
             "balanced": all(row.balanced for row in rows),
-            "systems": self._by_system(rows, roles, days),
+            "systems": self._by_system(rows, spans, roles, days),
         }
 
     @api.model
-    def _received_within(self, day_from, day_to, systems):
+    def _received_within(self, day_from, day_to, systems, field="received_day"):
         """Return the domain of the receipts of a span of days."""
-        within = Domain("received_day", ">=", day_from) & Domain("received_day", "<=", day_to)
+        within = Domain(field, ">=", day_from) & Domain(field, "<=", day_to)
         return within if systems is None else within & Domain("system_id", "in", systems.ids)
 
     @api.model
@@ -91,7 +91,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
         }
 
     @api.model
-    def _by_system(self, rows, roles, days):
+    def _by_system(self, rows, spans, roles, days):
         names = self._bucket_names()
         found = []
         for system in self.env["integration.system"].browse(sorted({row.key.system for row in rows})):
@@ -101,7 +101,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
                 {
                     "id": system.id,
                     "name": system.name,
-                    "action": self._open_break_down(system, domain, roles),
+                    "action": self._open_break_down(system, spans, domain, roles),
                     "cells": [
                         self._cell(
                             names[bucket], [(row.key.currency, row.tally(bucket)) for row in own], roles, bucket, domain
@@ -116,13 +116,13 @@ class IntegrationOverviewMoney(models.AbstractModel):
         return sorted(found, key=lambda one: one["name"])
 
     @api.model
-    def _open_break_down(self, system, domain, roles):
+    def _open_break_down(self, system, spans, domain, roles):
         """Return the action that opens what a system's equation consists of; for finance by day and cost center."""
         if not roles["finance"]:
             context = {"group_by": ["outcome", "event_type_id"]}
             return self._open(system.name, "integration.receipt", domain, context=context)
         context = {"ledger_basis": "received", "group_by": ["day", "cost_center"]}
-        ours = [("system_id", "=", system.id)]
+        ours = [("system_id", "=", system.id), *Domain.OR(self._received_within(*span, field="day") for span in spans)]
         return self._open(system.name, "integration.ledger.line", ours, views=("list", "pivot"), context=context)
 
     @api.model
@@ -203,7 +203,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
     def _pipeline(self, roles, days=1):
         """Return the charges on their way to an invoice, and the invoices, by where they stand; for finance.
 
-        :param int days: of the chosen period, for the invoices that were made in it and are posted
+        :param int days: of the chosen period, for the invoices that were posted in it
         """
         if not roles["finance"]:
             return None
@@ -231,9 +231,9 @@ class IntegrationOverviewMoney(models.AbstractModel):
             self._invoices("draft", self.env._("Draft invoices"), SQL("d.open AND m.state = 'draft'"), []),
             self._invoices(
                 "posted",
-                self.env._("Made and posted"),
-                SQL("m.state = 'posted' AND d.create_date >= %s", self._midnight(days)),
-                [("create_date", ">=", fields.Datetime.to_string(self._midnight(days)))],
+                self.env._("Posted invoices"),
+                SQL("m.state = 'posted' AND d.posted_at >= %s", self._midnight(days)),
+                [("posted_at", ">=", fields.Datetime.to_string(self._midnight(days)))],
             ),
         ]
 

@@ -87,7 +87,7 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         if deliveries["dead"]:
             text = self.env._("Dead letters: %s", deliveries["dead"])
             yield self._need("dead", "danger", text, deliveries["dead_action"], deliveries["dead_oldest"])
-        refused = [("state", "=", "open")]
+        refused = [("state", "=", "open"), ("mode", "=", "live")]
         messages = self.env["integration.refused.message"]
         [(count, oldest)] = messages._read_group(refused, [], ["__count", "received_at:min"])
         if count:

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.addons.integration_core.fields import UncheckedMany2one
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -20,6 +21,13 @@ class IntegrationReceipt(models.Model):
         "Had become of it",
         readonly=True,
         help="What the equation said when the rules of retention removed the message; empty as long as it is there.",
+    )
+    # A charge is nobody's to delete. Were it gone all the same, the equation would say that the unit is unaccounted.
+    settled_charge_id = UncheckedMany2one(
+        "integration.charge",
+        "Had become the charge",
+        readonly=True,
+        groups="integration_core.group_finance_viewer",
     )
     bucket = fields.Selection(
         BUCKETS,
@@ -83,9 +91,11 @@ class IntegrationReceipt(models.Model):
 
         return Domain.custom(to_sql=to_sql)
 
-    @api.depends("event_id", "unit")
+    @api.depends("event_id", "unit", "settled_charge_id")
     def _compute_charge_id(self):
         charges = self.env["integration.charge"].search([("event_id", "in", self.event_id.ids)])
         found = {(charge.event_id.id, charge.unit): charge for charge in charges}
+        noted = self.settled_charge_id.exists()
         for receipt in self:
-            receipt.charge_id = found.get((receipt.event_id.id, receipt.unit), False)
+            own = found.get((receipt.event_id.id, receipt.unit), False)
+            receipt.charge_id = own if receipt.event_id else receipt.settled_charge_id & noted

@@ -216,13 +216,17 @@ class IntegrationReconciliation(models.Model):
             raise AccessError(self.env._("Only a finance reviewer decides about reconciliation."))
 
     def action_sign(self, reason=None):
-        """Sign these periods off as they stand; one that is signed is signed again, never changed.
+        """Compare these periods anew and sign them off as they stand; one that is signed is signed again.
 
         :param str reason: needed while breaks are to do, and then asked for in a dialog when left out
-        :raises UserError: while breaks are to do and no reason is given, or before a comparison
+        :raises UserError: while breaks are to do and no reason is given
         """
         self.check_access("read")
         self._check_reviewer()
+        # What is signed is what both sides say now, not what they said when they were last compared.
+        # sudo: rows are written by comparing alone, as in action_compare
+        for one in self.sudo():
+            one._compare()
         if reason is None and any(one.open_count for one in self):
             return self.env["integration.reason.wizard"]._ask("sign_period", self)
         reason = reason or ""
@@ -234,8 +238,6 @@ class IntegrationReconciliation(models.Model):
         return True
 
     def _check_can_be_signed(self, reason):
-        if not self.compared_at or (self.next_at and self.next_at <= fields.Datetime.now()):
-            raise UserError(self.env._("%s is still being compared. Compare it first.", self.display_name))
         if self.open_count and not reason.strip():
             raise UserError(
                 self.env._(

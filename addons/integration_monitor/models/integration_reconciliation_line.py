@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.addons.integration_core.tools import money_in_digits
 from odoo.exceptions import UserError
 
 from ..domain.reconciliation import OPEN, Key, Tally, next_state
@@ -64,7 +65,14 @@ class IntegrationReconciliationLine(models.Model):
     state = fields.Selection(STATES, "Break", readonly=True, help="Empty: its sides never differed.")
     owner_id = fields.Many2one("res.users", readonly=True)
     since = fields.Datetime(readonly=True, help="Since when its sides differ.")
-    reason = fields.Char(readonly=True)
+    turned = fields.Selection(
+        [("agrees", "Both sides agree"), ("again", "Open again")],
+        "Turned by a comparison",
+        readonly=True,
+        help="What the last comparison that changed the break said of it; empty: a person did, or none.",
+    )
+    reason = fields.Char(readonly=True, help="What a person said of it last.")
+    reason_text = fields.Char("Why", compute="_compute_reason_text")
     decided_by_id = fields.Many2one("res.users", "Decided by", readonly=True)
     decided_at = fields.Datetime("Decided", readonly=True)
     decided_total_id = fields.Many2one("integration.control.total", readonly=True, ondelete="set null")
@@ -94,6 +102,21 @@ class IntegrationReconciliationLine(models.Model):
         return f"{self._name_text(self.kind)} · {self.currency or ''}"
 
     @api.depends_context("lang")
+    @api.depends("turned", "reason")
+    def _compute_reason_text(self):
+        for line in self:
+            line.reason_text = line._reason_in_words()
+
+    def _reason_in_words(self):
+        if self.turned == "agrees":
+            return self.env._("Both sides agree now.")
+        if self.turned == "again" and self.reason:
+            return self.env._("Open again, for the figures are others than when it was said: %s", self.reason)
+        if self.turned == "again":
+            return self.env._("Open again, for the sides differ anew.")
+        return self.reason
+
+    @api.depends_context("lang")
     @api.depends("candidate_ids.text", "is_break", "state", "difference_count", "difference")
     def _compute_candidate_text(self):
         for line in self:
@@ -110,7 +133,12 @@ class IntegrationReconciliationLine(models.Model):
         sums = {}
         for line in self.filtered("compares_amount"):
             sums[line.currency] = sums.get(line.currency, Decimal(0)) + Decimal(str(line.difference))
-        return "; ".join(f"{currency} {amount:,.2f}" for currency, amount in sorted(sums.items()) if amount) or False
+        parts = (
+            f"{currency} {money_in_digits(self.env, currency, amount)}"
+            for currency, amount in sorted(sums.items())
+            if amount
+        )
+        return "; ".join(parts) or False
 
     # -- what a comparison leaves -------------------------------------------------------------------------------------
 
@@ -179,12 +207,13 @@ class IntegrationReconciliationLine(models.Model):
 
     def _said(self, values):
         """Return both sides of a row as one text, for the list of changes."""
+        self.ensure_one()
         return self.env._(
-            "told %(told_count)s / %(told).2f, found %(found_count)s / %(found).2f",
+            "told %(told_count)s / %(told)s, found %(found_count)s / %(found)s",
             told_count=values["told_count"],
-            told=values["told_amount"],
+            told=money_in_digits(self.env, self.currency, values["told_amount"]),
             found_count=values["found_count"],
-            found=values["found_amount"],
+            found=money_in_digits(self.env, self.currency, values["found_amount"]),
         )
 
     def _take(self, values):
@@ -209,16 +238,16 @@ class IntegrationReconciliationLine(models.Model):
         if state == "resolved":
             return {
                 "state": state,
-                "reason": self.env._("Both sides agree now."),
+                "turned": "agrees",
+                "reason": False,
                 "decided_by_id": False,
                 "decided_at": fields.Datetime.now(),
                 "decided_total_id": self.reconciliation_id.total_id.id,
             }
         since = self.since if self.state in OPEN else fields.Datetime.now()
-        reason = self.state in ("explained", "resolved", "accepted") and self.env._(
-            "Open again, for the figures are others than when it was said: %s", self.reason or ""
-        )
-        return {"state": state, "since": since, "reason": reason, "decided_by_id": False, "decided_at": False}
+        again = self.state in ("explained", "resolved", "accepted")
+        said = {"turned": "again" if again else False, "reason": again and self.reason}
+        return {"state": state, "since": since, **said, "decided_by_id": False, "decided_at": False}
 
     # -- what people do -----------------------------------------------------------------------------------------------
 
@@ -291,6 +320,7 @@ class IntegrationReconciliationLine(models.Model):
             line.write(
                 {
                     "state": state,
+                    "turned": False,
                     "reason": reason.strip(),
                     "owner_id": line.owner_id.id or self.env.user.id,
                     "decided_by_id": self.env.user.id,

@@ -68,14 +68,22 @@ class IntegrationReconciliationTolerance(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         rules = super().create(vals_list)
-        rules._compare_again()
+        self._compare_again(rules.company_id)
         return rules
 
     def write(self, vals):
+        before = self.company_id
         result = super().write(vals)
-        self._compare_again()
+        self._compare_again(before | self.company_id)
         return result
 
-    def _compare_again(self):
+    def unlink(self):
+        companies = self.company_id
+        result = super().unlink()
+        self._compare_again(companies)
+        return result
+
+    @api.model
+    def _compare_again(self, companies):
         # sudo: whoever sets tolerances has no right to write what was compared
-        self.env["integration.reconciliation"].sudo()._recompare(self.company_id)
+        self.env["integration.reconciliation"].sudo()._recompare(companies)

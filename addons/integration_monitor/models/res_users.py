@@ -31,7 +31,8 @@ class ResUsers(models.Model):
             if "deputy_id" in records._fields:
                 people |= Domain("deputy_id", "in", self.ids)
             found = records.search(people, limit=200)
-            owned += [f"{records._description} {name}" for name in found.mapped("display_name")]
+            kind = self.env["ir.model"]._get(name).name
+            owned += [f"{kind} {one}" for one in found.mapped("display_name")]
         if owned:
             more = self.env._(" and %s more", len(owned) - TOLD) if len(owned) > TOLD else ""
             raise UserError(

@@ -17,3 +17,4 @@ from . import test_alert_engine
 from . import test_month_end
 from . import test_month_book
 from . import test_outage
+from . import test_plans

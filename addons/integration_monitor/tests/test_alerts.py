@@ -155,15 +155,71 @@ class TestAlerts(AlertCase):
         self.assertEqual(len(self.mails(alert)), 1)
         self.assertTrue(alert.told_at)
 
-    def test_who_was_never_told_of_it_is_not_told_that_it_is_over(self):
+    def test_quiet_hours_are_where_most_of_the_systems_are(self):
+        """The contact of a company mostly says no time zone."""
+        rule = self.rule()
+        self.company.partner_id.tz = False
+        self.env["integration.system"].search([("company_id", "=", self.company.id)]).timezone = "Asia/Kathmandu"
+        self._make_system("abroad").timezone = "America/Lima"
+        now = fields.Datetime.now()
+        alert = self.env["integration.alert"].new({"rule_id": rule.id, "company_id": self.company.id})
+        self.assertEqual(alert._local(now) - now, timedelta(hours=5, minutes=45))
+        self.company.partner_id.tz = "America/New_York"
+        self.assertLess(alert._local(now), now)
+
+    def test_the_set_up_check_warns_of_quiet_hours_in_utc(self):
+        def level():
+            found = self.env["integration.setup.check"].with_user(self.admin)._run()
+            return next(one["level"] for one in found if one["key"] == "quiet_hours")
+
+        systems = self.env["integration.system"].search([("company_id", "=", self.company.id)])
+        self.company.partner_id.tz = False
+        systems.timezone = "UTC"
+        self.assertEqual(level(), "success", "there are none")
+        self.rule(quiet_from=22, quiet_to=6)
+        self.assertEqual(level(), "warning")
+        self.company.partner_id.tz = "UTC"
+        self.assertEqual(level(), "success")
+        self.company.partner_id.tz = False
+        systems.timezone = "Asia/Kathmandu"
+        self.assertEqual(level(), "success")
+
+    def test_amounts_keep_the_decimals_of_their_currency(self):
+        values = {"rule_id": self.rule().id, "kind": "parked_money", "has_amount": True, "reading_now": 1234.567}
+        alert = self.env["integration.alert"].new({**values, "amount": 1234.567, "currency_code": "KWD"})
+        self.assertEqual(alert._wire_amount(), "1234.567")
+        self.assertIn("1,234.567", alert._reading_words("parked_money", 1234.567, "KWD", finance=True))
+        self.assertIn("1,234.567", alert._money_words())
+
+    def test_what_began_and_ended_in_quiet_hours_is_told_in_one_mail_afterwards(self):
         hour = fields.Datetime.now().hour
         self.company.partner_id.tz = "UTC"
-        rule = self.rule(quiet_from=hour, quiet_to=(hour + 2) % 24)
+        quiet = {"quiet_from": hour, "quiet_to": (hour + 2) % 24}
+        rules = self.rule(**quiet) | self.rule(threshold=20, **quiet)
         self.late()
         self.look()
         self.late(0)
         self.look()
-        rule.write({"quiet_from": 0, "quiet_to": 0})
+        alerts = self.env["integration.alert"].search([("rule_id", "in", rules.ids)])
+        self.assertEqual((len(alerts), alerts.mapped("state")), (2, ["over", "over"]))
+        self.assertFalse(any(self.mails(alert) for alert in alerts))
+        rules.write({"quiet_from": 0, "quiet_to": 0})
+        self.look(3)
+        [mail] = [mail for alert in alerts for mail in self.mails(alert)]
+        self.assertEqual(mail.subject, "Over, in quiet hours: 2 alerts")
+        self.assertEqual(mail.notified_partner_ids, self.operator.partner_id)
+        self.assertEqual(mail.body.count("At its worst: 100 min."), 2)
+        self.assertFalse(any(self.events(alert) or alert.told_at for alert in alerts))
+        self.assertEqual(alerts.told_ids, self.operator)
+
+    def test_what_began_and_ended_while_it_was_muted_is_never_told(self):
+        rule = self.rule()
+        rule.with_user(self.operator)._mute(fields.Datetime.now() + timedelta(hours=1), "New switch in the lab")
+        self.late()
+        self.look()
+        self.late(0)
+        self.look()
+        rule.with_user(self.operator).action_unmute()
         self.look()
         alert = self.alerts(rule)
         self.assertEqual(alert.state, "over")

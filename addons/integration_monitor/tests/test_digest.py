@@ -1,14 +1,14 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.addons.integration_account.tests.common import BillingCase
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
+from .common import MonitorCase, PlanCase
 
-@tagged("post_install", "-at_install")
-class TestDigest(BillingCase):
-    """Odoo's digest mail: each reader finds the figures of their role, of their company, and no others."""
+
+class DigestCase(MonitorCase):
+    """A digest of each day, and who reads it."""
 
     @classmethod
     def setUpClass(cls):
@@ -39,6 +39,11 @@ class TestDigest(BillingCase):
         found = self.digest.with_user(user)._compute_kpis(company or self.company, user)
         return {one["kpi_name"]: one["kpi_col1"]["value"] for one in found if "integration" in one["kpi_name"]}
 
+
+@tagged("post_install", "-at_install")
+class TestDigest(DigestCase):
+    """Odoo's digest mail: each reader finds the figures of their role, of their company, and no others."""
+
     def test_finance_reads_what_came_and_the_money_that_is_stuck(self):
         self.finalize("E-1", self.line(1), self.line(2, service="UNKNOWN", quantity="2", price="150.00"))
         self.assertEqual(self.charges("E-1", 2).state, "parked")
@@ -65,6 +70,26 @@ class TestDigest(BillingCase):
         self.env.invalidate_all()
         self.assertEqual(self.figures(self.operator), {"kpi_integration_received": 1, "kpi_integration_dead": 1})
 
+    def test_dead_letters_of_tests_are_nobodys_work(self):
+        event = self.finalize("E-1", self.line(1), drain=False)
+        self.env.flush_all()
+        self.env.cr.execute(
+            """
+            UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC' - interval '1 hour'
+             WHERE event_id = %(id)s;
+            UPDATE integration_event SET mode = 'test' WHERE id = %(id)s
+            """,
+            {"id": event.id},
+        )
+        self.assertEqual(self.figures(self.operator)["kpi_integration_dead"], 0)
+
+    def test_days_of_receipt_of_whatever_zone_are_found(self):
+        """A day of receipt is local to its system: it may be the one before or after that of the digest."""
+        for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+            self.system.timezone = zone
+            self.finalize(f"E-{zone}", self.line(1))
+        self.assertEqual(self.figures(self.reviewer)["kpi_integration_received"], 2)
+
     def test_who_has_no_role_finds_nothing_of_it(self):
         self.finalize("E-1", self.line(1))
         self.assertEqual(self.figures(self.employee), {})
@@ -85,3 +110,18 @@ class TestDigest(BillingCase):
             action, _query, menu = actions[name].partition("?menu_id=")
             self.assertEqual(self.env.ref(action).tag, "integration_monitor.overview")
             self.assertEqual(self.env["ir.ui.menu"].browse(int(menu)).name, "Integration")
+
+
+@tagged("post_install", "-at_install")
+class TestDigestCost(DigestCase, PlanCase):
+    def test_no_history_is_read_from_end_to_end(self):
+        self.finalize("E-1", self.line(1), self.line(2, service="UNKNOWN"))
+        self.make_history()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.noting() as noted:
+            for user in (self.reviewer, self.operator):
+                self.digest.with_user(user)._compute_kpis(self.company, user)
+        own = [one for one in noted if "integration_" in one]
+        self.assertTrue([one for one in own if "integration_receipt" in one])
+        self.check_plans({"digest": own})

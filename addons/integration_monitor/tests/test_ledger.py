@@ -1,8 +1,10 @@
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
 
+from ..hooks import post_init_hook
 from .common import MonitorCase
 
 
@@ -152,7 +154,56 @@ class TestLedger(MonitorCase):
             ["applied", "applied", "duplicate", "rejected", "unaccounted"],
         )
 
+    def test_a_charge_is_followed_when_its_message_is_gone(self):
+        event = self.finalize("E-1", self.line(1))
+        charge = self.charges("E-1")
+        charge.write({"state": "withdrawn"})
+        self.env.flush_all()
+        self.purge(event)
+        receipt = self.env["integration.receipt"].search([("encounter", "=", "E-1")])
+        self.assertEqual((receipt.event_id.id, receipt.charge_id, receipt.bucket), (False, charge, "applied"))
+        self.assertEqual(self.figures(), {"received": (1, Decimal(120), 0), "applied": (1, Decimal(120), 0)})
+        self.env.cr.execute("UPDATE integration_charge SET amount_sent = 100 WHERE id = %s", (charge.id,))
+        self.assertEqual(self.figures()["lost"], (0, Decimal(20), 0), "its money is still read from the charge")
+        self.env.cr.execute("DELETE FROM integration_charge WHERE id = %s", (charge.id,))
+        self.assertEqual(self.figures()["lost"], (1, Decimal(120), 0))
+
+    def test_what_another_process_works_on_is_not_noted(self):
+        event = self.finalize("E-1", self.line(1))
+        self.charges("E-1").write({"state": "withdrawn"})
+        with patch.object(self.registry["integration.retention"], "_lock_events", lambda retention, ids: []):
+            self.purge(event)
+        self.assertTrue(event.exists())
+        self.assertFalse(self.env["integration.receipt"].search([("event_id", "=", event.id)]).settled)
+
+    def test_what_was_removed_before_the_addon_was_there_counts_as_applied(self):
+        event = self.finalize("E-1", self.line(1), self.line(2, price="30.00"))
+        kept = self.finalize("E-2", self.line(1, price="7.00"))
+        charges = self.charges("E-1")
+        charges.write({"state": "withdrawn"})
+        self.purge(event)
+        self.env.cr.execute("UPDATE integration_receipt SET settled = NULL, settled_charge_id = NULL")
+        self.env.invalidate_all()
+        self.assertEqual(self.figures()["lost"], (2, Decimal(150), 0), "nobody noted what became of it")
+        post_init_hook(self.env)
+        self.assertEqual(self.figures(), {"received": (3, Decimal(157), 0), "applied": (3, Decimal(157), 0)})
+        receipts = self.env["integration.receipt"].search([("encounter", "=", "E-1")])
+        self.assertEqual(receipts.charge_id, charges)
+        self.assertFalse(self.env["integration.receipt"].search([("event_id", "=", kept.id)]).settled)
+
     # -- the check can fail ----
+
+    def test_a_message_that_vanishes_is_unaccounted(self):
+        event = self.finalize("E-1", self.line(1))
+        self.finalize("E-2", self.line(1, price="7.00"))
+        self.env.cr.execute("DELETE FROM integration_event WHERE id = %s", (event.id,))
+        self.env.invalidate_all()
+        self.assertEqual(self.figures()["lost"], (1, Decimal(120), 0))
+        self.assertEqual(self.figures()["applied"], (1, Decimal(7), 0))
+        receipt = self.env["integration.receipt"].search([("bucket", "=", "unaccounted")])
+        self.assertEqual(receipt.encounter, "E-1")
+        rows = self.env["integration.ledger.line"].search([]).filtered("unaccounted")
+        self.assertEqual((rows.unaccounted, rows.unaccounted_amount), (1, 120.0))
 
     def test_a_charge_that_vanishes_is_unaccounted(self):
         self.finalize("E-1", self.line(1), self.line(2, price="30.00"))

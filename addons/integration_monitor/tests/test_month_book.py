@@ -49,6 +49,7 @@ class TestMonthBook(MonthCase):
         unbilled = page["unbilled"]["total"]["units"]
         self.assertEqual(sum(row[2] for row in self.rows(book, "Unbilled")), unbilled)
         self.assertEqual(sum(row[2] for row in self.rows(book, "Unbilled by age")), unbilled)
+        self.assertEqual(sum(row[3] for row in self.rows(book, "Unbilled by center and age")), unbilled)
         self.assertIn(("LAB", 60.0), [(row[3], row[9]) for row in self.rows(book, "Late")])
         self.assertTrue(self.rows(book, "Changed since signed"))
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from odoo import Command, fields
 from odoo.addons.integration_account.models.integration_charge import REASONS
 from odoo.addons.integration_core.domain import units
+from odoo.addons.integration_core.domain.equation import Tally
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -191,6 +192,9 @@ class TestMonthEnd(MonthCase):
         names = {standing.value for standing in month_end.UNBILLED}
         unbilled = sum(row["units"] for row in page["rows"] if row["bucket"] in names)
         self.assertEqual(sum(row["units"] for row in page["ages"]), unbilled)
+        both = page["center_ages"]["rows"]
+        self.assertEqual(sum(cell["units"] for row in both for cell in row["cells"]), unbilled)
+        self.assertEqual([row["name"] for row in both], [row["label"] for row in page["unbilled"]["centers"]])
         self.assertEqual(sum(row["units"] for row in page["unbilled"]["centers"]), unbilled)
         self.assertEqual(page["unbilled"]["total"]["units"], unbilled)
 
@@ -222,13 +226,17 @@ class TestMonthEnd(MonthCase):
         with self.assertRaisesRegex(UserError, "Say why"):
             self.sign("")
 
-    def test_a_line_whose_message_went_by_retention_is_settled(self):
+    def test_what_retention_removes_stays_in_its_place(self):
         billed = self.billed("E-1")
         self.post_invoice(billed.invoice_id)
         again = self.served("E-1", self.line(1))
+        before = self.places()
         self.purge(billed.event_id, again)
-        self.assertEqual(set(self.places()), {"settled", "duplicate"})
-        self.assertIn("120.00", self.places()["settled"][1][0])
+        self.assertEqual(self.places(), before)
+        line = self.Line.with_user(self.reviewer).with_context(service_month=self.first)
+        line = line.search([("standing", "=", "invoiced")])
+        self.assertEqual((line.charge_id, line.invoice_id), (billed, billed.invoice_id))
+        self.assertEqual(line.action_open()["res_model"], "integration.charge")
 
     def test_messages_without_money_and_tests_play_no_part(self):
         self.admit("E-1", admitted_at=f"{self.day}T08:00:00Z")
@@ -291,6 +299,17 @@ class TestMonthSignoff(MonthCase):
         self.assertEqual((trail.user_id, trail.reason), (self.reviewer.id, "The codes come on Monday"))
         self.assertEqual(self.page()["signoff"]["reason"], "The codes come on Monday")
 
+    def test_money_is_told_with_the_decimals_of_its_currency(self):
+        sums = {
+            "KWD": Tally(1, Decimal("1234.5670")),
+            "JPY": Tally(1, Decimal(1234)),
+            "USD": Tally(1, Decimal("0.0030")),
+            "XXX": Tally(1, Decimal("0.1234")),
+        }
+        self.assertEqual(
+            self.env["integration.month.signoff"]._money_text(sums), "JPY 1,234; KWD 1,234.567; USD 0.00; XXX 0.1234"
+        )
+
     def test_figures_are_kept_and_later_changes_told(self):
         self.served("E-5", self.line(1, service="NEW", price="80.00"), self.line(2, quantity="0.1", price="0.03"))
         signoff = self.sign()
@@ -313,6 +332,19 @@ class TestMonthSignoff(MonthCase):
         self.assertFalse(self.page()["changes"])
         self.assertNotEqual(again.digest, signoff.digest)
         self.assertEqual(len(self.record().signoff_ids), 2)
+
+    def test_a_signed_month_stays_what_it_was_when_retention_removes_its_messages(self):
+        self.everywhere()
+        signoff = self.sign()
+        before = self.page()
+        self.purge(*self.env["integration.event"].search([("system_id", "=", self.system.id)]))
+        receipts = self.env["integration.receipt"].search([("event_id", "=", False), ("outcome", "=", "accepted")])
+        self.assertLessEqual({"E-1", "E-3", "E-4"}, set(receipts.mapped("encounter")), "some have gone")
+        page = self.page()
+        self.assertEqual((page["changes"], page["headline"]), ([], before["headline"]))
+        self.assertEqual(page["rows"], before["rows"])
+        self.assertEqual(page["unbilled"], before["unbilled"])
+        self.assertEqual(month_end.digest(self.record()._figures()), signoff.digest)
 
     def test_what_arrives_or_becomes_ready_after_the_first_sign_off_is_late(self):
         self.admit("E-1", **{"class": "outpatient"})

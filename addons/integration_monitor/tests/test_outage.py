@@ -1,16 +1,16 @@
 """The outage report: silences, what came since, and which numbers never came."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from .common import MonitorCase
+from .common import MonitorCase, PlanCase
 
 
-@tagged("post_install", "-at_install")
-class TestOutage(MonitorCase):
+class OutageCase(MonitorCase):
     """A system whose messages came at the hours that a test says, of a day that is over."""
 
     @classmethod
@@ -23,12 +23,12 @@ class TestOutage(MonitorCase):
     def hour(self, hour):
         return self.midnight + timedelta(hours=hour)
 
-    def came(self, hour, sequence=None, *, happened=None, encounter="E-1", line=1, system=None):
+    def came(self, hour, sequence=None, *, happened=None, encounter="E-1", line=1, system=None, **more):
         """Let a message come at an hour, of something that happened then or earlier."""
         at = self.hour(hour if happened is None else happened)
         data = {"encounter": encounter, "patient": {"id": "MRN-1"}, "performed_at": f"{at.isoformat()}Z"}
         data |= {"department": "ED", "lines": [self.line(line)], "self_pay": True}
-        named = {} if sequence is None else {"sequence": sequence}
+        named = more if sequence is None else {"sequence": sequence, **more}
         _accepted, event = self.post(
             "clinical.service.finalized.v1", data, time=f"{at.isoformat()}Z", system=system, **named
         )
@@ -47,6 +47,9 @@ class TestOutage(MonitorCase):
     def told(self, user=None, **more):
         return self.outage(user, **more)._told()
 
+
+@tagged("post_install", "-at_install")
+class TestOutage(OutageCase):
     def test_a_silence_says_from_when_to_when_and_what_came_since(self):
         for hour in (*range(6), *range(10, 25)):
             self.came(hour, encounter=f"E-{hour}")
@@ -79,6 +82,51 @@ class TestOutage(MonitorCase):
         self.came(1, "7")
         self.came(12, "10", encounter="E-2")
         self.assertEqual(self.told(begin=6)["gaps"], ["8–9"])
+
+    def test_what_is_missing_after_the_period_is_another_ones(self):
+        for hour, sequence in ((1, "1"), (2, "3"), (30, "9"), (31, "20")):
+            self.came(hour, sequence, encounter=f"E-{hour}")
+        told = self.told()
+        self.assertEqual((told["gaps"], told["known"]), (["4–8", "2"], (1, 9)))
+
+    def test_each_source_counts_for_itself(self):
+        for hour, sequence, source in ((1, "1", "/a"), (2, "7", "/b"), (3, "2", "/a"), (4, "9", "/b")):
+            self.came(hour, sequence, encounter=f"E-{hour}", source=source)
+        self.assertEqual(self.told()["gaps"], ["/b: 8"])
+
+    def test_a_counter_that_begins_anew_makes_no_gap(self):
+        for hour, sequence in ((1, "90000"), (8, "1"), (9, "2"), (10, "4")):
+            self.came(hour, sequence, encounter=f"E-{hour}")
+        self.assertEqual(self.told(begin=6)["gaps"], ["3"])
+
+    def test_messages_close_to_each_other_are_no_silence(self):
+        for minute in range(0, 24 * 60, 7):
+            self.came(minute / 60, encounter=f"E-{minute}")
+        self.came(26)
+        self.assertFalse(self.told(begin=0, end=23, least=8)["silences"])
+        found = self.told(begin=0, end=23, least=7)
+        self.assertEqual(found["silence_count"], len(range(7, 23 * 60 + 7, 7)))
+
+    def test_what_came_much_later_is_not_looked_for(self):
+        self.midnight -= timedelta(days=60)
+        self.came(1)
+        self.came(5, encounter="E-5")
+        self.came(24 * 20, happened=3, encounter="E-3")
+        self.came(24 * 40, happened=3, encounter="E-4")
+        self.assertEqual([silence.messages for silence in self.told()["silences"]], [0, 1, 0])
+
+    def test_too_many_pieces_ask_for_a_shorter_period(self):
+        for hour, sequence in ((1, "1"), (2, "3"), (3, "5")):
+            self.came(hour, sequence, encounter=f"E-{hour}")
+        with patch("odoo.addons.integration_monitor.wizards.integration_outage.MOST_STRETCHES", 2):
+            self.assertTrue(self.told()["too_many"])
+            self.assertIn("shorter period", str(self.outage().report))
+
+    def test_nothing_is_read_while_somebody_types(self):
+        draft = self.env["integration.outage"].with_user(self.viewer).new({"system_id": self.system.id})
+        self.assertFalse(draft.report)
+        self.assertTrue(self.outage().report)
+        self.assertIs(self.outage().action_show(), True)
 
     def test_without_numbers_nothing_is_claimed(self):
         self.came(1)
@@ -136,3 +184,18 @@ class TestOutage(MonitorCase):
         steward = new_test_user(self.env, "outage.steward", groups="integration_core.group_steward")
         with self.assertRaises(AccessError):
             self.outage(steward)
+
+
+@tagged("post_install", "-at_install")
+class TestOutageCost(OutageCase, PlanCase):
+    def test_no_history_is_read_from_end_to_end(self):
+        for hour in (1, 5, 9):
+            self.came(hour, str(hour), encounter=f"E-{hour}")
+        self.came(12, happened=3, encounter="E-12")
+        self.make_history()
+        outage = self.outage()
+        self.env.flush_all()
+        with self.noting() as noted:
+            self.assertTrue(outage._told()["silences"])
+        self.check_plans({"outage": noted})
+        self.assertEqual(len([one for one in noted if "occurred_at" in one]), 1, "however many silences")

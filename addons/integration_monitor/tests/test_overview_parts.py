@@ -2,6 +2,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
 from .common import MonitorCase, PlanCase
@@ -195,9 +196,29 @@ class TestOverviewControl(PartsCase):
         self.assertIn("320.00", self.data("finance_viewer")["risk"]["total"][0])
         self.assertIsNone(self.data("operator")["risk"])
 
+    def test_what_waits_is_at_risk_however_old(self):
+        self.finalize("E-1", self.line(1, price="120.00"), drain=False)
+        dead = self.finalize("E-2", self.line(1, price="50.00"), drain=False)
+        self.finalize("E-3", self.line(1, price="7.00"), system=self._make_system("trial", live=False), drain=False)
+        self.void("E-9", 1, drain=False)
+        self.env.cr.execute("DELETE FROM integration_due WHERE event_id = %s", dead.ids)
+        self.env.cr.execute(
+            "UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC' WHERE event_id = %s",
+            dead.ids,
+        )
+        self.env.cr.execute(
+            "UPDATE integration_receipt SET received_at = received_at - interval '50 days',"
+            " received_day = received_day - 50"
+        )
+        risk = self.data("finance_viewer")["risk"]
+        self.assertIn("170.00", risk["parts"]["waiting"][0])
+        self.assertIn("170.00", risk["total"][0])
+
     def test_invoices_that_were_made_and_those_that_are_posted(self):
         self.bill("E-1", self.line(1))
         [invoice] = self.charges("E-1").invoice_id
+        # Made some days ago: what counts is when it is posted.
+        self.env.cr.execute("UPDATE integration_charge_document SET create_date = create_date - interval '3 days'")
         steps = {one["state"]: one for one in self.data("finance_viewer")["pipeline"]}
         self.assertEqual((steps["draft"]["count"], steps["posted"]["count"]), (1, 0))
         self.assertEqual(self.found(steps["draft"]["action"]).move_id, invoice)
@@ -208,6 +229,16 @@ class TestOverviewControl(PartsCase):
         [document] = self.found(steps["posted"]["action"])
         opened = document.with_user(self.people["finance_viewer"]).action_open_move()
         self.assertEqual((opened["res_model"], opened["res_id"]), ("account.move", invoice.id))
+        document.posted_at = fields.Datetime.subtract(document.posted_at, days=3)
+
+        def posted(period):
+            return {one["state"]: one["count"] for one in self.data("finance_viewer", period)["pipeline"]}["posted"]
+
+        self.assertEqual((posted("today"), posted("week")), (0, 1))
+        invoice.button_draft()
+        self.assertEqual((posted("week"), document.posted_at), (0, False))
+        self.post_invoice(invoice)
+        self.assertEqual(posted("today"), 1)
 
     def test_the_break_down_of_a_system_is_one_click_away(self):
         self.finalize("E-1", self.line(1))
@@ -216,6 +247,80 @@ class TestOverviewControl(PartsCase):
             self.assertEqual((row["name"], row["action"]["res_model"]), (self.system.name, model))
             records = self.env[model].with_user(self.people[role]).search(row["action"]["domain"])
             self.assertEqual(records.system_id.sudo(), self.system)
+
+    def test_the_break_down_is_of_the_period(self):
+        self.finalize("E-1", self.line(1), self.line(2))
+        self.finalize("E-2", self.line(1))
+        self.env.cr.execute(
+            "UPDATE integration_receipt SET received_at = received_at - interval '5 days',"
+            " received_day = received_day - 5 WHERE encounter = 'E-2'"
+        )
+        for period, count in (("today", 2), ("week", 3)):
+            [row] = self.data("finance_viewer", period)["equation"]["systems"]
+            action = row["action"]
+            lines = self.env[action["res_model"]].with_context(**action["context"]).search(action["domain"])
+            self.assertEqual(sum(lines.mapped("received")), count, period)
+            self.assertEqual(row["cells"][0]["units"], count, period)
+
+    def test_tests_play_no_part_in_what_waits_for_operators(self):
+        dead = self.finalize("E-1", self.line(1), drain=False)
+        self.assertTrue(dead.delivery_ids)
+        self.env.cr.execute(
+            """
+            UPDATE integration_delivery SET state = 'dead', dead_since = now() AT TIME ZONE 'UTC'
+             WHERE event_id = %(id)s;
+            DELETE FROM integration_due WHERE event_id = %(id)s
+            """,
+            {"id": dead.id},
+        )
+        refused = self.env["integration.refused.message"].create(
+            {
+                "system_id": self.system.id,
+                "company_id": self.company.id,
+                "webhook_id": "w-1",
+                "received_at": fields.Datetime.now(),
+                "mode": "live",
+                "problem": "malformed-body",
+                "code": "malformed-body",
+                "digest": "0" * 64,
+            }
+        )
+        found = self.data("operator")
+        self.assertEqual(found["deliveries"]["dead"], len(dead.delivery_ids))
+        self.assertEqual(self.found(found["deliveries"]["dead_action"]), dead.delivery_ids)
+        self.assertLessEqual({"dead", "refused"}, self.needs("operator").keys())
+        self.assertIn("dead letters", self.data("finance_viewer")["headline"]["text"])
+        figures = self.env["integration.metric.figures"]
+        self.assertIn("dead_letters", {family for family, *_rest in figures._open_figures()})
+        self.env.cr.execute("UPDATE integration_event SET mode = 'test' WHERE id = %s", dead.ids)
+        refused.mode = "test"
+        found = self.data("operator")
+        self.assertEqual((found["deliveries"]["dead"], found["deliveries"]["rows"]), (0, []))
+        self.assertFalse(self.found(found["deliveries"]["dead_action"]))
+        self.assertFalse({"dead", "refused"} & self.needs("operator").keys())
+        self.assertNotIn("dead letters", self.data("finance_viewer")["headline"]["text"])
+        self.assertNotIn("dead_letters", {family for family, *_rest in figures._open_figures()})
+
+    def test_what_leaves_by_a_channel_for_tests_is_no_figure(self):
+        self.count("retry", 20, state="waiting")
+        tests = self.env["integration.subscription"].search([], limit=1).ids
+        self.assertEqual(self.data("operator")["deliveries"]["span"]["tries"], 20)
+        with patch.object(type(self.env["integration.alert.readings"]), "_for_tests", lambda readings: {*tests}):
+            span = self.data("operator")["deliveries"]["span"]
+            self.assertEqual((span["tries"], self.found(span["action"])), (0, self.env["integration.delivery.count"]))
+
+    def test_kinds_are_named_in_the_readers_language(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        kind = self.env["ir.model"]._get("integration.system")
+        kind.with_context(lang="es_ES").name = "Sistema externo"
+        self.system._approving().write({"approval_state": "approved", "self_approved": True})
+        self.people["admin"].lang = "es_ES"
+        overview = self.env["integration.overview"].with_user(self.people["admin"]).with_context(lang="es_ES")
+        self.env.flush_all()
+        [warning] = [one for one in overview._approval_warnings() if "Sistema externo" in one["text"]]
+        self.assertEqual(warning["action"]["name"], "Sistema externo")
+        with self.assertRaisesRegex(UserError, "Sistema externo EHR"):
+            self.system.owner_id.with_context(lang="es_ES").active = False
 
     def test_what_needs_each_role(self):
         self.finalize("E-1", self.line(1, service="NEW", price="80.00"))

@@ -251,6 +251,28 @@ class TestReconciledPeriods(ReconciliationCase):
         rule.copy({"system_id": self.system.id, "amount": 1})
         self.assertEqual(self.compare().within_count, 1)
 
+    def test_whatever_becomes_of_a_tolerance_is_compared(self):
+        self.finalize("E-1", self.line(1))
+        self.report(self.total(1, "120.05"))
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        theirs = self._make_system("other", company=other)
+        self.report(self.total(1, "1.00"), system=theirs)
+        rule = self.env["integration.reconciliation.tolerance"].create(
+            {"company_id": self.company.id, "use_amount": True, "amount": 0.05}
+        )
+        self.drain()
+        self.assertEqual(self.period().state, "agrees")
+        rule.company_id = other
+        self.drain()
+        self.assertEqual(self.period().state, "breaks")
+        rule.company_id = self.company
+        self.assertLessEqual(max((self.period() | self.period(theirs)).mapped("next_at")), fields.Datetime.now())
+        self.drain()
+        self.assertEqual(self.period().state, "agrees")
+        rule.unlink()
+        self.drain()
+        self.assertEqual(self.period().state, "breaks")
+
     # -- people -------------------------------------------------------------------------------------------------------
 
     def broken(self):
@@ -297,7 +319,22 @@ class TestReconciledPeriods(ReconciliationCase):
         self.finalize("E-2", self.line(1))
         self.compare()
         self.assertEqual(period.line_ids.state, "open")
-        self.assertIn("Too small to follow", period.line_ids.reason)
+        self.assertEqual(period.line_ids.reason, "Too small to follow")
+        self.assertIn("others than when it was said: Too small to follow", period.line_ids.reason_text)
+        self.as_reviewer(period.line_ids).action_explain("A ward more")
+        self.assertEqual(period.line_ids.reason_text, "A ward more")
+
+    def test_what_a_comparison_says_is_said_when_it_is_read(self):
+        period = self.broken()
+        self.finalize("E-2", self.line(1, price="80.00"))
+        self.compare()
+        row = period.line_ids
+        self.assertEqual((row.state, row.reason, row.turned), ("resolved", False, "agrees"))
+        self.assertEqual(row.reason_text, "Both sides agree now.")
+        self.finalize("E-3", self.line(1, price="1.00"))
+        self.compare()
+        self.assertEqual((row.state, row.reason, row.turned), ("open", False, "again"))
+        self.assertEqual(row.reason_text, "Open again, for the sides differ anew.")
 
     def test_resolved_holds_until_the_next_statement_that_still_differs(self):
         period = self.broken()
@@ -380,11 +417,23 @@ class TestReconciledPeriods(ReconciliationCase):
         with self.assertRaises(AccessError):
             self.as_reviewer(period.signoff_ids).write({"reason": "x"})
 
-    def test_nothing_is_signed_that_is_not_compared_yet(self):
+    def test_what_is_signed_is_compared_a_moment_before(self):
         period = self.broken()
-        period._expect(period.total_id)
-        with self.assertRaisesRegex(UserError, "still being compared"):
-            self.as_reviewer(period).action_sign("x")
+        self.finalize("E-2", self.line(1, price="80.00"))
+        self.assertIs(self.as_reviewer(period).action_sign(), True)
+        self.assertEqual((period.state, period.signoff_ids.open_count), ("signed", 0), "it agrees by now")
+        self.finalize("E-3", self.line(1))
+        action = self.as_reviewer(period).action_sign()
+        self.assertEqual((action["res_model"], period.open_count), ("integration.reason.wizard", 1))
+        self.assertEqual(period.state, "changed")
+
+    def test_rows_tell_money_with_the_decimals_of_its_currency(self):
+        row = self.broken().line_ids
+        row.currency = "KWD"
+        values = {"told_count": 1, "told_amount": 1234.567, "found_count": 0, "found_amount": 0.0}
+        self.assertEqual(row._said(values), "told 1 / 1,234.567, found 0 / 0.000")
+        row.difference = -1234.567
+        self.assertEqual(row._money_text(), "KWD -1,234.567")
 
     # -- the chore ----------------------------------------------------------------------------------------------------
 

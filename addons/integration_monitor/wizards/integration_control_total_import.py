@@ -2,6 +2,7 @@ import base64
 from collections import Counter
 
 from odoo import api, fields, models
+from odoo.addons.integration_core.tools import money_in_digits
 from odoo.addons.integration_mapping.domain.table_file import TableError, read
 from odoo.exceptions import AccessError, UserError
 
@@ -170,7 +171,10 @@ class IntegrationControlTotalImport(models.TransientModel):
         for line in lines:
             if line.amount is not None:
                 parts[line.side, line.currency] += line.amount
-        texts = [f"{words[side]} {currency} {amount:,.2f}" for (side, currency), amount in sorted(parts.items())]
+        texts = [
+            f"{words[side]} {currency} {money_in_digits(self.env, currency, amount)}"
+            for (side, currency), amount in sorted(parts.items())
+        ]
         pieces = sum(line.count or 0 for line in lines) if self.measure == "key" else len(lines)
         return "; ".join([self.env._("%s pieces", pieces), *texts])
 

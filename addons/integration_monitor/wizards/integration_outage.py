@@ -1,13 +1,13 @@
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
-from odoo.addons.integration_core.domain.equation import Tally
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, format_datetime
 
 from ..domain import outage
+from ..domain.outage import Stretch, When
 
 FINANCE = "integration_core.group_finance_viewer"
 MOST_DAYS = 92
@@ -16,6 +16,12 @@ MOST_ROWS = 50
 """Silences and gaps that are shown, the longest first where there are more."""
 MOST_AFTER = 10_000
 """Messages after the period in which its missing numbers are looked for."""
+MOST_BEFORE = 1000
+"""Messages before the period among which the last of its numbers are looked for."""
+MOST_STRETCHES = 200_000
+"""Pieces into which the numbers of a period may fall; for more, a shorter period is asked for."""
+LATE_DAYS = 31
+"""Days after a silence within which is looked for what happened in it."""
 _Row = namedtuple("_Row", "begin end length messages lines money")
 
 
@@ -39,7 +45,8 @@ class IntegrationOutage(models.TransientModel):
     @api.depends("system_id", "begin", "end", "least")
     def _compute_report(self):
         for one in self:
-            one.report = one._rendered() if one.system_id and one._is_period() else False
+            # Of what is saved: while somebody still types, no history is read.
+            one.report = one._rendered() if one.id and one.system_id and one._is_period() else False
 
     @api.depends("system_id")
     def _compute_display_name(self):
@@ -77,13 +84,11 @@ class IntegrationOutage(models.TransientModel):
         """Return what the report says, as values for its template."""
         self._check_reader()
         end = min(self.end, fields.Datetime.now())
-        found = outage.silences(
-            self._moments(end), self.begin, end, timedelta(minutes=self.least), before=self._before()
-        )
+        moments, before = self._moments(end)
+        found = outage.silences(moments, self.begin, end, timedelta(minutes=self.least), before=before)
         found.sort(key=lambda one: (one.end or end) - (one.begin or self.begin), reverse=True)
         shown = sorted(found[:MOST_ROWS], key=lambda one: one.begin or self.begin)
-        known = self._numbers(end)
-        gaps = outage.gaps(known)
+        late = self._caught_up(shown)
         return {
             "system": self.system_id.name,
             "begin": self._when(self.begin),
@@ -91,13 +96,28 @@ class IntegrationOutage(models.TransientModel):
             "zone": self.env.user.tz or "UTC",
             "least": self.least,
             "money": self._sees_money(),
-            "silences": [self._silence(one) for one in shown],
+            "silences": [self._silence(one, *late.get(place, (0, 0, {}))) for place, one in enumerate(shown)],
             "silence_count": len(found),
-            "numbered": bool(known),
-            "gaps": [str(gap) for gap in sorted(gaps, key=lambda gap: gap.count, reverse=True)[:MOST_ROWS]],
+            "late_days": LATE_DAYS,
+            **self._told_numbers(end),
+        }
+
+    def _told_numbers(self, end):
+        """Return what the report says of the numbers of messages."""
+        by_source, too_many = self._stretches(end)
+        counters = {source: outage.numbering(stretches) for source, stretches in by_source.items()}
+        counters = {source: one for source, one in sorted(counters.items()) if one}
+        gaps = [(gap, source) for source, one in counters.items() for gap in one.gaps]
+        longest = sorted(gaps, key=lambda item: item[0].count, reverse=True)[:MOST_ROWS]
+        first, last = (one.first for one in counters.values()), (one.last for one in counters.values())
+        return {
+            "numbered": bool(counters),
+            "too_many": too_many,
+            # Each source counts for itself.
+            "gaps": [f"{source}: {gap}" if len(counters) > 1 else str(gap) for gap, source in longest],
             "gap_count": len(gaps),
-            "missing": sum(gap.count for gap in gaps),
-            "known": (known[0], known[-1]) if known else (),
+            "missing": sum(gap.count for gap, _source in gaps),
+            "known": (min(first), max(last)) if counters else (),
         }
 
     @api.model
@@ -108,94 +128,155 @@ class IntegrationOutage(models.TransientModel):
     def _when(self, moment):
         return format_datetime(self.env, moment) if moment else ""
 
-    def _of_system(self, more):
-        """Return the condition of the accepted live messages of the system."""
-        return SQL("system_id = %s AND mode = 'live' AND %s", self.system_id.id, more)
+    def _seen(self, columns, end):
+        """Return SQL of the messages of the system, each with ``part``: before, within or after the period.
+
+        Of those around it so many are read that a system which sends something else, or tests, costs no more.
+        """
+        own = SQL("%s FROM integration_event WHERE system_id = %s", columns, self.system_id.id)
+        return SQL(
+            """
+            (SELECT %(before)s AS part, mode, %(own)s AND received_at < %(begin)s
+              ORDER BY received_at DESC, id DESC LIMIT %(most_before)s)
+            UNION ALL
+            SELECT %(within)s, mode, %(own)s AND received_at BETWEEN %(begin)s AND %(end)s
+            UNION ALL
+            (SELECT %(after)s, mode, %(own)s AND received_at > %(end)s
+              ORDER BY received_at, id LIMIT %(most_after)s)
+            """,
+            own=own,
+            begin=self.begin,
+            end=end,
+            most_before=MOST_BEFORE,
+            most_after=MOST_AFTER,
+            **{one.value: one.value for one in When},
+        )
 
     def _moments(self, end):
-        """Return when messages came in the period, and when the first one after it."""
-        within = self._of_system(SQL("received_at BETWEEN %s AND %s", self.begin, end))
-        after = self._of_system(SQL("received_at > %s", end))
-        rows = self.env.execute_query(
-            SQL(
-                "(SELECT DISTINCT received_at FROM integration_event WHERE %s)"
-                " UNION ALL (SELECT min(received_at) FROM integration_event WHERE %s)",
-                within,
-                after,
-            )
-        )
-        return [row[0] for row in rows if row[0]]
+        """Return (when messages came in the period and the first one after it, when the last one before it came).
 
-    def _before(self):
-        """Return when the last message before the period came; None where there is none."""
-        earlier = self._of_system(SQL("received_at < %s", self.begin))
-        [(moment,)] = self.env.execute_query(SQL("SELECT max(received_at) FROM integration_event WHERE %s", earlier))
-        return moment
-
-    def _numbers(self, end):
-        """Return the sender's numbers that are here: of the period, of what came since, and the ones around it.
-
-        What came after the period fills its gaps, up to the highest number that the period has, and the first one
-        after it.
+        Of those that came within less than the shortest silence of each other the first and the last one will do.
         """
-        within = self._of_system(SQL("received_at BETWEEN %s AND %s AND sequence IS NOT NULL", self.begin, end))
-        before = self._of_system(SQL("received_at < %s AND sequence IS NOT NULL", self.begin))
-        after = self._of_system(SQL("received_at > %s AND sequence IS NOT NULL", end))
-        column = SQL("SELECT sequence FROM integration_event WHERE")
-        rows = self.env.execute_query(
-            SQL(
-                "(%(column)s %(within)s) UNION (%(column)s %(before)s ORDER BY received_at DESC, id DESC LIMIT 1)"
-                " UNION (%(column)s %(after)s ORDER BY received_at, id LIMIT %(most)s)",
-                column=column,
-                within=within,
-                before=before,
-                after=after,
-                most=MOST_AFTER,
-            )
-        )
-        return outage.numbers(row[0] for row in rows)
-
-    def _silence(self, silence):
-        """Return a silence as the report tells it, with what was sent since of what happened in it."""
-        end = silence.end or min(self.end, fields.Datetime.now())
-        messages, lines, sums = self._caught_up(silence)
-        length = self._span(round((end - (silence.begin or self.begin)).total_seconds() * 1000))
-        began = self._when(silence.begin) or self.env._("never heard of before")
-        ended = self._when(silence.end) or self.env._("still silent")
-        money = self._money({currency: tally.amount for currency, tally in sums.items()}) if self._sees_money() else []
-        return _Row(began, ended, length, messages, lines, money)
-
-    def _caught_up(self, silence):
-        """Return (messages, lines, {currency: tally}) of what happened in a silence and was accepted after it."""
-        if not silence.end:
-            return 0, 0, {}
-        happened = SQL("e.occurred_at > %s AND e.occurred_at < %s", silence.begin or self.begin, silence.end)
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT r.currency, count(DISTINCT e.id), count(*), sum(r.amount)::text
-                  FROM integration_event e JOIN integration_receipt r ON r.event_id = e.id AND r.outcome = 'accepted'
-                 WHERE e.system_id = %s AND e.mode = 'live' AND e.received_at >= %s AND %s
-                 GROUP BY r.currency
+                SELECT part, min(received_at), max(received_at) FROM (%s) AS seen WHERE mode = 'live'
+                 GROUP BY part, CASE WHEN part = %s THEN floor(extract(epoch FROM received_at) / %s) END
                 """,
-                self.system_id.id,
-                silence.end,
-                happened,
+                self._seen(SQL("received_at"), end),
+                When.WITHIN.value,
+                self.least * 60,
             )
         )
-        sums = {currency: Tally(lines, Decimal(amount or 0)) for currency, _messages, lines, amount in rows if currency}
-        [(messages,)] = self.env.execute_query(
+        moments, before = set(), None
+        for part, first, last in rows:
+            match When(part):
+                case When.BEFORE:
+                    before = last
+                case When.WITHIN:
+                    moments |= {first, last}
+                case When.AFTER:
+                    moments.add(first)
+        return moments, before
+
+    def _stretches(self, end):
+        """Return ({source: its numbers, in the order in which they came, as :class:`Stretch`}, whether too many).
+
+        Those of the period, of what came since, and the ones before it.
+        """
+        rows = self.env.execute_query(
             SQL(
-                "SELECT count(*) FROM integration_event e"
-                " WHERE e.system_id = %s AND e.mode = 'live' AND e.received_at >= %s AND %s",
-                self.system_id.id,
-                silence.end,
-                happened,
+                """
+                WITH told AS (
+                    SELECT part, source, received_at, id, sequence::bigint AS number,
+                           lag(sequence::bigint) OVER (PARTITION BY source, part ORDER BY received_at, id) AS previous
+                      FROM (%(seen)s) AS seen WHERE mode = 'live' AND sequence ~ %(number)s),
+                pieces AS (
+                    SELECT *, count(*) FILTER (WHERE previous IS DISTINCT FROM number - 1)
+                                 OVER (PARTITION BY source, part ORDER BY received_at, id) AS piece
+                      FROM told)
+                SELECT source, min(number), max(number), part FROM pieces
+                 GROUP BY source, part, piece ORDER BY min(received_at), min(id) LIMIT %(most)s
+                """,
+                seen=self._seen(SQL("received_at, id, source, sequence"), end),
+                number=f"^[0-9]{{1,{outage.MOST_DIGITS}}}$",
+                most=MOST_STRETCHES + 1,
             )
         )
-        return messages, sum(row[2] for row in rows), sums
+        if len(rows) > MOST_STRETCHES:
+            return {}, True
+        found = defaultdict(list)
+        for source, first, last, part in rows:
+            found[source].append(Stretch(first, last, When(part)))
+        return found, False
+
+    def _silence(self, silence, messages, lines, sums):
+        """Return a silence as the report tells it, with what was sent since of what happened in it."""
+        end = silence.end or min(self.end, fields.Datetime.now())
+        length = self._span(round((end - (silence.begin or self.begin)).total_seconds() * 1000))
+        began = self._when(silence.begin) or self.env._("never heard of before")
+        ended = self._when(silence.end) or self.env._("still silent")
+        money = self._money(sums) if self._sees_money() else []
+        return _Row(began, ended, length, messages, lines, money)
+
+    def _caught_up(self, silences):
+        """Return what happened in silences and was accepted within some days after each of them.
+
+        One look at what came in those days, however many silences there were.
+
+        :param silences: in order, as :class:`outage.Silence`
+        :return: {place of the silence: (messages, lines, {currency: amount})}
+        """
+        over = [(place, one) for place, one in enumerate(silences) if one.end]
+        if not over:
+            return {}
+        found = {}
+        for place, currency, of_all, messages, lines, amount in self.env.execute_query(self._late_sql(over)):
+            _messages, _lines, sums = found.setdefault(over[place - 1][0], (0, 0, {}))
+            if of_all:
+                found[over[place - 1][0]] = (messages, lines, sums)
+            elif currency:
+                sums[currency] = Decimal(amount or 0)
+        return found
+
+    def _late_sql(self, over):
+        """Return SQL of what happened in silences: (1-based place, currency, whether of all, messages, lines, amount).
+
+        :param over: (anything, silence that is over), in order
+        """
+        return SQL(
+            """
+            WITH late AS MATERIALIZED (
+                SELECT e.id, e.occurred_at, e.received_at,
+                       width_bucket(e.occurred_at, %(begins)s::timestamp[]) AS place
+                  FROM integration_event e
+                 WHERE e.system_id = %(system)s AND e.mode = 'live' AND e.occurred_at > %(first)s
+                   AND e.received_at BETWEEN %(from)s AND %(to)s::timestamp + %(late)s::interval),
+            own AS MATERIALIZED (
+                SELECT id, place FROM late
+                 WHERE occurred_at > (%(begins)s::timestamp[])[place] AND occurred_at < (%(ends)s::timestamp[])[place]
+                   AND received_at >= (%(ends)s::timestamp[])[place]
+                   AND received_at <= (%(ends)s::timestamp[])[place] + %(late)s::interval)
+            SELECT own.place, r.currency, grouping(r.currency) = 1, count(DISTINCT own.id), count(r.id),
+                   sum(r.amount)::text
+              FROM own LEFT JOIN integration_receipt r ON r.event_id = own.id AND r.outcome = 'accepted'
+             GROUP BY GROUPING SETS ((own.place), (own.place, r.currency))
+            """,
+            begins=[one.begin or self.begin for _place, one in over],
+            ends=[one.end for _place, one in over],
+            system=self.system_id.id,
+            first=over[0][1].begin or self.begin,
+            to=over[-1][1].end,
+            late=f"{LATE_DAYS} days",
+            **{"from": over[0][1].end},
+        )
 
     # -- buttons ------------------------------------------------------------------------------------------------------
+
+    def action_show(self):
+        """Show the report of what was chosen: saving it is all there is to do."""
+        self._check_reader()
+        return True
 
     def action_messages(self):
         """Open the messages of the period."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from addons.integration_monitor.domain.alerting import (
     Course,
+    Freedom,
     Limit,
     Quiet,
     Step,
@@ -125,16 +126,25 @@ def test_quiet_hours_and_the_hours_between_them_are_the_day(start: float, stop: 
 
 def test_only_what_is_critical_is_told_at_night() -> None:
     night, quiet = datetime(2026, 11, 20, 3), Quiet(22, 6)
-    assert may_tell("critical", quiet, night, None, night)
-    assert not may_tell("warning", quiet, night, None, night)
-    assert not may_tell("info", quiet, night, None, night)
-    assert may_tell("warning", quiet, NOON, None, NOON)
+    assert may_tell("critical", quiet, night, None, night) is Freedom.FREE
+    assert may_tell("warning", quiet, night, None, night) is Freedom.QUIET
+    assert may_tell("info", quiet, night, None, night) is Freedom.QUIET
+    assert may_tell("warning", quiet, NOON, None, NOON) is Freedom.FREE
 
 
 def test_what_is_muted_is_not_told_until_the_mute_is_over() -> None:
     for severity in ("critical", "warning", "info"):
-        assert not may_tell(severity, Quiet(), NOON, NOON + MINUTE, NOON)
-        assert may_tell(severity, Quiet(), NOON, NOON, NOON)
+        assert may_tell(severity, Quiet(), NOON, NOON + MINUTE, NOON) is Freedom.MUTED
+        assert may_tell(severity, Quiet(), NOON, NOON, NOON) is Freedom.FREE
+
+
+def test_what_began_and_ended_in_quiet_hours_is_told_once_afterwards() -> None:
+    slept = Told(ended=True, slept=True)
+    assert next_telling(slept, free=False, silence=None, now=NOON) is Tell.NOTHING
+    assert next_telling(slept, free=True, silence=None, now=NOON) is Tell.MISSED
+    assert next_telling(Told(True, None, NOON, slept=True), free=True, silence=None, now=NOON) is Tell.NOTHING
+    assert next_telling(Told(True, NOON, slept=True), free=True, silence=None, now=NOON) is Tell.ENDED
+    assert next_telling(Told(ended=True), free=True, silence=None, now=NOON) is Tell.NOTHING, "it was muted"
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60), st.booleans())

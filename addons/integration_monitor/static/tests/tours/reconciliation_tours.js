@@ -78,10 +78,6 @@ registry.category("web_tour.tours").add("integration_finance_reconciles", {
             run: "click",
         },
         {
-            trigger: ".modal footer button.btn-primary:contains(Sign off)",
-            run: "click",
-        },
-        {
             content: "Signed",
             trigger: "body:not(:has(.modal)) .o_form_view .o_arrow_button_current:contains(Signed off)",
         },

@@ -1,0 +1,19 @@
+"""What the set-up check says of this addon's own settings."""
+
+import pytest
+
+from addons.integration_core.domain.verdict import Level
+from addons.integration_monitor.domain.setup_rules import quiet_hours
+
+
+@pytest.mark.parametrize(
+    ("rules", "zone", "said", "level"),
+    [
+        (0, "UTC", False, Level.OK),
+        (1, "UTC", False, Level.WARNING),
+        (1, "UTC", True, Level.OK),
+        (1, "Asia/Kathmandu", False, Level.OK),
+    ],
+)
+def test_quiet_hours_in_utc_are_doubtful_unless_somebody_said_so(rules, zone, said, level):
+    assert quiet_hours(rules=rules, zone=zone, said=said).level is level
