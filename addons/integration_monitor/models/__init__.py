@@ -1,3 +1,4 @@
+from . import integration_runbook_mixin
 from . import digest_digest
 from . import integration_effect
 from . import integration_ledger
@@ -17,7 +18,6 @@ from . import integration_trace_money
 from . import integration_trace_supplier
 from . import integration_trace_finder
 from . import integration_trace
-from . import integration_runbook_mixin
 from . import integration_health_mixin
 from . import integration_system
 from . import integration_endpoint
@@ -54,4 +54,5 @@ from . import integration_month
 from . import integration_month_end
 from . import integration_month_book
 from . import res_company
+from . import res_partner
 from . import integration_outage_document

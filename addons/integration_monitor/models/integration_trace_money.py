@@ -246,6 +246,11 @@ class IntegrationTraceMoney(models.AbstractModel):
         }
 
     @api.model
+    def _moves_of(self, payment):
+        """Return the documents that a payment is for: as it was made for them, or as it was reconciled since."""
+        return payment.invoice_ids | payment.reconciled_invoice_ids | payment.reconciled_bill_ids
+
+    @api.model
     def _trace_payments(self, into, payments):
         """Add payments; return those that are visible."""
         into.is_cut |= len(payments) > PAYMENTS
