@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.addons.integration_monitor.domain import trace
 from odoo.addons.integration_monitor.domain.trace import Key, Stage, Step, What
 from odoo.addons.integration_monitor.models.integration_trace_finder import MATCHES
-from odoo.tools import format_datetime
+from odoo.tools import float_compare, format_datetime
 
 ORDERS = 20
 TRANSFERS = 100
@@ -10,6 +10,8 @@ STAGES = (Stage.ORDER, Stage.GOODS, Stage.INVOICE, Stage.PAYMENT, Stage.EVENT, S
 """Stages of the flow of an order."""
 OF_TRANSFERS = (Stage.GOODS, Stage.EVENT, Stage.DELIVERY)
 """Stages of a transfer that nobody ordered."""
+ENDED = ("done", "cancel")
+"""States of transfers after which nothing moves."""
 _APPROVALS = ("purchase.mt_rfq_approved", "purchase.mt_rfq_confirmed")
 
 
@@ -23,6 +25,15 @@ class IntegrationTrace(models.AbstractModel):
     @api.model
     def _finders(self):
         return [*super()._finders(), self._find_orders, self._find_transfers]
+
+    @api.model
+    def _unsearched(self):
+        unsearched = super()._unsearched()
+        if not self.env["purchase.order"].has_access("read"):
+            unsearched.append(self.env._("Purchase orders are not visible to you, so they are not searched."))
+        if not self.env["stock.picking"].has_access("read"):
+            unsearched.append(self.env._("Transfers are not visible to you, so they are not searched."))
+        return unsearched
 
     @api.model
     def _find_orders(self, asked):
@@ -73,11 +84,10 @@ class IntegrationTrace(models.AbstractModel):
     def _gather_order(self, into, order):
         self._relate_supplier(into, order)
         self._trace_orders(into, order)
-        # sudo: what belongs to the order; whether the reader sees each of it is asked where it is told
-        transfers, bills = order.sudo().picking_ids.sudo(False), order.sudo().invoice_ids.sudo(False)
-        transfers = self._trace_transfers(into, transfers)
+        transfers = self._trace_transfers_of(into, order)
         self._trace_events_about(into, order, transfers)
-        self._trace_all(into, self.env["integration.event"], bills)
+        # sudo: what belongs to the order; whether the reader sees each of it is asked where it is told
+        self._trace_all(into, self.env["integration.event"], order.sudo().invoice_ids.sudo(False))
         return order.name
 
     @api.model
@@ -87,8 +97,8 @@ class IntegrationTrace(models.AbstractModel):
         return transfer.name or self.env._("Draft")
 
     @api.model
-    def _gather_documents(self, into, moves):
-        super()._gather_documents(into, moves)
+    def _relate_documents(self, into, moves):
+        super()._relate_documents(into, moves)
         # sudo: which orders a bill is for; whether the reader sees them is asked next
         orders = self._seen(moves.sudo().line_ids.purchase_line_id.order_id.sudo(False))
         into.related += [(Key("order", order.id), self.env._("Purchase order %s", order.name)) for order in orders]
@@ -99,7 +109,9 @@ class IntegrationTrace(models.AbstractModel):
         orders = self.env["purchase.order"]
         if orders.has_access("read"):
             mine = [("partner_id", "child_of", partner.commercial_partner_id.id)]
-            self._trace_orders(into, self._some(into, orders._name, mine, ORDERS))
+            orders = self._some(into, orders._name, mine, ORDERS)
+            self._trace_orders(into, orders)
+            self._trace_transfers_of(into, orders)
         else:
             into.blind |= set(trace.OF_ORDERS)
 
@@ -120,15 +132,26 @@ class IntegrationTrace(models.AbstractModel):
 
     @api.model
     def _trace_orders(self, into, orders):
-        """Add orders, and the bills that are expected for what came."""
+        """Add orders, and the bills that are expected."""
         confirmed = self._in_chatter(orders, *_APPROVALS)
         for order in orders:
             into.steps.append(self._order_step(order, confirmed.get(order.id)))
-            if order.invoice_status == "to invoice":
+            if self._is_to_be_billed(order):
                 finance = self.env._("Finance")
                 into.steps.append(
                     Step(What.BILL_EXPECTED, names=(order.name,), turn=finance, model=order._name, ids=(order.id,))
                 )
+
+    @api.model
+    def _is_to_be_billed(self, order):
+        """Tell whether a bill is to come: for what came, or for what was ordered, as its product says.
+
+        What was billed before it came, or has gone back, is not: there Odoo waits too, but for no bill.
+        """
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        # sudo: the lines of an order that the reader sees
+        quantities = order.sudo().order_line.mapped("qty_to_invoice")
+        return any(float_compare(quantity, 0, precision_digits=digits) > 0 for quantity in quantities)
 
     @api.model
     def _order_step(self, order, confirmed):
@@ -151,6 +174,13 @@ class IntegrationTrace(models.AbstractModel):
         return Step(What.ORDER_DRAFT, order.create_date, who=self._person(order.user_id), turn=turn, **common)
 
     @api.model
+    def _trace_transfers_of(self, into, orders):
+        """Add the transfers of orders, what waits before what is over; return those that the reader sees."""
+        # sudo: what belongs to orders that the reader sees; whether they see each transfer is asked where it is told
+        transfers = orders.sudo().picking_ids.sorted(lambda transfer: transfer.state in ENDED)
+        return self._trace_transfers(into, transfers.sudo(False))
+
+    @api.model
     def _trace_transfers(self, into, transfers):
         """Add transfers of goods; return those that the reader sees."""
         if not transfers.has_access("read"):
@@ -160,21 +190,50 @@ class IntegrationTrace(models.AbstractModel):
         visible = self._seen(transfers)
         if unseen := len(transfers - visible):
             into.steps.append(Step(What.HIDDEN, hidden=unseen, count=unseen, at_stage=Stage.GOODS))
-        into.steps += [self._transfer_step(transfer) for transfer in visible]
+        enders = self._enders(visible.filtered(lambda transfer: transfer.state in ENDED))
+        into.steps += [self._transfer_step(transfer, enders.get(transfer.id, "")) for transfer in visible]
         return visible
 
     @api.model
-    def _transfer_step(self, transfer):
+    def _enders(self, transfers):
+        """Return {transfer id: who ended it}, of those whose chatter says so."""
+        if not transfers:
+            return {}
+        field = self.env["ir.model.fields"]._get(transfers._name, "state")
+        about = [("model", "=", transfers._name), ("res_id", "in", transfers.ids)]
+        # sudo: the chatter of transfers that the reader sees; who ended them, nothing else of it
+        messages = self.env["mail.message"].sudo()
+        changes = [*about, ("tracking_value_ids.field_id", "=", field.id)]
+        words = self._words_of_states()
+        states = {transfer.id: transfer.state for transfer in transfers}
+        enders = {}
+        for message in messages.search(changes, order="id desc", limit=5 * TRANSFERS):
+            values = message.tracking_value_ids.filtered(lambda value: value.field_id.id == field.id)
+            if words[states[message.res_id]] & set(values.mapped("new_value_char")):
+                enders.setdefault(message.res_id, message.author_id.name or "")
+        return enders
+
+    @api.model
+    def _words_of_states(self):
+        """Return {state of a transfer: what it is called}: the chatter keeps the word in the language of who did it."""
+        field, words = self.env["stock.picking"]._fields["state"], {}
+        for code, _name in self.env["res.lang"].get_installed():
+            for state, word in field._description_selection(self.with_context(lang=code).env):
+                words.setdefault(state, set()).add(word)
+        return words
+
+    @api.model
+    def _transfer_step(self, transfer, ender):
         common = {
             "names": (transfer.name or self.env._("Draft"),),
-            "who": self._person(transfer.user_id),
             "model": transfer._name,
             "ids": (transfer.id,),
         }
         if transfer.state == "done":
-            return Step(What.GOODS_MOVED, transfer.date_done, **common)
+            return Step(What.GOODS_MOVED, transfer.date_done, who=ender, **common)
         if transfer.state == "cancel":
-            return Step(What.GOODS_CANCELLED, transfer.write_date, **common)
+            return Step(What.GOODS_CANCELLED, transfer.write_date, who=ender, **common)
         planned = transfer.scheduled_date
         reason = self.env._("planned for %s", format_datetime(self.env, planned, dt_format="short")) if planned else ""
-        return Step(What.GOODS_WAIT, reason=reason, turn=self.env._("Warehouse"), **common)
+        who, turn = self._person(transfer.user_id), self.env._("Warehouse")
+        return Step(What.GOODS_WAIT, who=who, reason=reason, turn=turn, **common)
