@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 from odoo import fields, models
 from odoo.addons.integration_core.domain import latency
 from odoo.exceptions import AccessError
-from odoo.tools import SQL, format_date, format_time
+from odoo.tools import SQL, format_date, format_datetime, format_time
 
 from ..domain import health_lines
 from .integration_health_mixin import WATCHERS
@@ -52,6 +52,9 @@ class IntegrationHealthMixin(models.AbstractModel):
         }[span]
         starts = find(fields.Datetime.now(), zone)
         return [self._health_point(one, say) for one in health_lines.points(starts, self._line_rows(starts))]
+
+    def _health_printed(self):
+        return format_datetime(self.env, fields.Datetime.now())
 
     def _health_point(self, point, say):
         bounds = self.env["integration.delivery.count"]._slot_bounds()

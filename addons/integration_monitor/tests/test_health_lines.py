@@ -98,8 +98,28 @@ class TestHealthLines(HealthCase):
         self.tries(good=1999, bad=1)
         for record, name in names.items():
             html = reports._render_qweb_html(name, record.ids)[0].decode()
-            for words in ("Day by day", "2,000", "99.95"):
+            for words in ("Day by day", "2,000", "99.95", "Printed", self.company.name, self.operator.name):
                 self.assertIn(words, html)
+
+    def test_a_print_calls_a_breaker_by_what_it_guards(self):
+        names = [f"endpoint:{self.warehouse.id}", "https://warehouse.example:443"]
+        for name in names:
+            self.env.cr.execute(
+                "WITH made AS (INSERT INTO integration_breaker (name, state, wait, probe) VALUES (%s, 'open', 30, 0)"
+                " RETURNING id) INSERT INTO integration_breaker_change (breaker_id, at, state, reason)"
+                " SELECT id, now(), 'open', 'x' FROM made",
+                (name,),
+            )
+        self.assertEqual(set(self.of(self.warehouse).breaker_change_ids.breaker_id.mapped("name")), set(names))
+        html = (
+            self.env["ir.actions.report"]
+            .with_user(self.operator)
+            ._render_qweb_html("integration_monitor.report_health_endpoint", self.warehouse.ids)[0]
+            .decode()
+        )
+        self.assertIn("of this endpoint", html)
+        self.assertIn("of all at https://warehouse.example:443", html)
+        self.assertNotIn(names[0], html)
 
 
 @tagged("post_install", "-at_install")

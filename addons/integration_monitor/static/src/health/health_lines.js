@@ -160,7 +160,7 @@ export class HealthLines extends Component {
                 maintainAspectRatio: false,
                 interaction: { mode: "index", intersect: false },
                 plugins: {
-                    legend: { position: "bottom", labels: { color: text, usePointStyle: true } },
+                    legend: { position: "bottom", labels: { color: text, usePointStyle: true, boxHeight: 7 } },
                     tooltip: {
                         callbacks: {
                             footer: ([{ dataIndex }]) => _t("Tries: %s", this.integer(points[dataIndex].tries)),
@@ -168,7 +168,11 @@ export class HealthLines extends Component {
                     },
                 },
                 scales: {
-                    x: { ticks: { color: text, maxRotation: 0 }, grid: { display: false }, border: { color: grid } },
+                    x: {
+                        ticks: { color: text, maxRotation: 0, autoSkipPadding: 12 },
+                        grid: { display: false },
+                        border: { color: grid },
+                    },
                     // Where nothing failed the objective is seen below the line, not at the bottom.
                     share: axis(_t("Went well (%)"), "left", { max: 100, suggestedMin: 2 * objective - 100 }),
                     latency: axis(within, "right", { beginAtZero: true, grid: { display: false } }),
