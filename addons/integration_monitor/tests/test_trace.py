@@ -337,6 +337,26 @@ class TestTrace(TraceCase):
         [posted] = self.steps(flow, "invoice_posted")
         self.assertEqual(posted["open"]["res_id"], bill.id)
 
+    def test_who_posted_a_bill_is_told_and_not_before_it_was_made(self):
+        supplier = self.env["res.partner"].create({"name": "Meridian Implants", "is_company": True})
+        make = {
+            "move_type": "in_invoice",
+            "partner_id": supplier.id,
+            "company_id": self.company.id,
+            "invoice_date": fields.Date.today(),
+            "invoice_line_ids": [Command.create({"name": "Implant", "price_unit": 10})],
+        }
+        at_once, later = self.env["account.move"].create([make, make])
+        at_once.action_post()
+        self.commit()  # of what was made a moment ago the chatter tells no change
+        later.with_user(self.boss).sudo().action_post()
+        self.commit()
+        [posted] = self.steps(self.of(later), "invoice_posted")
+        self.assertEqual(posted["who"], self.boss.name)
+        for bill in (at_once, later):
+            whats = self.whats(self.of(bill))
+            self.assertLess(whats.index("draft_made"), whats.index("invoice_posted"))
+
     def test_a_contact_that_is_no_company_has_its_button_as_a_party_alone(self):
         make = self.env["res.partner"].create
         company, nobody = make([{"name": "Implants", "is_company": True}, {"name": "Somebody"}])

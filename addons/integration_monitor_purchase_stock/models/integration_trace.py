@@ -12,7 +12,6 @@ OF_TRANSFERS = (Stage.GOODS, Stage.EVENT, Stage.DELIVERY)
 """Stages of a transfer that nobody ordered."""
 ENDED = ("done", "cancel")
 """States of transfers after which nothing moves."""
-_APPROVALS = ("purchase.mt_rfq_approved", "purchase.mt_rfq_confirmed")
 
 
 class IntegrationTrace(models.AbstractModel):
@@ -133,9 +132,9 @@ class IntegrationTrace(models.AbstractModel):
     @api.model
     def _trace_orders(self, into, orders):
         """Add orders, and the bills that are expected."""
-        confirmed = self._in_chatter(orders, *_APPROVALS)
+        changed = self._in_state(orders)
         for order in orders:
-            into.steps.append(self._order_step(order, confirmed.get(order.id)))
+            into.steps.append(self._order_step(order, *changed.get(order.id, ("", None))))
             if self._is_to_be_billed(order):
                 finance = self.env._("Finance")
                 into.steps.append(
@@ -154,7 +153,7 @@ class IntegrationTrace(models.AbstractModel):
         return any(float_compare(quantity, 0, precision_digits=digits) > 0 for quantity in quantities)
 
     @api.model
-    def _order_step(self, order, confirmed):
+    def _order_step(self, order, who, changed):
         common = {
             "names": (order.name,),
             "model": order._name,
@@ -163,13 +162,13 @@ class IntegrationTrace(models.AbstractModel):
         }
         match order.state:
             case "purchase":
-                who, at = confirmed or ("", order.create_date)
-                return Step(What.ORDER_CONFIRMED, order.date_approve or at, who=who, **common)
+                at = order.date_approve or changed or order.create_date
+                return Step(What.ORDER_CONFIRMED, at, who=who, **common)
             case "to approve":
                 turn = self.env._("Whoever approves purchases")
                 return Step(What.ORDER_WAITS, order.create_date, who=self._person(order.user_id), turn=turn, **common)
             case "cancel":
-                return Step(What.ORDER_CANCELLED, order.write_date, **common)
+                return Step(What.ORDER_CANCELLED, changed or order.write_date, who=who, **common)
         turn = self.env._("Purchasing")
         return Step(What.ORDER_DRAFT, order.create_date, who=self._person(order.user_id), turn=turn, **common)
 
@@ -190,40 +189,12 @@ class IntegrationTrace(models.AbstractModel):
         visible = self._seen(transfers)
         if unseen := len(transfers - visible):
             into.steps.append(Step(What.HIDDEN, hidden=unseen, count=unseen, at_stage=Stage.GOODS))
-        enders = self._enders(visible.filtered(lambda transfer: transfer.state in ENDED))
-        into.steps += [self._transfer_step(transfer, enders.get(transfer.id, "")) for transfer in visible]
+        ended = self._in_state(visible.filtered(lambda transfer: transfer.state in ENDED))
+        into.steps += [self._transfer_step(transfer, *ended.get(transfer.id, ("", None))) for transfer in visible]
         return visible
 
     @api.model
-    def _enders(self, transfers):
-        """Return {transfer id: who ended it}, of those whose chatter says so."""
-        if not transfers:
-            return {}
-        field = self.env["ir.model.fields"]._get(transfers._name, "state")
-        about = [("model", "=", transfers._name), ("res_id", "in", transfers.ids)]
-        # sudo: the chatter of transfers that the reader sees; who ended them, nothing else of it
-        messages = self.env["mail.message"].sudo()
-        changes = [*about, ("tracking_value_ids.field_id", "=", field.id)]
-        words = self._words_of_states()
-        states = {transfer.id: transfer.state for transfer in transfers}
-        enders = {}
-        for message in messages.search(changes, order="id desc", limit=5 * TRANSFERS):
-            values = message.tracking_value_ids.filtered(lambda value: value.field_id.id == field.id)
-            if words[states[message.res_id]] & set(values.mapped("new_value_char")):
-                enders.setdefault(message.res_id, message.author_id.name or "")
-        return enders
-
-    @api.model
-    def _words_of_states(self):
-        """Return {state of a transfer: what it is called}: the chatter keeps the word in the language of who did it."""
-        field, words = self.env["stock.picking"]._fields["state"], {}
-        for code, _name in self.env["res.lang"].get_installed():
-            for state, word in field._description_selection(self.with_context(lang=code).env):
-                words.setdefault(state, set()).add(word)
-        return words
-
-    @api.model
-    def _transfer_step(self, transfer, ender):
+    def _transfer_step(self, transfer, ender, ended):
         common = {
             "names": (transfer.name or self.env._("Draft"),),
             "model": transfer._name,
@@ -232,7 +203,7 @@ class IntegrationTrace(models.AbstractModel):
         if transfer.state == "done":
             return Step(What.GOODS_MOVED, transfer.date_done, who=ender, **common)
         if transfer.state == "cancel":
-            return Step(What.GOODS_CANCELLED, transfer.write_date, who=ender, **common)
+            return Step(What.GOODS_CANCELLED, ended or transfer.write_date, who=ender, **common)
         planned = transfer.scheduled_date
         reason = self.env._("planned for %s", format_datetime(self.env, planned, dt_format="short")) if planned else ""
         who, turn = self._person(transfer.user_id), self.env._("Warehouse")

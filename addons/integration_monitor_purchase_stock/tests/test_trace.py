@@ -132,6 +132,9 @@ class TestPurchaseTrace(PurchaseCase):
         [waits] = self.steps(self.of(order, self.buyer), "order_waits")
         self.assertEqual(waits["turn"], "Whoever approves purchases")
         order.button_cancel()
+        self.commit()
+        [cancelled] = self.steps(self.of(order, self.buyer), "order_cancelled")
+        self.assertEqual(cancelled["who"], "buyer")
         flow = self.of(order, self.buyer)
         self.assertEqual((self.whats(flow), flow["headline"]["level"]), (["order_cancelled"], "success"))
 
