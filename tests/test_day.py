@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -23,6 +24,16 @@ from simulator.writer import Fate, Plan, PlannedLine
 REPO = Path(__file__).resolve().parents[1]
 HOSPITAL = json.loads((REPO / "addons" / "integration_demo" / "hospital.json").read_text())
 REVIEWER = "finance.reviewer"
+OPERATOR = "integration.operator"
+PRINTED = {
+    "integration_account.invoice_evidence": (REVIEWER, "Evidence of"),
+    "integration_monitor.report_outage_document": (OPERATOR, "Outage report"),
+    "integration_monitor.report_health_system": (OPERATOR, "How it stands"),
+    "integration_monitor.report_health_endpoint": (OPERATOR, "How it stands"),
+}
+"""Who prints what, and what it says."""
+SMALLEST_PDF = 5000
+"""Bytes that a page with a table has at the least."""
 TODAY = datetime.now(timezone.utc).date()
 DAY = ("--day", "--date", str(TODAY))
 CENT = Decimal("0.01")
@@ -296,6 +307,35 @@ def test_paying_tells_the_receiver(server, receiver, posted, wait_until):
     # Enterprise accounting, or an outstanding account, says in_payment until the bank statement is reconciled.
     assert changed["payment_state"] in ("paid", "in_payment")
     assert changed["id"] == str(invoice)
+
+
+def to_be_printed(server, name: str, posted: list[int]) -> int:
+    """Return the record that a report is printed of."""
+    if name == "integration_account.invoice_evidence":
+        return posted[0]
+    model = "integration.endpoint" if name.endswith("endpoint") else "integration.system"
+    ((record,),) = server.sql(f"SELECT min(id) FROM {model.replace('.', '_')}")
+    if name != "integration_monitor.report_outage_document":
+        return record
+    return server.rpc(OPERATOR, "integration.outage", "create", [{"system_id": record}])[0]
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_what_is_printed_is_a_pdf_wherever_the_program_for_it_is(server, posted, name):
+    login, words = PRINTED[name]
+    record = to_be_printed(server, name, posted)
+    status, kind, body = server.page(login, f"/report/pdf/{name}/{record}")
+    if shutil.which("wkhtmltopdf"):
+        assert (status, kind, body[:5]) == (200, "application/pdf", b"%PDF-")
+        assert len(body) > SMALLEST_PDF
+        assert body.rstrip().endswith(b"%%EOF")
+        return
+    # Odoo says what is missing, and its client shows the page instead.
+    assert status == 422
+    assert b"Wkhtmltopdf" in body
+    status, kind, body = server.page(login, f"/report/html/{name}/{record}")
+    assert (status, kind.partition(";")[0]) == (200, "text/html")
+    assert words.encode() in body
 
 
 def leaks(dump: bytes, needles: list[bytes]) -> set[tuple[str, bytes]]:

@@ -19,6 +19,7 @@ from . import integration_trace_supplier
 from . import integration_trace_finder
 from . import integration_trace
 from . import integration_health_mixin
+from . import integration_health_lines
 from . import integration_system
 from . import integration_endpoint
 from . import res_config_settings
@@ -55,4 +56,5 @@ from . import integration_month
 from . import integration_month_end
 from . import integration_month_book
 from . import res_company
+from . import res_partner
 from . import integration_outage_document

@@ -1,4 +1,5 @@
-from odoo import api, models
+from odoo import api, fields, models
+from odoo.tools import format_datetime
 
 
 class IntegrationOutageDocument(models.AbstractModel):
@@ -18,4 +19,10 @@ class IntegrationOutageDocument(models.AbstractModel):
             one._check_reader()
             detail = f"{one.begin} – {one.end}"
             self.env["integration.audit"]._record("outage.print", one.system_id, detail=detail)
-        return {"doc_ids": outages.ids, "doc_model": outages._name, "docs": outages}
+        return {
+            "doc_ids": outages.ids,
+            "doc_model": outages._name,
+            "docs": outages,
+            "printed": format_datetime(self.env, fields.Datetime.now()),
+            "printed_by": self.env.user.name,
+        }

@@ -47,14 +47,11 @@ class IntegrationTrace(models.AbstractModel):
             {"key": str(key), "kind": kind, "title": title, "detail": detail}
             for key, (kind, title, detail) in found.items()
         ]
-        blind = ""
-        if not self.env["account.move"].has_access("read"):
-            blind = self.env._("Invoices and payments are not visible to you, so they are not searched.")
         return {
             "text": asked.text if asked else "",
             "matches": rows[:MATCHES],
             "more": len(rows) > MATCHES,
-            "blind": blind,
+            "blind": " ".join(self._unsearched()),
         }
 
     @api.model
@@ -166,19 +163,24 @@ class IntegrationTrace(models.AbstractModel):
 
     @api.model
     def _gather_documents(self, into, moves):
-        self._relate(into, self._encounters_on(moves))
+        self._relate_documents(into, moves)
         self._trace_all(into, self.env["integration.event"], moves)
 
     @api.model
     def _gather_payment(self, into, payment):
-        moves = payment.invoice_ids | payment.reconciled_invoice_ids
-        self._relate(into, self._encounters_on(moves._filtered_access("read")))
+        moves = self._moves_of(payment)
+        self._relate_documents(into, moves._filtered_access("read"))
         self._trace_all(into, self.env["integration.event"], moves)
         if payment.id not in {one for step in into.steps if step.model == payment._name for one in step.ids}:
             self._trace_payments(into, payment)
             events = self._events_about(into, payment)
             self._trace_events(into, events)
             self._trace_deliveries(into, events)
+
+    @api.model
+    def _relate_documents(self, into, moves):
+        """Add the flows that documents, which the reader sees, lead to."""
+        self._relate(into, self._encounters_on(moves))
 
     @api.model
     def _relate(self, into, encounters):

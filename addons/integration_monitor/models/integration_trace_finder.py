@@ -45,6 +45,13 @@ class IntegrationTraceFinder(models.AbstractModel):
         ]
 
     @api.model
+    def _unsearched(self):
+        """Return what the reader's roles do not search: one sentence of each."""
+        if self.env["account.move"].has_access("read"):
+            return []
+        return [self.env._("Invoices and payments are not visible to you, so they are not searched.")]
+
+    @api.model
     def _find_encounters(self, asked):
         # sudo: a number that somebody names is no secret; the messages are read with the reader's own rights
         receipts = self.env["integration.receipt"].sudo()
@@ -125,6 +132,12 @@ class IntegrationTraceFinder(models.AbstractModel):
         return Domain("kind", "in", ("supplier", "payer")) & Domain("company_id", "in", self.env.companies.ids)
 
     @api.model
+    def _known_parties(self, partners):
+        """Return those of these contacts that are canonical suppliers or payers of the reader's companies."""
+        mine = self._parties() & Domain("partner_id", "in", partners.ids)
+        return self._party_entities().search(mine).partner_id.sudo(False) if partners else partners
+
+    @api.model
     def _by_code(self, code):
         """Return the domain of the entities that a system calls ``code``, or that have this number."""
         # sudo: as in _party_entities
@@ -152,7 +165,7 @@ class IntegrationTraceFinder(models.AbstractModel):
             case "account.move":
                 return self._only(self._encounters_on(record)) or Key("invoice", record.id)
             case "account.payment":
-                moves = (record.invoice_ids | record.reconciled_invoice_ids)._filtered_access("read")
+                moves = self._moves_of(record)._filtered_access("read")
                 return self._only(self._encounters_on(moves)) or Key("payment", record.id)
         return Key("partner", record.id)
 

@@ -196,7 +196,7 @@ class IntegrationTraceMoney(models.AbstractModel):
         visible = moves._filtered_access("read")
         if unseen := len(moves - visible):
             into.steps.append(Step(What.HIDDEN, hidden=unseen, count=unseen, at_stage=Stage.INVOICE))
-        posted = self._in_chatter(visible, "account.mt_invoice_validated")
+        posted = self._in_state(visible)
         for move in visible:
             into.steps += self._document_steps(move, posted)
         if not payments.has_access("read"):
@@ -219,7 +219,8 @@ class IntegrationTraceMoney(models.AbstractModel):
         elif move.state == "cancel":
             yield Step(What.INVOICE_CANCELLED, move.write_date, amounts=total, **common)
         else:
-            who, at = posted.get(move.id) or ("", datetime.combine(move.date, time.min))
+            # Where the chatter does not say when: not before it was made.
+            who, at = posted.get(move.id) or ("", max(move.create_date, datetime.combine(move.date, time.min)))
             done = What.CREDIT_POSTED if refund else What.INVOICE_POSTED
             yield Step(done, at, who=who, amounts=total, **common)
             if move.payment_state in ("not_paid", "partial") and not refund:
@@ -229,21 +230,9 @@ class IntegrationTraceMoney(models.AbstractModel):
                 yield Step(What.PAYMENT_WAITS, reason=reason, amounts=left, **common)
 
     @api.model
-    def _in_chatter(self, records, *subtypes):
-        """Return {record id: (who, when)} of the last message of these kinds in the records' own chatter.
-
-        :param subtypes: XML ids of ``mail.message.subtype``
-        """
-        wanted = [found.id for name in subtypes if (found := self.env.ref(name, raise_if_not_found=False))]
-        if not records or not wanted:
-            return {}
-        # sudo: the chatter of records that the reader sees; who did it and when, nothing else of it
-        messages = self.env["mail.message"].sudo()
-        domain = [("model", "=", records._name), ("res_id", "in", records.ids), ("subtype_id", "in", wanted)]
-        return {
-            message.res_id: (message.author_id.name or "", message.date)
-            for message in messages.search(domain, order="id", limit=5 * DOCUMENTS)
-        }
+    def _moves_of(self, payment):
+        """Return the documents that a payment is for: as it was made for them, or as it was reconciled since."""
+        return payment.invoice_ids | payment.reconciled_invoice_ids | payment.reconciled_bill_ids
 
     @api.model
     def _trace_payments(self, into, payments):

@@ -10,6 +10,8 @@ LINES = 500
 EVENTS = 300
 DELIVERIES = 300
 ATTEMPTS = 600
+CHANGES = 1000
+"""Changes of the state of records that are looked at, the last ones first."""
 TRIES = 10
 """Attempts of one delivery that are told: its last ones."""
 READERS = (
@@ -56,6 +58,36 @@ class IntegrationTracePlumbing(models.AbstractModel):
     def _label(self, record, name):
         """Return what a selection field of a record says, in words."""
         return dict(record._fields[name]._description_selection(self.env)).get(record[name]) or ""
+
+    @api.model
+    def _in_state(self, records):
+        """Return {record id: (who, when)} of who brought each record into its state, as far as its own chatter tells.
+
+        :param records: of a model whose field ``state`` is tracked
+        """
+        if not records:
+            return {}
+        field = self.env["ir.model.fields"]._get(records._name, "state")
+        words, states = self._words_of_states(records), {record.id: record.state for record in records}
+        # sudo: the chatter of records that the reader sees; who changed their state and when, nothing else of it
+        messages = self.env["mail.message"].sudo()
+        about = [("model", "=", records._name), ("res_id", "in", records.ids)]
+        changes = [*about, ("tracking_value_ids.field_id", "=", field.id)]
+        found = {}
+        for message in messages.search(changes, order="id desc", limit=CHANGES):
+            values = message.tracking_value_ids.filtered(lambda value: value.field_id.id == field.id)
+            if words[states[message.res_id]] & set(values.mapped("new_value_char")):
+                found.setdefault(message.res_id, (message.author_id.name or "", message.date))
+        return found
+
+    @api.model
+    def _words_of_states(self, records):
+        """Return {state: what it is called}: the chatter keeps the word in the language of who changed it."""
+        words = {}
+        for code, _name in self.env["res.lang"].get_installed():
+            for state, word in records._fields["state"]._description_selection(self.with_context(lang=code).env):
+                words.setdefault(state, set()).add(word)
+        return words
 
     # -- messages -----------------------------------------------------------------------------------------------------
 

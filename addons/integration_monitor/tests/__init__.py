@@ -7,6 +7,7 @@ from . import test_access
 from . import test_screens
 from . import test_trace
 from . import test_health
+from . import test_health_lines
 from . import test_home
 from . import test_digest
 from . import test_metrics

@@ -168,6 +168,8 @@ class TestOutage(OutageCase):
         self.assertIn("1 of its numbers from 1 to 3", " ".join(html.decode().split()))
         [trail] = self.env["integration.audit"].search([("action", "=", "outage.print")])
         self.assertEqual((trail.user_id, trail.res_id), (self.viewer.id, self.system.id))
+        for words in (self.company.name, f", {self.viewer.name}"):
+            self.assertIn(words, " ".join(html.decode().split()), "whose it is, and who printed it")
 
     def test_another_companys_system_and_another_persons_report_are_out_of_reach(self):
         other = self.env["res.company"].create({"name": "Other hospital"})

@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.addons.integration_monitor.models import integration_trace_money as money
 from odoo.addons.integration_monitor.models import integration_trace_plumbing as plumbing
 from odoo.exceptions import AccessError
@@ -314,6 +315,59 @@ class TestTrace(TraceCase):
         flow = self.of(payment)
         self.assertEqual([one["title"] for one in flow["related"]], ["Encounter E-1", "Encounter E-2"])
         self.assertEqual(len(self.steps(flow, "payment_made")), 1)
+
+    def test_a_payment_that_was_reconciled_with_a_bill_later_leads_to_it(self):
+        supplier = self.env["res.partner"].create({"name": "Meridian Implants", "is_company": True})
+        bill = self.env["account.move"].create(
+            {
+                "move_type": "in_invoice",
+                "partner_id": supplier.id,
+                "company_id": self.company.id,
+                "invoice_date": fields.Date.today(),
+                "invoice_line_ids": [Command.create({"name": "Implant", "price_unit": 10})],
+            }
+        )
+        bill.action_post()
+        payment = self.pay(bill)
+        self.assertIn(bill, payment.reconciled_bill_ids)
+        payment.invoice_ids = [Command.clear()]  # as one that was made first and reconciled by hand
+        self.commit()
+        flow = self.of(payment)
+        self.assertEqual(flow["key"], f"payment-{payment.id}")
+        [posted] = self.steps(flow, "invoice_posted")
+        self.assertEqual(posted["open"]["res_id"], bill.id)
+
+    def test_who_posted_a_bill_is_told_and_not_before_it_was_made(self):
+        supplier = self.env["res.partner"].create({"name": "Meridian Implants", "is_company": True})
+        make = {
+            "move_type": "in_invoice",
+            "partner_id": supplier.id,
+            "company_id": self.company.id,
+            "invoice_date": fields.Date.today(),
+            "invoice_line_ids": [Command.create({"name": "Implant", "price_unit": 10})],
+        }
+        at_once, later = self.env["account.move"].create([make, make])
+        at_once.action_post()
+        self.commit()  # of what was made a moment ago the chatter tells no change
+        later.with_user(self.boss).sudo().action_post()
+        self.commit()
+        [posted] = self.steps(self.of(later), "invoice_posted")
+        self.assertEqual(posted["who"], self.boss.name)
+        for bill in (at_once, later):
+            whats = self.whats(self.of(bill))
+            self.assertLess(whats.index("draft_made"), whats.index("invoice_posted"))
+
+    def test_a_contact_that_is_no_company_has_its_button_as_a_party_alone(self):
+        make = self.env["res.partner"].create
+        company, nobody = make([{"name": "Implants", "is_company": True}, {"name": "Somebody"}])
+        seller = make({"name": "Jane, who sells", "supplier_rank": 1})
+        known = make({"name": "Joe, who is mapped"})
+        self._map("supplier", "JOE", known)
+        partners = (company | nobody | seller | known).with_user(self.steward)
+        self.assertEqual(partners.mapped("integration_has_trace"), [True, False, True, True])
+        self.assertFalse(make({"name": "Other"}).new({"is_company": True}).integration_has_trace)
+        arch = self.env["res.partner"].with_user(self.steward).get_view(view_type="form")["arch"]
+        self.assertIn('invisible="not integration_has_trace"', arch)
 
     # -- bounds -------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.addons.integration_monitor.domain import trace
 from odoo.addons.integration_monitor.domain.trace import Key, Stage, Step, What
 from odoo.addons.integration_monitor.models.integration_trace_finder import MATCHES
-from odoo.tools import format_datetime
+from odoo.tools import float_compare, format_datetime
 
 ORDERS = 20
 TRANSFERS = 100
@@ -10,7 +10,8 @@ STAGES = (Stage.ORDER, Stage.GOODS, Stage.INVOICE, Stage.PAYMENT, Stage.EVENT, S
 """Stages of the flow of an order."""
 OF_TRANSFERS = (Stage.GOODS, Stage.EVENT, Stage.DELIVERY)
 """Stages of a transfer that nobody ordered."""
-_APPROVALS = ("purchase.mt_rfq_approved", "purchase.mt_rfq_confirmed")
+ENDED = ("done", "cancel")
+"""States of transfers after which nothing moves."""
 
 
 class IntegrationTrace(models.AbstractModel):
@@ -23,6 +24,15 @@ class IntegrationTrace(models.AbstractModel):
     @api.model
     def _finders(self):
         return [*super()._finders(), self._find_orders, self._find_transfers]
+
+    @api.model
+    def _unsearched(self):
+        unsearched = super()._unsearched()
+        if not self.env["purchase.order"].has_access("read"):
+            unsearched.append(self.env._("Purchase orders are not visible to you, so they are not searched."))
+        if not self.env["stock.picking"].has_access("read"):
+            unsearched.append(self.env._("Transfers are not visible to you, so they are not searched."))
+        return unsearched
 
     @api.model
     def _find_orders(self, asked):
@@ -73,11 +83,10 @@ class IntegrationTrace(models.AbstractModel):
     def _gather_order(self, into, order):
         self._relate_supplier(into, order)
         self._trace_orders(into, order)
-        # sudo: what belongs to the order; whether the reader sees each of it is asked where it is told
-        transfers, bills = order.sudo().picking_ids.sudo(False), order.sudo().invoice_ids.sudo(False)
-        transfers = self._trace_transfers(into, transfers)
+        transfers = self._trace_transfers_of(into, order)
         self._trace_events_about(into, order, transfers)
-        self._trace_all(into, self.env["integration.event"], bills)
+        # sudo: what belongs to the order; whether the reader sees each of it is asked where it is told
+        self._trace_all(into, self.env["integration.event"], order.sudo().invoice_ids.sudo(False))
         return order.name
 
     @api.model
@@ -87,8 +96,8 @@ class IntegrationTrace(models.AbstractModel):
         return transfer.name or self.env._("Draft")
 
     @api.model
-    def _gather_documents(self, into, moves):
-        super()._gather_documents(into, moves)
+    def _relate_documents(self, into, moves):
+        super()._relate_documents(into, moves)
         # sudo: which orders a bill is for; whether the reader sees them is asked next
         orders = self._seen(moves.sudo().line_ids.purchase_line_id.order_id.sudo(False))
         into.related += [(Key("order", order.id), self.env._("Purchase order %s", order.name)) for order in orders]
@@ -99,7 +108,9 @@ class IntegrationTrace(models.AbstractModel):
         orders = self.env["purchase.order"]
         if orders.has_access("read"):
             mine = [("partner_id", "child_of", partner.commercial_partner_id.id)]
-            self._trace_orders(into, self._some(into, orders._name, mine, ORDERS))
+            orders = self._some(into, orders._name, mine, ORDERS)
+            self._trace_orders(into, orders)
+            self._trace_transfers_of(into, orders)
         else:
             into.blind |= set(trace.OF_ORDERS)
 
@@ -120,18 +131,29 @@ class IntegrationTrace(models.AbstractModel):
 
     @api.model
     def _trace_orders(self, into, orders):
-        """Add orders, and the bills that are expected for what came."""
-        confirmed = self._in_chatter(orders, *_APPROVALS)
+        """Add orders, and the bills that are expected."""
+        changed = self._in_state(orders)
         for order in orders:
-            into.steps.append(self._order_step(order, confirmed.get(order.id)))
-            if order.invoice_status == "to invoice":
+            into.steps.append(self._order_step(order, *changed.get(order.id, ("", None))))
+            if self._is_to_be_billed(order):
                 finance = self.env._("Finance")
                 into.steps.append(
                     Step(What.BILL_EXPECTED, names=(order.name,), turn=finance, model=order._name, ids=(order.id,))
                 )
 
     @api.model
-    def _order_step(self, order, confirmed):
+    def _is_to_be_billed(self, order):
+        """Tell whether a bill is to come: for what came, or for what was ordered, as its product says.
+
+        What was billed before it came, or has gone back, is not: there Odoo waits too, but for no bill.
+        """
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        # sudo: the lines of an order that the reader sees
+        quantities = order.sudo().order_line.mapped("qty_to_invoice")
+        return any(float_compare(quantity, 0, precision_digits=digits) > 0 for quantity in quantities)
+
+    @api.model
+    def _order_step(self, order, who, changed):
         common = {
             "names": (order.name,),
             "model": order._name,
@@ -140,15 +162,22 @@ class IntegrationTrace(models.AbstractModel):
         }
         match order.state:
             case "purchase":
-                who, at = confirmed or ("", order.create_date)
-                return Step(What.ORDER_CONFIRMED, order.date_approve or at, who=who, **common)
+                at = order.date_approve or changed or order.create_date
+                return Step(What.ORDER_CONFIRMED, at, who=who, **common)
             case "to approve":
                 turn = self.env._("Whoever approves purchases")
                 return Step(What.ORDER_WAITS, order.create_date, who=self._person(order.user_id), turn=turn, **common)
             case "cancel":
-                return Step(What.ORDER_CANCELLED, order.write_date, **common)
+                return Step(What.ORDER_CANCELLED, changed or order.write_date, who=who, **common)
         turn = self.env._("Purchasing")
         return Step(What.ORDER_DRAFT, order.create_date, who=self._person(order.user_id), turn=turn, **common)
+
+    @api.model
+    def _trace_transfers_of(self, into, orders):
+        """Add the transfers of orders, what waits before what is over; return those that the reader sees."""
+        # sudo: what belongs to orders that the reader sees; whether they see each transfer is asked where it is told
+        transfers = orders.sudo().picking_ids.sorted(lambda transfer: transfer.state in ENDED)
+        return self._trace_transfers(into, transfers.sudo(False))
 
     @api.model
     def _trace_transfers(self, into, transfers):
@@ -160,21 +189,22 @@ class IntegrationTrace(models.AbstractModel):
         visible = self._seen(transfers)
         if unseen := len(transfers - visible):
             into.steps.append(Step(What.HIDDEN, hidden=unseen, count=unseen, at_stage=Stage.GOODS))
-        into.steps += [self._transfer_step(transfer) for transfer in visible]
+        ended = self._in_state(visible.filtered(lambda transfer: transfer.state in ENDED))
+        into.steps += [self._transfer_step(transfer, *ended.get(transfer.id, ("", None))) for transfer in visible]
         return visible
 
     @api.model
-    def _transfer_step(self, transfer):
+    def _transfer_step(self, transfer, ender, ended):
         common = {
             "names": (transfer.name or self.env._("Draft"),),
-            "who": self._person(transfer.user_id),
             "model": transfer._name,
             "ids": (transfer.id,),
         }
         if transfer.state == "done":
-            return Step(What.GOODS_MOVED, transfer.date_done, **common)
+            return Step(What.GOODS_MOVED, transfer.date_done, who=ender, **common)
         if transfer.state == "cancel":
-            return Step(What.GOODS_CANCELLED, transfer.write_date, **common)
+            return Step(What.GOODS_CANCELLED, ended or transfer.write_date, who=ender, **common)
         planned = transfer.scheduled_date
         reason = self.env._("planned for %s", format_datetime(self.env, planned, dt_format="short")) if planned else ""
-        return Step(What.GOODS_WAIT, reason=reason, turn=self.env._("Warehouse"), **common)
+        who, turn = self._person(transfer.user_id), self.env._("Warehouse")
+        return Step(What.GOODS_WAIT, who=who, reason=reason, turn=turn, **common)

@@ -1,8 +1,12 @@
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.addons.integration_monitor.tests.test_trace import TraceCase
 from odoo.addons.integration_suite.tests.test_terms import TestTerms  # noqa: F401 - with this addon's own terms
 from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
+
+from ..models import integration_trace
 
 
 class PurchaseCase(TraceCase):
@@ -39,9 +43,9 @@ class PurchaseCase(TraceCase):
         self.commit()
         return order
 
-    def receive(self, order, quantity=10):
+    def receive(self, order, quantity=10, user=None):
         """Take what has come; what has not stays to be received."""
-        transfer = order.picking_ids.filtered(lambda one: one.state != "done")
+        transfer = order.with_user(user or self.buyer).picking_ids.filtered(lambda one: one.state != "done")
         transfer.move_ids.write({"quantity": quantity, "picked": True})
         transfer.with_context(skip_backorder=True).button_validate()
         self.commit()
@@ -52,6 +56,32 @@ class PurchaseCase(TraceCase):
         bill = order.invoice_ids
         bill.invoice_date = fields.Date.today()
         return bill
+
+    def paid_apart(self, bill):
+        """Pay the supplier first, and have it reconciled with a bill afterwards."""
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "supplier",
+                "partner_id": bill.partner_id.id,
+                "amount": bill.amount_total,
+                "journal_id": self.env["account.journal"].search(
+                    [("type", "=", "bank"), ("company_id", "=", self.company.id)], limit=1
+                ).id,
+            }
+        )
+        method = payment.payment_method_line_id
+        method.payment_account_id = method.payment_account_id or self.env["account.account"].create(
+            {"name": "Payments on their way", "code": "109901", "account_type": "asset_current", "reconcile": True}
+        )
+        payment.outstanding_account_id = method.payment_account_id
+        payment.action_post()
+        payable = (payment.move_id | bill.sudo()).line_ids.filtered(
+            lambda line: line.account_id.account_type == "liability_payable"
+        )
+        payable.reconcile()
+        self.commit()
+        return payment
 
 
 @tagged("post_install", "-at_install")
@@ -90,6 +120,7 @@ class TestPurchaseTrace(PurchaseCase):
 
     def test_who_confirmed_it_is_told(self):
         order = self.order().with_user(self.boss).sudo()
+        self.commit()  # of what was made a moment ago the chatter tells no change
         order.button_confirm()
         self.commit()
         [confirmed] = self.steps(self.of(order, self.buyer), "order_confirmed")
@@ -101,6 +132,9 @@ class TestPurchaseTrace(PurchaseCase):
         [waits] = self.steps(self.of(order, self.buyer), "order_waits")
         self.assertEqual(waits["turn"], "Whoever approves purchases")
         order.button_cancel()
+        self.commit()
+        [cancelled] = self.steps(self.of(order, self.buyer), "order_cancelled")
+        self.assertEqual(cancelled["who"], "buyer")
         flow = self.of(order, self.buyer)
         self.assertEqual((self.whats(flow), flow["headline"]["level"]), (["order_cancelled"], "success"))
 
@@ -122,6 +156,83 @@ class TestPurchaseTrace(PurchaseCase):
             with self.subTest(text):
                 found = self.trace(self.buyer).find(text)["matches"]
                 self.assertEqual([one["key"] for one in found], [f"order-{order.id}"])
+
+    def test_a_payment_that_was_reconciled_later_leads_to_the_bill_and_the_order(self):
+        order = self.confirmed()
+        self.receive(order)
+        bill = self.billed(order)
+        bill.sudo().action_post()
+        payment = self.paid_apart(bill)
+        self.assertFalse(payment.invoice_ids)
+        flow = self.of(payment, self.buyer)
+        self.assertLessEqual({"invoice_posted", "payment_made"}, {*self.whats(flow)})
+        self.assertEqual(len(self.steps(flow, "payment_made")), 1)
+        self.assertIn({"key": f"order-{order.id}", "title": f"Purchase order {order.name}"}, flow["related"])
+
+    def test_no_bill_is_expected_that_has_come_before_the_goods(self):
+        order = self.confirmed()
+        bill = self.env["account.move"].create(
+            {
+                "move_type": "in_invoice",
+                "partner_id": self.supplier.id,
+                "company_id": self.company.id,
+                "invoice_date": fields.Date.today(),
+                "invoice_line_ids": [
+                    Command.create(
+                        {"product_id": self.gauze.id, "quantity": 10, "price_unit": 3.0, "tax_ids": [Command.clear()],
+                         "purchase_line_id": order.order_line.id}
+                    )
+                ],
+            }
+        )  # fmt: skip
+        bill.action_post()
+        self.commit()
+        self.assertEqual((order.invoice_status, order.order_line.qty_to_invoice), ("to invoice", -10))
+        self.assertNotIn("bill_expected", self.whats(self.of(order, self.buyer)))
+
+    def test_no_bill_is_expected_for_goods_that_went_back(self):
+        order = self.confirmed()
+        transfer = self.receive(order)
+        self.billed(order).sudo().action_post()
+        back = self.env["stock.return.picking"].create({"picking_id": transfer.id})
+        back.product_return_moves.write({"quantity": 4, "to_refund": True})
+        returned = self.env["stock.picking"].browse(back.action_create_returns()["res_id"])
+        returned.move_ids.write({"quantity": 4, "picked": True})
+        returned.button_validate()
+        self.commit()
+        self.assertEqual((order.invoice_status, order.order_line.qty_to_invoice), ("to invoice", -4))
+        flow = self.of(order, self.buyer)
+        self.assertNotIn("bill_expected", self.whats(flow))
+        self.assertEqual(sum(step["count"] for step in self.steps(flow, "goods_moved")), 2)
+
+    def test_what_is_billed_as_ordered_is_expected_before_it_comes(self):
+        self.gauze.purchase_method = "purchase"
+        flow = self.of(self.confirmed(), self.buyer)
+        self.assertLessEqual({"bill_expected", "goods_wait"}, {*self.whats(flow)})
+
+    def test_who_validated_a_transfer_is_told_and_not_who_should_have(self):
+        order = self.confirmed()
+        keeper = self._user("keeper", "stock.group_stock_user")
+        order.picking_ids.sudo().user_id = self.boss
+        self.commit()  # what one transaction changes is told as one person's
+        [waits] = self.steps(self.of(order, self.buyer), "goods_wait")
+        self.assertEqual(waits["who"], self.boss.name)
+        self.env["res.lang"]._activate_lang("fr_FR")
+        transfer = self.receive(order, user=keeper)
+        self.assertEqual(transfer.state, "done")
+        [moved] = self.steps(self.of(order, self.buyer), "goods_moved")
+        self.assertEqual(moved["who"], "keeper")
+        changes = self.env["mail.tracking.value"].search([("mail_message_id.res_id", "=", transfer.id),
+                                                          ("field_id.name", "=", "state")])  # fmt: skip
+        field = self.env["ir.model.fields"]._get("stock.picking", "state")
+        done = field.selection_ids.filtered(lambda one: one.value == "done")
+        done.with_context(lang="fr_FR").name = "Fait"
+        changes.filtered(lambda one: one.new_value_char == "Done").new_value_char = "Fait"
+        [moved] = self.steps(self.of(order, self.buyer), "goods_moved")
+        self.assertEqual(moved["who"], "keeper", "in whose language ever")
+        changes.unlink()
+        [moved] = self.steps(self.of(order, self.buyer), "goods_moved")
+        self.assertEqual(moved["who"], "")
 
     def test_a_part_that_has_not_come_still_waits(self):
         order = self.confirmed()
@@ -152,8 +263,62 @@ class TestPurchaseTrace(PurchaseCase):
         flow = self.of(self.supplier, self.buyer)
         [step] = self.steps(flow, "order_confirmed")
         self.assertEqual(step["names"], order.name)
-        self.assertIn("order", self.stages(flow))
-        self.assertEqual(self.stages(self.of(self.supplier, self.steward))["order"], "hidden")
+        [waits] = self.steps(flow, "goods_wait")
+        self.assertEqual(waits["names"], order.picking_ids.name)
+        self.assertEqual((self.stages(flow)["order"], self.stages(flow)["goods"]), ("done", "waiting"))
+        self.assertEqual(self.of(self.supplier, self.steward), {"state": "nothing"})
+        self._map("supplier", "MED", self.supplier)
+        stages = self.stages(self.of(self.supplier, self.steward))
+        self.assertEqual((stages["order"], stages["goods"]), ("hidden", "hidden"))
+
+    def test_of_many_transfers_those_that_wait_are_told(self):
+        order = self.confirmed()
+        self.receive(order, 4)
+        self.receive(order, 3)
+        with patch.object(integration_trace, "TRANSFERS", 1):
+            for record in (order, self.supplier):
+                flow = self.of(record, self.buyer)
+                self.assertTrue(flow["is_cut"])
+                self.assertEqual(len(self.steps(flow, "goods_wait")), 1)
+                self.assertFalse(self.steps(flow, "goods_moved"))
+
+    def test_a_supplier_costs_no_further_statements_by_orders(self):
+        def cost():
+            trace = self.trace(self.buyer)
+            before = self.env.cr.sql_log_count
+            trace.get_flow(f"partner-{self.supplier.id}")
+            return self.env.cr.sql_log_count - before
+
+        self.confirmed()
+        cost()  # what is kept from one to the next
+        one = cost()
+        for _number in range(4):
+            self.confirmed()
+        self.assertLessEqual(cost(), one + 4)
+
+    def test_what_is_not_searched_is_said(self):
+        self.assertEqual(self.trace(self.buyer).find("P00001")["blind"], "")
+        keeper = self._user("keeper", "integration_core.group_steward,stock.group_stock_user")
+        told = self.trace(keeper).find("P00001")["blind"]
+        self.assertIn("Invoices and payments are not visible to you", told)
+        self.assertNotIn("Transfers", told)
+        told = self.trace(self.steward).find("P00001")["blind"]
+        for words in ("Invoices and payments", "Purchase orders", "Transfers"):
+            self.assertIn(f"{words} are not visible to you", told)
+
+    def test_another_companys_order_is_nothing(self):
+        order = self.confirmed()
+        transfer = order.picking_ids
+        other = self.env["res.company"].create({"name": "Other hospital"})
+        self.buyer.write({"company_ids": [Command.link(other.id)]})
+        there = self.trace(self.buyer).with_context(allowed_company_ids=other.ids)
+        for record in (order, transfer):
+            self.assertEqual(there.get_flow(f"{record._name}-{record.id}"), {"state": "nothing"})
+            self.assertFalse(there.find(record.name)["matches"])
+        both = self.trace(self.buyer).with_context(allowed_company_ids=(other | self.company).ids)
+        self.assertEqual(both.get_flow(f"order-{order.id}")["state"], "ok")
+        flow = there.get_flow(f"partner-{self.supplier.id}")
+        self.assertFalse({"order_confirmed", "goods_wait"} & {step["what"] for step in flow.get("steps", ())})
 
     def test_a_clinical_flow_has_no_stages_of_orders(self):
         self.finalize("E-1", self.line(1))
