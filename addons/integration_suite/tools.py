@@ -1,4 +1,4 @@
-"""What the suite has to translate, as Odoo's own exporter finds it in a database with all addons."""
+"""What the suite has to translate, as Odoo's own exporter finds it in a database with its addons."""
 
 from collections import defaultdict
 from io import BytesIO
@@ -11,10 +11,15 @@ from .domain import terms
 
 
 def suite_addons(env):
-    """Return the names of the suite's installed addons, in order: those that lie beside this one."""
+    """Return the names of the suite's addons whose terms this database tells, in order: those that lie beside this one.
+
+    Where addons are installed that come by themselves with Odoo's apps, it is these alone: terms of what they extend
+    would be told as theirs.
+    """
     beside = Path(__file__).resolve().parents[1]
-    installed = env["ir.module.module"].search([("state", "=", "installed")]).mapped("name")
-    return sorted(name for name in installed if Path(get_module_path(name)).resolve().parent == beside)
+    installed = env["ir.module.module"].search([("state", "=", "installed")])
+    ours = installed.filtered(lambda one: Path(get_module_path(one.name)).resolve().parent == beside)
+    return sorted((ours.filtered("auto_install") or ours).mapped("name"))
 
 
 def export_templates(env):

@@ -54,19 +54,23 @@ def update(progress: Progress, scratch: Path, languages: Sequence[str]) -> list[
     data = make_folder(home / "odoo-data", "set XDG_CACHE_HOME to a folder that you may write", private=True)
     odoo = Odoo(tree, env, server, data, scratch / "odoo.conf", log)
     odoo.configure(log_level="warn")
-    databases, name = Databases(odoo), f"t{os.getpid()}_i18n"
+    databases, names = Databases(odoo), [f"t{os.getpid()}_i18n", f"t{os.getpid()}_i18n_glue"]
     request, answer = scratch / "request.json", scratch / "answer.json"
     request.write_text(json.dumps({"languages": list(languages)}), encoding="utf-8")
     with progress.step("Terms") as step:
         step.note("looking for them; the first time takes two minutes")
         suite = databases_module.suite_template(databases, MODULES)
-        databases.copy(databases_module.glue_template(databases, suite), name)
-        try:
-            odoo.call(name, "terms", "run", addons=ADDONS, request=request, answer=answer)
-        finally:
-            databases.drop(name)
+        glue = databases_module.glue_template(databases, suite)
+        changed: list[Path] = []
+        for name, template in zip(names, (suite, glue), strict=True):
+            databases.copy(template, name)
+            try:
+                odoo.call(name, "terms", "run", addons=ADDONS, request=request, answer=answer)
+            finally:
+                databases.drop(name)
+            changed += [Path(path) for path in json.loads(answer.read_text(encoding="utf-8"))]
         step.note("found")
-    return [Path(path) for path in json.loads(answer.read_text(encoding="utf-8"))]
+    return changed
 
 
 def main(words: Sequence[str]) -> int:
