@@ -96,14 +96,14 @@ class IntegrationTrace(models.AbstractModel):
         return transfer.name or self.env._("Draft")
 
     @api.model
-    def _relate_documents(self, into, moves):
+    def _relate_documents(self, into, moves):  # pylint: disable=missing-return; there is nothing to return
         super()._relate_documents(into, moves)
         # sudo: which orders a bill is for; whether the reader sees them is asked next
         orders = self._seen(moves.sudo().line_ids.purchase_line_id.order_id.sudo(False))
         into.related += [(Key("order", order.id), self.env._("Purchase order %s", order.name)) for order in orders]
 
     @api.model
-    def _trace_partner(self, into, partner):
+    def _trace_partner(self, into, partner):  # pylint: disable=missing-return; there is nothing to return
         super()._trace_partner(into, partner)
         orders = self.env["purchase.order"]
         if orders.has_access("read"):

@@ -2,7 +2,9 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.addons.integration_monitor.tests.test_trace import TraceCase
-from odoo.addons.integration_suite.tests.test_terms import TestTerms  # noqa: F401 - with this addon's own terms
+
+# With this addon's own terms; pylint: disable-next=unused-import
+from odoo.addons.integration_suite.tests.test_terms import TestTerms  # noqa: F401
 from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
 
