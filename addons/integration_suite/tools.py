@@ -19,7 +19,9 @@ def suite_addons(env):
     beside = Path(__file__).resolve().parents[1]
     installed = env["ir.module.module"].search([("state", "=", "installed")])
     ours = installed.filtered(lambda one: Path(get_module_path(one.name)).resolve().parent == beside)
-    return sorted((ours.filtered("auto_install") or ours).mapped("name"))
+    needed = ours.filtered(lambda one: one.name == "integration_suite").dependencies_id.mapped("name")
+    glue = ours.filtered(lambda one: one.auto_install and one.name not in needed)
+    return sorted((glue or ours).mapped("name"))
 
 
 def export_templates(env):

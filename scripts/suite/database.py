@@ -178,10 +178,12 @@ def suite_template(databases: Databases, modules: Iterable[str]) -> str:
 
 def glue_addons(folder: Path = ADDONS) -> tuple[str, ...]:
     """Return the addons that Odoo installs by itself beside apps that the suite does not need."""
-    manifests = sorted(folder.glob("*/__manifest__.py"))
-    return tuple(
-        path.parent.name for path in manifests if ast.literal_eval(path.read_text(encoding="utf-8")).get("auto_install")
-    )
+    manifests = {
+        path.parent.name: ast.literal_eval(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*/__manifest__.py"))
+    }
+    needed = manifests["integration_suite"]["depends"]
+    return tuple(name for name, told in manifests.items() if told.get("auto_install") and name not in needed)
 
 
 def glue_template(databases: Databases, suite: str) -> str:
