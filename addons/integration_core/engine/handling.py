@@ -43,7 +43,6 @@ class HandlerLoop(Loop):
         super().__init__(shared, lanes=lanes)
         self._behind = behind
         self._batch_since: float | None = None
-        self._reclaim = Every(0.5, share=0.05)
         self._chores = Every(1.0, share=0.25)
         self._turn = 0
         self._served: dict[tuple[int, int], int] = {}
@@ -51,11 +50,10 @@ class HandlerLoop(Loop):
         self._origins: dict[int, Origin] = {}
 
     def turn(self) -> bool:
-        """Take back lost leases, carry out one batch, do the chores."""
+        """Carry out one batch, do the chores."""
         if self._behind is not None:
             return self._behind.is_held_up() and self._carry_out_batch()
-        busy = self._reclaim.due() and bool(self._reclaim.run(self._reclaim_lost))
-        busy |= self._carry_out_batch()
+        busy = self._carry_out_batch()
         if self._chores.due():
             self.has_more = bool(self._chores.run(self._do_chores))
             if self.has_more:
@@ -73,20 +71,8 @@ class HandlerLoop(Loop):
         return since is not None and time.monotonic() - since > RESERVE_AFTER
 
     def everything_is_due(self) -> None:
-        """Let the chores and the search for lost leases happen in the next turn (for :meth:`Runner.drain`)."""
-        self._reclaim.again()
+        """Let the chores happen in the next turn."""
         self._chores.again()
-
-    # -- leases
-
-    def _reclaim_lost(self) -> bool:
-        with self._cursor() as cr:
-            lost = claims.reclaim(cr, worker=self.shared.name)
-            self._announce_dead(cr, [delivery_id for delivery_id, state in lost if state == "dead"])
-        for delivery_id, state in lost:
-            with log_context.about(delivery_id=delivery_id):
-                _logger.warning("delivery %s: its process died; %s", delivery_id, state)
-        return bool(lost)
 
     # -- batches
 

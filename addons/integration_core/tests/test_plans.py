@@ -40,6 +40,7 @@ class TestPlans(TransactionCase):
                 plan = statement.plan(self.env.cr)
                 self.assertNotIn("Join Filter", plan, plan)
                 self.assertNotIn("Seq Scan on integration_d", plan, plan)
+                self.assertNotIn("Seq Scan on integration_lease", plan, plan)
 
     def test_nothing_is_compiled(self):
         """In a handler's transaction too, where it was: half a second for each batch."""
@@ -59,6 +60,12 @@ class TestPlans(TransactionCase):
 
     def test_what_is_not_in_order_yet_is_found_without_the_others(self):
         self.assertIn("integration_due_unpositioned_idx", order._ARRIVING.plan(self.env.cr))
+
+    def test_a_search_for_ended_leases_reads_the_notes_whose_time_is_over(self):
+        self.assertRegex(
+            claims._ENDED.plan(self.env.cr),
+            r"Index Scan using integration_lease_pkey[^\n]*\n +Index Cond: [^\n]*until >=[^\n]*until <",
+        )
 
     def test_the_statements_of_old_would_have_been_found_out(self):
         careless = Statement(
