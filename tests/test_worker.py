@@ -307,3 +307,30 @@ def test_odoos_cron_serves_the_lanes_that_no_worker_serves(server, receiver, mov
     all_done(server)
     assert arrivals(receiver, events) == dict.fromkeys(events, 1)
     assert not any(worker.owns(name) for _event, _outcome, name in attempts(server, events))
+
+
+def test_what_kills_three_processes_is_a_dead_letter_and_costs_the_others_nothing(server, start):
+    """Real processes, really killed, while a handler works at one message. What came later goes on meanwhile."""
+    send_visits(server, "poison", 1)
+    ((event,),) = server.sql(
+        "SELECT event_id FROM integration_delivery WHERE consumer = 'handler' AND state = 'waiting' ORDER BY id LIMIT 1"
+    )
+    for _number in range(3):
+        doomed = start(failpoints="engine.handler_before_commit=kill", environ={"INTEGRATION_LEASE_SECONDS": "1"})
+        assert doomed.wait_dead(60) == -signal.SIGKILL
+    send_visits(server, "later", 2)
+    start().wait_ready()
+    all_done(server)
+    assert server.sql(
+        "SELECT state, crashes, attempts, error_code FROM integration_delivery"
+        " WHERE event_id = %s AND consumer = 'handler'",
+        event,
+    ) == [("dead", 3, 0, "process_died")]
+    outcomes = server.sql(
+        "SELECT a.outcome FROM integration_attempt a JOIN integration_delivery d ON d.id = a.delivery_id"
+        " WHERE d.event_id = %s AND d.consumer = 'handler'",
+        event,
+    )
+    assert outcomes == [("crashed",)] * 3
+    assert charged(server, "poison") == {}
+    assert len(charged(server, "later")) == 2

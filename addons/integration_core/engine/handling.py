@@ -166,12 +166,20 @@ class HandlerLoop(Loop):
         """
         waiting = deque(parts)
         while waiting:
+            if self.shared.stopping.is_set():
+                # Whoever stops the process may not wait for all of them.
+                return self._give_back([one for part in waiting for one in part])
             ours = self._still_ours([one for part in waiting for one in part])
             part = [one for one in waiting.popleft() if one.id in ours]
             if part:
                 beside = [one for others in waiting for one in others if one.id in ours]
                 with self._about(part):
                     waiting.extendleft(self._run_or_split(part, beside))
+        return None
+
+    def _give_back(self, held_now: list[Claimed]) -> None:
+        with self._cursor() as cr:
+            claims.give_back(cr, held_now)
 
     def _still_ours(self, held_now: list[Claimed]) -> frozenset[int]:
         """Return the ids of those that this process still holds; their leases begin anew where they are not young."""
@@ -196,7 +204,8 @@ class HandlerLoop(Loop):
                 span.end()
         except Exception as error:
             if is_connection_error(error):
-                raise  # nothing was committed; the leases end, or this process takes the same work again
+                # Nothing was committed. The leases end: what brings PostgreSQL down shall not come again at once.
+                raise
             if len(part) > 1 and not isinstance(error, KeyringError):
                 middle = len(part) // 2
                 return [part[middle:], part[:middle]]  # the first half stays first: key order is kept

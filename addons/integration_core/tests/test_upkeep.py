@@ -163,6 +163,24 @@ class TestSlowBatches(RecordingCase):
         self.assertEqual(RECORDER.batches, [["A"]])
 
     @mute_logger(RUNNER_LOG)
+    def test_a_process_that_is_to_stop_finishes_its_part_and_gives_the_others_back(self):
+        systems = [self.system, self._make_system("lab")]
+        events = [self.post(ADMITTED, {**DATA, "encounter": one.code}, system=one)[1] for one in systems]
+        loop = handling.HandlerLoop(Shared(self.env.registry, "me", inline=True), lanes=ALL_LANES)
+        handle = handling.HandlerLoop._handle
+
+        def stop_meanwhile(*args):
+            loop.shared.stopping.set()
+            return handle(*args)
+
+        with self.enter_registry_test_mode(), patch.object(handling.HandlerLoop, "_handle", stop_meanwhile):
+            loop._carry_out_batch()
+        self.env.invalidate_all()
+        deliveries = [event.delivery_ids for event in events]
+        self.assertEqual([one.state for one in deliveries], ["done", "waiting"])
+        self.assertEqual([one.lease_owner for one in deliveries], [False, False])
+
+    @mute_logger(RUNNER_LOG)
     def test_a_batch_that_met_another_transaction_is_repeated_a_little_later_each_time(self):
         [event] = self.admit("A")
         tries, waits = [], []
