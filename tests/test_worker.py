@@ -292,23 +292,7 @@ def test_the_order_holds_though_a_worker_is_killed_and_the_others_connections_ar
     assert server.sql("SELECT count(*) FROM integration_delivery WHERE state = 'dead'") == [(0,)]
 
 
-def test_odoos_cron_serves_the_lanes_that_no_worker_serves(server, receiver, moves, start):
-    worker = start("--lanes=normal,bulk", "--concurrency=2")
-    worker.wait_ready()
-    server.sql("DELETE FROM integration_heartbeat")
-    lanes = "SELECT lanes FROM integration_heartbeat WHERE kind = %s"
-    wait_until(lambda: server.sql(lanes, "worker"), what="the worker's heart beats")
-    server.sql(f"UPDATE ir_cron SET active = true WHERE id = ({CRON})")
-    # That somebody is awake for the other lanes does not keep the cron asleep.
-    events = emit_many(server, moves, 1)
-    wait_until(lambda: server.sql(lanes, "cron"), 20, "the cron runs")
-    assert server.sql(lanes, "cron") == [("critical",)]
-    assert server.sql(lanes, "worker") == [("normal,bulk",)]
-    all_done(server)
-    assert arrivals(receiver, events) == dict.fromkeys(events, 1)
-    assert not any(worker.owns(name) for _event, _outcome, name in attempts(server, events))
-
-
+@pytest.mark.usefixtures("moves")
 def test_what_kills_three_processes_is_a_dead_letter_and_costs_the_others_nothing(server, start):
     """Real processes, really killed, while a handler works at one message. What came later goes on meanwhile."""
     send_visits(server, "poison", 1)
@@ -334,3 +318,20 @@ def test_what_kills_three_processes_is_a_dead_letter_and_costs_the_others_nothin
     assert outcomes == [("crashed",)] * 3
     assert charged(server, "poison") == {}
     assert len(charged(server, "later")) == 2
+
+
+def test_odoos_cron_serves_the_lanes_that_no_worker_serves(server, receiver, moves, start):
+    worker = start("--lanes=normal,bulk", "--concurrency=2")
+    worker.wait_ready()
+    server.sql("DELETE FROM integration_heartbeat")
+    lanes = "SELECT lanes FROM integration_heartbeat WHERE kind = %s"
+    wait_until(lambda: server.sql(lanes, "worker"), what="the worker's heart beats")
+    server.sql(f"UPDATE ir_cron SET active = true WHERE id = ({CRON})")
+    # That somebody is awake for the other lanes does not keep the cron asleep.
+    events = emit_many(server, moves, 1)
+    wait_until(lambda: server.sql(lanes, "cron"), 20, "the cron runs")
+    assert server.sql(lanes, "cron") == [("critical",)]
+    assert server.sql(lanes, "worker") == [("normal,bulk",)]
+    all_done(server)
+    assert arrivals(receiver, events) == dict.fromkeys(events, 1)
+    assert not any(worker.owns(name) for _event, _outcome, name in attempts(server, events))
