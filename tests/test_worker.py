@@ -21,6 +21,14 @@ LEASE_SECONDS = 3
 LOOKS = timedelta(seconds=2)
 """More than a look for leases that ended (each 0.5 s), one for what goes alone (0.5 s at most) and a try take."""
 CRON = "SELECT res_id FROM ir_model_data WHERE module = 'integration_core' AND name = 'cron_engine'"
+WITHOUT_SENDERS = """
+WITH RECURSIVE senders (name) AS (
+    VALUES ('integration_outbound'::varchar)
+    UNION SELECT m.name FROM senders s JOIN ir_module_module_dependency d ON d.name = s.name
+            JOIN ir_module_module m ON m.id = d.module_id)
+UPDATE ir_module_module SET state = 'uninstalled'
+ WHERE state = 'installed' AND name IN (SELECT name FROM senders) RETURNING name
+"""
 HELD = "SELECT count(*) FROM integration_due WHERE lease_until IS NOT NULL"
 
 
@@ -290,6 +298,22 @@ def test_the_order_holds_though_a_worker_is_killed_and_the_others_connections_ar
     assert steady.alive
     assert_in_order(receiver, rounds)
     assert server.sql("SELECT count(*) FROM integration_delivery WHERE state = 'dead'") == [(0,)]
+
+
+def test_a_consumer_that_is_installed_beside_a_running_worker_is_served(server, receiver, moves, start):
+    """As far as a worker can see: when it starts there are no modules that send; later there are, and it is told."""
+    without = [name for (name,) in server.sql(WITHOUT_SENDERS)]
+    assert "integration_outbound" in without
+    try:
+        worker = start()
+        worker.wait_ready()
+    finally:
+        server.sql("UPDATE ir_module_module SET state = 'installed' WHERE name = ANY (%s)", without)
+    events = emit_many(server, moves, 1)
+    server.sql("INSERT INTO orm_signaling_registry DEFAULT VALUES")
+    all_done(server)
+    assert arrivals(receiver, events) == dict.fromkeys(events, 1)
+    assert "serves endpoint, too" in worker.log.read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.mark.usefixtures("moves")

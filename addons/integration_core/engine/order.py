@@ -82,13 +82,25 @@ _EARLIER = """
       FROM unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS k (subscription_id, order_key)
      CROSS JOIN LATERAL (
         SELECT d.id FROM integration_due d
-         WHERE d.subscription_id = k.subscription_id AND d.order_key = k.order_key AND d.tier {tiers}
+         WHERE d.subscription_id = k.subscription_id AND d.order_key = k.order_key AND d.tier <> 3
          ORDER BY d.tier, d.position LIMIT 1 {lock}) AS earlier
 """
-_LOCK_EARLIER = Statement(_EARLIER.format(tiers="<> 3", lock="FOR UPDATE SKIP LOCKED"), settings=IN_ORDER)
-_FIND_EARLIER = Statement(_EARLIER.format(tiers="<> 3", lock=""), settings=IN_ORDER)
-_LOCK_HEAD = Statement(_EARLIER.format(tiers="IN (0, 1, 4, 5)", lock="FOR UPDATE SKIP LOCKED"), settings=IN_ORDER)
-_FIND_HEAD = Statement(_EARLIER.format(tiers="IN (0, 1, 4, 5)", lock=""), settings=IN_ORDER)
+_HEADS = "(VALUES (0, 1), (4, 5)) AS t (low, high)"
+"""The tiers of a head, as the ranges of the index on both sides of all that stand behind it: looked for among a list of
+tiers it would be found, or found missing, only after all of those were read."""
+_HEAD = """
+    SELECT k.subscription_id, k.order_key
+      FROM unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS k (subscription_id, order_key)
+     CROSS JOIN {heads}
+     CROSS JOIN LATERAL (
+        SELECT d.id FROM integration_due d
+         WHERE d.subscription_id = k.subscription_id AND d.order_key = k.order_key
+           AND d.tier >= t.low AND d.tier <= t.high LIMIT 1 {lock}) AS head
+"""
+_LOCK_EARLIER = Statement(_EARLIER.format(lock="FOR UPDATE SKIP LOCKED"), settings=IN_ORDER)
+_FIND_EARLIER = Statement(_EARLIER.format(lock=""), settings=IN_ORDER)
+_LOCK_HEAD = Statement(_HEAD.format(heads=_HEADS, lock="FOR UPDATE SKIP LOCKED"), settings=IN_ORDER)
+_FIND_HEAD = Statement(_HEAD.format(heads=_HEADS, lock=""), settings=IN_ORDER)
 _LINE_UP = Statement(
     """
     UPDATE integration_due d
@@ -219,18 +231,17 @@ _NEXT = """
          WHERE b.subscription_id = k.subscription_id AND b.order_key = k.order_key AND b.tier = 2
          ORDER BY b.position LIMIT 1) n
       LEFT JOIN LATERAL (
-        SELECT h.id FROM integration_due h
-         WHERE h.subscription_id = k.subscription_id AND h.order_key = k.order_key AND h.tier IN (0, 1, 4, 5)
+        SELECT h.id FROM {heads} CROSS JOIN LATERAL (
+            SELECT h.id FROM integration_due h
+             WHERE h.subscription_id = k.subscription_id AND h.order_key = k.order_key
+               AND h.tier >= t.low AND h.tier <= t.high LIMIT 1) h
          LIMIT 1) AS head ON TRUE
      WHERE head.id IS NULL
 """
-_NEXT_OF = Statement(
-    _NEXT.format(keys="unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS f (subscription_id, order_key)"),
-    settings=IN_ORDER,
-)
-_NEXT_OF_ANY = Statement(
-    _NEXT.format(keys="integration_due WHERE order_key IS NOT NULL AND tier = 2"), settings=IN_ORDER
-)
+_THESE = "unnest(%(subscriptions)s::int[], %(keys)s::varchar[]) AS f (subscription_id, order_key)"
+_ALL = "integration_due WHERE order_key IS NOT NULL AND tier = 2"
+_NEXT_OF = Statement(_NEXT.format(keys=_THESE, heads=_HEADS), settings=IN_ORDER)
+_NEXT_OF_ANY = Statement(_NEXT.format(keys=_ALL, heads=_HEADS), settings=IN_ORDER)
 _LET_GO = Statement(
     """
     UPDATE integration_due d

@@ -171,6 +171,14 @@ class TestOrderApart(TransactionCase):
             self.assertEqual(order.sequence(cr).moved, 100)
             self.assertLess(self.read(cr) - before, 300)
 
+    def test_letting_the_next_go_does_not_read_all_that_stand_behind(self):
+        head, *_behind = self.arrive(*["k"] * 600)
+        self.sequence()
+        with self.apart() as cr:
+            before = self.read(cr)
+            self.assertEqual(self.complete(cr, head, "k"), 1)
+            self.assertLess(self.read(cr) - before, 50)
+
     def test_what_somebody_works_at_is_not_taken_back_and_neither_is_what_waits_beside_it(self):
         self.arrive("a", "b")
         self.sequence()
