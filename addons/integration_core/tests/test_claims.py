@@ -85,24 +85,24 @@ class TestClaims(TransactionCase):
         found = claims.reclaim(self.env.cr, worker="me", **options)
         return sorted(delivery_id for delivery_id, _state in found.lost)
 
-    def read(self):
+    def rows_read(self):
         self.env.cr.execute(READ)
         return self.env.cr.fetchone()[0]
 
     def test_a_search_reads_none_of_what_waits(self):
         self.add(1, 3000)
         self.claim(10, {1: 10})
-        before = self.read()
+        before = self.rows_read()
         self.assertEqual(self.reclaim(), [])
-        self.assertEqual(self.read(), before)
+        self.assertEqual(self.rows_read(), before)
 
     def test_a_search_reads_of_what_waits_only_what_was_claimed_a_lease_ago(self):
         self.add(1, 3000)
         self.claim(10, {1: 10})
         expire(self.env.cr)
-        before = self.read()
+        before = self.rows_read()
         self.reclaim()
-        self.assertLess(self.read() - before, 100)
+        self.assertLess(self.rows_read() - before, 100)
 
     def test_what_was_renewed_is_looked_at_again(self):
         ids = self.add(1, 4)

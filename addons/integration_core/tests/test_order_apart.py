@@ -66,7 +66,7 @@ class TestOrderApart(TransactionCase):
             return dict(cr.fetchall())
 
     @staticmethod
-    def read(cr):
+    def rows_read(cr):
         """Return how many rows of the work list this transaction has read."""
         cr.execute(
             "SELECT seq_tup_read + COALESCE(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
@@ -167,17 +167,17 @@ class TestOrderApart(TransactionCase):
         self.arrive(*(f"k{number}" for number in range(600)))
         with patch.object(order, "BATCH", 50), self.apart() as cr:
             cr.execute("ANALYZE integration_due")
-            before = self.read(cr)
+            before = self.rows_read(cr)
             self.assertEqual(order.sequence(cr).moved, 100)
-            self.assertLess(self.read(cr) - before, 300)
+            self.assertLess(self.rows_read(cr) - before, 300)
 
     def test_letting_the_next_go_does_not_read_all_that_stand_behind(self):
         head, *_behind = self.arrive(*["k"] * 600)
         self.sequence()
         with self.apart() as cr:
-            before = self.read(cr)
+            before = self.rows_read(cr)
             self.assertEqual(self.complete(cr, head, "k"), 1)
-            self.assertLess(self.read(cr) - before, 50)
+            self.assertLess(self.rows_read(cr) - before, 50)
 
     def test_what_somebody_works_at_is_not_taken_back_and_neither_is_what_waits_beside_it(self):
         self.arrive("a", "b")
