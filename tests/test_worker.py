@@ -21,6 +21,14 @@ LEASE_SECONDS = 3
 LOOKS = timedelta(seconds=2)
 """More than a look for leases that ended (each 0.5 s), one for what goes alone (0.5 s at most) and a try take."""
 CRON = "SELECT res_id FROM ir_model_data WHERE module = 'integration_core' AND name = 'cron_engine'"
+WITHOUT_SENDERS = """
+WITH RECURSIVE senders (name) AS (
+    VALUES ('integration_outbound'::varchar)
+    UNION SELECT m.name FROM senders s JOIN ir_module_module_dependency d ON d.name = s.name
+            JOIN ir_module_module m ON m.id = d.module_id)
+UPDATE ir_module_module SET state = 'uninstalled'
+ WHERE state = 'installed' AND name IN (SELECT name FROM senders) RETURNING name
+"""
 HELD = "SELECT count(*) FROM integration_due WHERE lease_until IS NOT NULL"
 
 
@@ -290,6 +298,50 @@ def test_the_order_holds_though_a_worker_is_killed_and_the_others_connections_ar
     assert steady.alive
     assert_in_order(receiver, rounds)
     assert server.sql("SELECT count(*) FROM integration_delivery WHERE state = 'dead'") == [(0,)]
+
+
+def test_a_consumer_that_is_installed_beside_a_running_worker_is_served(server, receiver, moves, start):
+    """As far as a worker can see: when it starts there are no modules that send; later there are, and it is told."""
+    without = [name for (name,) in server.sql(WITHOUT_SENDERS)]
+    assert "integration_outbound" in without
+    try:
+        worker = start()
+        worker.wait_ready()
+    finally:
+        server.sql("UPDATE ir_module_module SET state = 'installed' WHERE name = ANY (%s)", without)
+    events = emit_many(server, moves, 1)
+    server.sql("INSERT INTO orm_signaling_registry DEFAULT VALUES")
+    all_done(server)
+    assert arrivals(receiver, events) == dict.fromkeys(events, 1)
+    assert "serves endpoint, too" in worker.log.read_text(encoding="utf-8", errors="replace")
+
+
+@pytest.mark.usefixtures("moves")
+def test_what_kills_three_processes_is_a_dead_letter_and_costs_the_others_nothing(server, start):
+    """Real processes, really killed, while a handler works at one message. What came later goes on meanwhile."""
+    send_visits(server, "poison", 1)
+    ((event,),) = server.sql(
+        "SELECT event_id FROM integration_delivery WHERE consumer = 'handler' AND state = 'waiting' ORDER BY id LIMIT 1"
+    )
+    for _number in range(3):
+        doomed = start(failpoints="engine.handler_before_commit=kill", environ={"INTEGRATION_LEASE_SECONDS": "1"})
+        assert doomed.wait_dead(60) == -signal.SIGKILL
+    send_visits(server, "later", 2)
+    start().wait_ready()
+    all_done(server)
+    assert server.sql(
+        "SELECT state, crashes, attempts, error_code FROM integration_delivery"
+        " WHERE event_id = %s AND consumer = 'handler'",
+        event,
+    ) == [("dead", 3, 0, "process_died")]
+    outcomes = server.sql(
+        "SELECT a.outcome FROM integration_attempt a JOIN integration_delivery d ON d.id = a.delivery_id"
+        " WHERE d.event_id = %s AND d.consumer = 'handler'",
+        event,
+    )
+    assert outcomes == [("crashed",)] * 3
+    assert charged(server, "poison") == {}
+    assert len(charged(server, "later")) == 2
 
 
 def test_odoos_cron_serves_the_lanes_that_no_worker_serves(server, receiver, moves, start):

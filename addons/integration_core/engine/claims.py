@@ -9,21 +9,34 @@ A claim asks for *places*: one subscription, one lane, one tier. Each is a range
 backlog of a paused subscription nor history is ever read. PostgreSQL cannot forget index entries of finished work while
 a long report keeps an old snapshot open; a place therefore has a moment, ``since``, before which the caller knows
 nothing to be claimable. The caller forgets these moments every few seconds, for what was committed late.
+
+A claim takes turns: of each channel the first, then of each the second, and of no channel more than it has free. So a
+channel with a long backlog hides nobody else's work.
+
+A lease that nobody ends is found by the note that its claim leaves in ``integration_lease``: when the note's time is
+over, the deliveries that it names are looked at, and no others. An index of the leases themselves would cost every
+claim and every completion an entry in each index of the table.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from odoo.sql_db import BaseCursor
-from odoo.tools import SQL
 
-from ..tools import Statement, utc_now
+from ..tools import Statement
 
 POISON_CRASHES = 3
 """Three dead processes on one delivery make it poison."""
+NOTES = 200
+"""How many claims whose leases should have ended one search looks at."""
+LOST = 500
+"""How many deliveries one search takes back."""
+LATE = timedelta(seconds=10)
+"""How far below the last note that it saw a search still looks, for what was committed late."""
 
 FRESH, RETRY, BLOCKED, UNPOSITIONED, DEAD, ALONE = range(6)
 """Tiers: never tried · tried before · behind another of its ordering key · not in the order of commits yet · a dead
@@ -48,7 +61,8 @@ class Place:
     """Where a claim looks: one range of the claim index.
 
     ``channel`` groups subscriptions that share capacity (an endpoint); ``free`` is how many deliveries the channel can
-    take now; ``since`` is a moment (naive UTC) before which there is nothing to claim, as far as the caller knows.
+    take now, and so the most that one claim takes of it; ``since`` is a moment (naive UTC) before which there is
+    nothing to claim, as far as the caller knows. A claim reads at most twice ``free`` of each place.
     """
 
     subscription_id: int
@@ -129,7 +143,7 @@ _FIND = Statement(
                              %(tiers)s::smallint[], %(free)s::int[], %(since)s::timestamp[])
                    AS p (subscription_id, channel, lane, tier, free, since)),
     found AS MATERIALIZED (
-        SELECT c.id, p.lane, p.tier, p.free, c.due_at, c.urgency,
+        SELECT c.id, p.channel, p.lane, p.tier, p.free, c.due_at, c.urgency,
                row_number() OVER (PARTITION BY p.channel ORDER BY p.lane, c.urgency, c.due_at, c.id) AS turn
           FROM place p CROSS JOIN LATERAL (
             SELECT d.id, d.due_at, CASE WHEN %(retries_first)s::bool THEN -d.tier ELSE d.tier END AS urgency
@@ -139,9 +153,11 @@ _FIND = Statement(
                AND d.due_at >= p.since AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
                AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[]))
              ORDER BY d.due_at LIMIT p.free * 2) c)
-    SELECT mine.id
+    -- The first of each channel go before the second of any. Those beyond what a channel has free come last, for where
+    -- somebody else is taking the others at this moment.
+    SELECT mine.id, f.channel
       FROM (SELECT * FROM found WHERE turn <= CASE WHEN free > 1 THEN free * 2 ELSE 1 END
-             ORDER BY lane, urgency, turn, due_at, id) f
+             ORDER BY turn > free, lane, urgency, turn, due_at, id) f
      CROSS JOIN LATERAL (
         SELECT d.id FROM integration_due d WHERE d.id = f.id AND d.lease_until IS NULL AND d.tier = f.tier
            FOR UPDATE SKIP LOCKED) mine
@@ -151,12 +167,17 @@ _FIND = Statement(
 )
 _LEASE = Statement(
     """
-    UPDATE integration_due d
-       SET token = d.token + 1, lease_owner = %(owner)s::varchar,
-           lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s::int)
-      FROM unnest(%(ids)s::int[]) AS mine (id) WHERE d.id = mine.id
-    RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes,
-              d.due_at
+    WITH taken AS (
+        UPDATE integration_due d
+           SET token = d.token + 1, lease_owner = %(owner)s::varchar,
+               lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s::int)
+          FROM unnest(%(ids)s::int[]) AS mine (id) WHERE d.id = mine.id
+        RETURNING d.id, d.token, d.event_id, d.subscription_id, d.company_id, d.lane, d.tier, d.attempts, d.crashes,
+                  d.due_at, d.lease_until),
+    noted AS (
+        INSERT INTO integration_lease (until, ids, tokens)
+        SELECT min(lease_until), array_agg(id), array_agg(token) FROM taken HAVING count(*) > 0)
+    SELECT id, token, event_id, subscription_id, company_id, lane, tier, attempts, crashes, due_at FROM taken
     """,
     settings=BY_KEY,
 )
@@ -173,12 +194,14 @@ def claim(
 ) -> list[Claimed]:
     """Take up to ``limit`` due deliveries for ``owner``, critical lanes first, fresh work ahead of retries.
 
-    Within these the channels take turns: who has waited for long with much does not keep the others waiting.
+    Within both, channels take turns; none gets more than its places say it has free.
 
     :param held_systems: systems whose messages a person holds back
     :param retries_first: turn the order of tiers around, so that endless fresh work cannot starve retries
     """
-    if not places or limit <= 0:
+    free = {place.channel: place.free for place in sorted(places, key=lambda place: place.free)}
+    limit = min(limit, sum(free.values()))
+    if limit <= 0:
         return []
     _FIND.execute(
         cr,
@@ -194,11 +217,20 @@ def claim(
             "limit": limit,
         },
     )
-    ids = [row[0] for row in cr.fetchall()]
+    ids = list(_within(free, cr.fetchall()))
     if not ids:
         return []
     _LEASE.execute(cr, {"ids": ids, "owner": owner, "lease": lease_seconds()})
     return sorted((Claimed(*row) for row in cr.fetchall()), key=lambda c: (c.lane, c.tier, c.event_id, c.id))
+
+
+def _within(free: dict[int, int], found: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """Yield the ids of (id, channel) as long as their channel has something free."""
+    taken: Counter[int] = Counter()
+    for delivery_id, channel in found:
+        if taken[channel] < free[channel]:
+            taken[channel] += 1
+            yield delivery_id
 
 
 _READY = Statement(
@@ -240,14 +272,19 @@ _RENEW = Statement(
        SET lease_until = (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => %(lease)s::int)
       FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
      WHERE d.id = c.id AND d.token = c.token AND d.lease_until IS NOT NULL
+    RETURNING d.id
     """,
     settings=BY_KEY,
 )
 
 
-def renew(cr: BaseCursor, claimed: Sequence[Claimed]) -> None:
-    """Begin the leases of deliveries anew that have waited for their turn in this process."""
+def renew(cr: BaseCursor, claimed: Sequence[Claimed]) -> frozenset[int]:
+    """Begin the leases of deliveries anew that wait for their turn in this process; return the ids of those still ours.
+
+    Their token stays, and so does the note of their claim: when its time is over, a note is made of what was renewed.
+    """
     _RENEW.execute(cr, {**_ids(claimed), "lease": lease_seconds()})
+    return frozenset(row[0] for row in cr.fetchall())
 
 
 _GIVE_BACK = Statement(
@@ -277,12 +314,14 @@ _LOCK = Statement(
 )
 
 
-def lock(cr: BaseCursor, claimed: Sequence[Claimed]) -> list[Claimed]:
+def lock(cr: BaseCursor, claimed: Sequence[Claimed], *, beside: Sequence[Claimed] = ()) -> list[Claimed]:
     """Lock the deliveries that are still ours; return them in the order given.
 
     Nobody takes back the lease of a row that is locked, however long the transaction lasts.
+
+    :param beside: what waits until this transaction is over; it is locked, too, and not returned
     """
-    _LOCK.execute(cr, _ids(claimed))
+    _LOCK.execute(cr, _ids([*claimed, *beside]))
     ours = {row[0] for row in cr.fetchall()}
     return [one for one in claimed if one.id in ours]
 
@@ -291,45 +330,123 @@ def _ids(claimed: Sequence[Claimed]) -> dict[str, list[int]]:
     return {"ids": [one.id for one in claimed], "tokens": [one.token for one in claimed]}
 
 
-def reclaim(cr: BaseCursor, *, worker: str) -> list[tuple[int, str]]:
-    """Take back deliveries whose lease ended: their process died. Return (delivery id, new state).
-
-    Each goes alone from now on; after three dead processes it is a dead letter.
+_ENDED = Statement(
     """
-    cr.execute(
-        SQL(
-            """
-            WITH lost AS (
-                SELECT id, crashes + 1 >= %(poison)s AS poison FROM integration_due
-                 WHERE lease_until < %(now)s ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED),
-            back AS (
-                UPDATE integration_due d
-                   SET crashes = d.crashes + 1, token = d.token + 1, lease_owner = NULL, lease_until = NULL,
-                       due_at = %(now)s, tier = CASE WHEN lost.poison THEN %(dead)s ELSE %(alone)s END
-                  FROM lost WHERE d.id = lost.id AND (NOT lost.poison OR d.order_key IS NOT NULL)),
-            gone AS (
-                DELETE FROM integration_due d USING lost WHERE d.id = lost.id AND lost.poison AND d.order_key IS NULL),
-            told AS (
-                UPDATE integration_delivery d
-                   SET crashes = d.crashes + 1, error_code = 'process_died', error_detail = NULL, due_at = %(now)s,
-                       state = CASE WHEN lost.poison THEN 'dead' ELSE 'waiting' END,
-                       dead_since = CASE WHEN lost.poison THEN %(now)s END,
-                       owner_id = CASE WHEN lost.poison THEN s.owner_id END
-                  FROM lost, integration_subscription s WHERE d.id = lost.id AND s.id = d.subscription_id
-                RETURNING d.id, d.state, d.attempts + d.crashes AS number),
-            tried AS (
-                INSERT INTO integration_attempt (delivery_id, number, started_at, outcome, error_code, worker)
-                SELECT id, number, %(now)s, 'crashed', 'process_died', %(worker)s FROM told)
-            SELECT id, state FROM told
-            """,
-            now=utc_now(),
-            poison=POISON_CRASHES,
-            dead=DEAD,
-            alone=ALONE,
-            worker=worker,
-        )
-    )
-    return cr.fetchall()
+    SELECT until, id, ids, tokens FROM integration_lease
+     WHERE until >= %(since)s::timestamp AND until < (SELECT clock_timestamp() AT TIME ZONE 'UTC')
+     ORDER BY until LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED
+    """,
+    settings=IN_ORDER + _FORGETTABLE,
+)
+_FORGET = Statement(
+    """
+    DELETE FROM integration_lease l USING unnest(%(untils)s::timestamp[], %(ids)s::bigint[]) AS n (until, id)
+     WHERE l.until = n.until AND l.id = n.id
+    """,
+    settings=BY_KEY,
+)
+_LEASED = Statement(
+    """
+    SELECT d.id, d.token FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
+     CROSS JOIN LATERAL (
+        SELECT id, token FROM integration_due WHERE id = c.id AND token = c.token AND lease_until IS NOT NULL
+         OFFSET 0) d
+    """,
+    settings=BY_KEY,
+)
+_NOTE = Statement(
+    """
+    INSERT INTO integration_lease (until, ids, tokens)
+    SELECT min(greatest(d.lease_until, (clock_timestamp() AT TIME ZONE 'UTC') + make_interval(secs => 1))),
+           array_agg(d.id), array_agg(d.token)
+      FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
+     CROSS JOIN LATERAL (
+        SELECT id, token, lease_until FROM integration_due
+         WHERE id = c.id AND token = c.token AND lease_until IS NOT NULL OFFSET 0) d
+    HAVING count(*) > 0
+    """,
+    settings=BY_KEY,
+)
+_RECLAIM = Statement(
+    """
+    WITH n AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now),
+    lost AS MATERIALIZED (
+        SELECT d.id, d.crashes + 1 >= %(poison)s::int AS poison
+          FROM unnest(%(ids)s::int[], %(tokens)s::int[]) AS c (id, token)
+         CROSS JOIN LATERAL (
+            SELECT id, crashes FROM integration_due
+             WHERE id = c.id AND token = c.token AND lease_until < (SELECT now FROM n)
+               FOR UPDATE SKIP LOCKED) d
+         LIMIT %(limit)s::int),
+    back AS (
+        UPDATE integration_due d
+           SET crashes = d.crashes + 1, token = d.token + 1, lease_owner = NULL, lease_until = NULL, due_at = n.now,
+               tier = CASE WHEN lost.poison THEN %(dead)s::smallint ELSE %(alone)s::smallint END
+          FROM lost, n WHERE d.id = lost.id AND (NOT lost.poison OR d.order_key IS NOT NULL)),
+    gone AS (
+        DELETE FROM integration_due d USING lost WHERE d.id = lost.id AND lost.poison AND d.order_key IS NULL),
+    told AS (
+        UPDATE integration_delivery d
+           SET crashes = d.crashes + 1, error_code = 'process_died', error_detail = NULL, due_at = n.now,
+               state = CASE WHEN lost.poison THEN 'dead' ELSE 'waiting' END,
+               dead_since = CASE WHEN lost.poison THEN n.now END,
+               owner_id = CASE WHEN lost.poison
+                               THEN (SELECT owner_id FROM integration_subscription WHERE id = d.subscription_id) END
+          FROM lost, n WHERE d.id = lost.id
+        RETURNING d.id, d.state, d.attempts + d.crashes AS number, n.now),
+    tried AS (
+        INSERT INTO integration_attempt (delivery_id, number, started_at, outcome, error_code, worker)
+        SELECT id, number, now, 'crashed', 'process_died', %(worker)s::varchar FROM told)
+    SELECT id, state FROM told
+    """,
+    settings=BY_KEY,
+)
+
+
+class Reclaimed(NamedTuple):
+    """What a search for leases that ended found.
+
+    ``lost`` are (delivery id, new state). ``more`` tells whether the next search need not wait; ``since`` is for it,
+    once this one is committed.
+    """
+
+    lost: list[tuple[int, str]]
+    more: bool = False
+    since: datetime | None = None
+
+
+def reclaim(cr: BaseCursor, *, worker: str, since: datetime | None = None) -> Reclaimed:
+    """Take back deliveries whose lease ended: their process died.
+
+    Each goes alone from now on; after three dead processes it is a dead letter. A row that is locked is left for the
+    next time: somebody is at work on it.
+
+    :param since: what the last search returned; while somebody holds an old snapshot open, PostgreSQL cannot forget
+        the notes from before, and would read them each time. It is to be left out now and then, for what was
+        committed late.
+    """
+    _ENDED.execute(cr, {"since": since or datetime.min, "limit": NOTES})
+    notes = cr.fetchall()
+    if not notes:
+        return Reclaimed([], since=since)
+    _FORGET.execute(cr, {"untils": [note[0] for note in notes], "ids": [note[1] for note in notes]})
+    named = {"ids": [one for note in notes for one in note[2]], "tokens": [one for note in notes for one in note[3]]}
+    lost = _take_back(cr, named, worker)
+    return Reclaimed(lost, len(notes) == NOTES or len(lost) == LOST, notes[-1][0] - LATE)
+
+
+def _take_back(cr: BaseCursor, named: dict[str, list[int]], worker: str) -> list[tuple[int, str]]:
+    """Take back those whose lease is over, and make a note of the others that still have one."""
+    _LEASED.execute(cr, named)
+    leased = cr.fetchall()  # all but a few are done, and no longer there
+    if not leased:
+        return []
+    left = {"ids": [row[0] for row in leased], "tokens": [row[1] for row in leased]}
+    rules = {"poison": POISON_CRASHES, "dead": DEAD, "alone": ALONE, "limit": LOST}
+    _RECLAIM.execute(cr, {**left, **rules, "worker": worker})
+    lost = cr.fetchall()
+    _NOTE.execute(cr, left)
+    return lost
 
 
 _COMPLETE = Statement(

@@ -1,6 +1,7 @@
 """The loop that carries out handlers inside Odoo: one batch of events, one transaction."""
 
 import logging
+import random
 import time
 from collections import Counter, deque
 from datetime import datetime
@@ -22,6 +23,10 @@ _logger = logging.getLogger(__name__)
 
 BATCH = 200
 REPEATS = 5
+REPEAT_WAIT = 0.02
+"""Seconds, more or less, before a batch is repeated that met another transaction; twice as many each time."""
+YOUNG = 0.25
+"""The share of its time in which a lease need not begin anew."""
 HELD_DELAY = 30.0
 """Seconds until work that cannot be tried (no master key) is looked at again."""
 SCHEDULE = backoff.Schedule.parse("0,5,60,600")
@@ -37,13 +42,14 @@ class HandlerLoop(Loop):
     """Claims deliveries to handlers, a batch of one subscription at a time, and runs the chores in between."""
 
     consumer = "handler"
+    _clock = staticmethod(time.monotonic)
 
     def __init__(self, shared: Shared, *, lanes: frozenset[int], behind: "HandlerLoop | None" = None) -> None:
         """Take the lanes to serve; a loop that is ``behind`` another one works only while that one is held up."""
         super().__init__(shared, lanes=lanes)
         self._behind = behind
         self._batch_since: float | None = None
-        self._reclaim = Every(0.5, share=0.05)
+        self._leased_at = 0.0
         self._chores = Every(1.0, share=0.25)
         self._turn = 0
         self._served: dict[tuple[int, int], int] = {}
@@ -51,11 +57,10 @@ class HandlerLoop(Loop):
         self._origins: dict[int, Origin] = {}
 
     def turn(self) -> bool:
-        """Take back lost leases, carry out one batch, do the chores."""
+        """Carry out one batch, do the chores."""
         if self._behind is not None:
             return self._behind.is_held_up() and self._carry_out_batch()
-        busy = self._reclaim.due() and bool(self._reclaim.run(self._reclaim_lost))
-        busy |= self._carry_out_batch()
+        busy = self._carry_out_batch()
         if self._chores.due():
             self.has_more = bool(self._chores.run(self._do_chores))
             if self.has_more:
@@ -73,20 +78,8 @@ class HandlerLoop(Loop):
         return since is not None and time.monotonic() - since > RESERVE_AFTER
 
     def everything_is_due(self) -> None:
-        """Let the chores and the search for lost leases happen in the next turn (for :meth:`Runner.drain`)."""
-        self._reclaim.again()
+        """Let the chores happen in the next turn."""
         self._chores.again()
-
-    # -- leases
-
-    def _reclaim_lost(self) -> bool:
-        with self._cursor() as cr:
-            lost = claims.reclaim(cr, worker=self.shared.name)
-            self._announce_dead(cr, [delivery_id for delivery_id, state in lost if state == "dead"])
-        for delivery_id, state in lost:
-            with log_context.about(delivery_id=delivery_id):
-                _logger.warning("delivery %s: its process died; %s", delivery_id, state)
-        return bool(lost)
 
     # -- batches
 
@@ -99,10 +92,7 @@ class HandlerLoop(Loop):
             return False
         self._batch_since = time.monotonic()
         try:
-            for part in self._by_author(batch):
-                with self._cursor() as cr:
-                    claims.renew(cr, part)
-                self._run_batch(part)
+            self._run_parts(self._by_author(batch))
         finally:
             self._batch_since = None
         return True
@@ -116,6 +106,7 @@ class HandlerLoop(Loop):
         # Now and then the least critical lane comes first, which endless critical work would starve.
         sign = -1 if self._turn % OTHERS_EVERY == 0 else 1
         places.sort(key=lambda place: (sign * place.lane, self._served.get(_key(place), 0)))
+        self._leased_at = self._clock()
         with self._cursor() as cr:
             found = claims.ready(cr, places, list(plan.held_systems))
         if not found:
@@ -167,25 +158,54 @@ class HandlerLoop(Loop):
             **facts, delivery_id=one.id, event_id=origin.uuid, webhook_id=origin.webhook_id, trace_id=trace
         )
 
-    def _run_batch(self, batch: list[Claimed]) -> None:
-        """Run a batch; on an error that is not concurrency split it until the poison event stands alone."""
-        waiting = deque([batch])
-        while waiting:
-            part = waiting.popleft()
-            with self._about(part):
-                waiting.extendleft(self._run_or_split(part))
+    def _run_parts(self, parts: list[list[Claimed]]) -> None:
+        """Run the parts of a batch; on an error that is not concurrency split one until the poison event stands alone.
 
-    def _run_or_split(self, part: list[Claimed]) -> list[list[Claimed]]:
-        """Run a batch; return what is left to do, last things first."""
+        However long that takes, what waits for its turn meanwhile is not lost: its leases begin anew before each part,
+        and while a part runs nobody can take them back. A delivery that was lost all the same is not run.
+        """
+        waiting = deque(parts)
+        while waiting:
+            if self.shared.stopping.is_set():
+                # Whoever stops the process may not wait for all of them.
+                return self._give_back([one for part in waiting for one in part])
+            ours = self._still_ours([one for part in waiting for one in part])
+            part = [one for one in waiting.popleft() if one.id in ours]
+            if part:
+                beside = [one for others in waiting for one in others if one.id in ours]
+                with self._about(part):
+                    waiting.extendleft(self._run_or_split(part, beside))
+        return None
+
+    def _give_back(self, held_now: list[Claimed]) -> None:
+        with self._cursor() as cr:
+            claims.give_back(cr, held_now)
+
+    def _still_ours(self, held_now: list[Claimed]) -> frozenset[int]:
+        """Return the ids of those that this process still holds; their leases begin anew where they are not young."""
+        moment = self._clock()
+        if moment - self._leased_at < claims.lease_seconds() * YOUNG:
+            return frozenset(one.id for one in held_now)
+        with self._cursor() as cr:
+            ours = claims.renew(cr, held_now)
+        self._leased_at = moment
+        return ours
+
+    def _run_or_split(self, part: list[Claimed], beside: list[Claimed]) -> list[list[Claimed]]:
+        """Run a part; return what is left to do of it, last things first.
+
+        :param beside: what waits until it is over
+        """
         spans = self._begin_spans(part) if tracing.enabled() else {}
         try:
             with tracing.handling(spans):
-                self._run_part(part)
+                self._run_part(part, beside)
             for span in spans.values():
                 span.end()
         except Exception as error:
             if is_connection_error(error):
-                raise  # nothing was committed; the leases end, or this process takes the same work again
+                # Nothing was committed. The leases end: what brings PostgreSQL down shall not come again at once.
+                raise
             if len(part) > 1 and not isinstance(error, KeyringError):
                 middle = len(part) // 2
                 return [part[middle:], part[:middle]]  # the first half stays first: key order is kept
@@ -216,22 +236,24 @@ class HandlerLoop(Loop):
                 log_context.note(**span.ids)
         return spans
 
-    def _run_part(self, part: list[Claimed]) -> None:
+    def _run_part(self, part: list[Claimed], beside: list[Claimed]) -> None:
         for turn in range(REPEATS):
             try:
-                return self._handle(part)
+                return self._handle(part, beside)
             except Exception as error:
                 if not is_repeatable(error) or turn == REPEATS - 1:
                     raise
                 _logger.info("handler batch of %s repeated after %s", len(part), type(error).__name__)
+                # At once, both would meet again.
+                self.shared.stopping.wait(REPEAT_WAIT * 2**turn * random.uniform(0.5, 1.5))  # noqa: S311
         return None
 
-    def _handle(self, part: list[Claimed]) -> None:
+    def _handle(self, part: list[Claimed], beside: list[Claimed]) -> None:
         """One transaction: the handler's effects and the completion of its deliveries."""
         started, clock = now_utc(), time.monotonic()
         with self.registry.cursor() as cr:
             env = self._author_env(cr, part[0])
-            ours = claims.lock(cr, part)
+            ours = claims.lock(cr, part, beside=beside)
             if not ours:
                 return
             subscription = env["integration.subscription"].sudo().browse(part[0].subscription_id)  # sudo: engine's own

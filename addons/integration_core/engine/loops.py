@@ -1,6 +1,6 @@
-"""The loops of an engine process: one carries out handlers inside Odoo, one sends to consumers outside.
+"""The loops of an engine process: for handlers inside Odoo, for each consumer outside, and for what all of them need.
 
-Each loop is a thread with transactions of its own. Neither waits for the other: a long batch of charges does not delay
+Each loop is a thread with transactions of its own. None waits for another: a long batch of charges does not delay
 an invoice's news, nor a hanging receiver the charges.
 """
 
@@ -95,6 +95,7 @@ class Loop:
         """When the last claim began and ended, in nanoseconds since 1970."""
         self._cr: BaseCursor | None = None
         self._cr_of: Registry | None = None
+        self._dismissed = False
 
     # -- running
 
@@ -105,7 +106,7 @@ class Loop:
 
     def _run(self) -> None:
         trouble = 0
-        while not self.shared.stopping.is_set():
+        while not (self.shared.stopping.is_set() or self._dismissed):
             try:
                 self._step()
                 trouble = 0
@@ -147,6 +148,14 @@ class Loop:
             self._plan.read_at = 0.0
         self._news = True
         self._woken.set()
+
+    def dismiss(self) -> None:
+        """Let this loop alone end, after what it has under way: there is nothing left for it to serve."""
+        self._dismissed = True
+        self._woken.set()
+
+    def everything_is_due(self) -> None:
+        """Let the next turn do what is otherwise done now and then (for :meth:`Runner.drain`)."""
 
     @property
     def quiet_for(self) -> float:

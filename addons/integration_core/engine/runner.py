@@ -16,12 +16,14 @@ import psycopg2
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 
+from .. import discreet
 from ..tools import engine_cursor
 from .handling import HandlerLoop
 from .inbox import Inbox
-from .loops import Loop, Shared, is_connection_error
+from .loops import Every, Loop, Shared, is_connection_error
 from .plan import ALL_LANES
 from .sending import SendLoop
+from .upkeep import UpkeepLoop
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +32,9 @@ GRACE = 1.0
 """Seconds for which an engine still listens after it has said that it sleeps: for longer than an emitter may believe
 that it is awake."""
 BEAT_EVERY = 1.0
+MODULES_AGAIN = 15.0
+"""Seconds after which modules that could not be loaded are tried again: each time takes some."""
+ENGINE = "integration.engine"
 CRITICAL = 0
 
 
@@ -56,14 +61,17 @@ class Runner:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 10000}"
         self._stopping = stopping
         self._shared = Shared(registry, self.name, inline=inline)
-        self._main = HandlerLoop(self._shared, lanes=lanes)
-        self._loops: list[Loop] = [self._main]
+        self._concurrency = concurrency
+        self._upkeep = UpkeepLoop(self._shared, let_go=self._wake_others)
+        main = HandlerLoop(self._shared, lanes=lanes)
+        self._loops: list[Loop] = [self._upkeep, main]
         if CRITICAL in lanes and not inline:
-            self._loops.append(HandlerLoop(self._shared, lanes=frozenset({CRITICAL}), behind=self._main))
-        for consumer, model in self._consumers().items():
-            self._loops.append(
-                SendLoop(self._shared, consumer=consumer, model=model, lanes=lanes, concurrency=concurrency)
-            )
+            self._loops.append(HandlerLoop(self._shared, lanes=frozenset({CRITICAL}), behind=main))
+        self._senders: dict[str, SendLoop] = {}
+        self._threads: list[threading.Thread] = []
+        self._serve(self._consumers(registry))
+        self._modules, self._modules_known = Every(0.0), True
+        self._trouble: str | None = None
         self._last_beat = 0.0
         self._state = ""
 
@@ -74,17 +82,13 @@ class Runner:
 
         :param patience: seconds without work after which it returns earlier
         """
-        threads = [
-            threading.Thread(target=loop.run, name=f"integration-{loop.consumer}", daemon=True) for loop in self._loops
-        ]
         try:
-            self._listen(threads, time.monotonic() + seconds, patience=patience)
+            self._listen(time.monotonic() + seconds, patience=patience)
         finally:
             self._shared.stopping.set()
-            for loop in self._loops:
-                loop.wake()
-            self._join(threads)
-            with suppress(psycopg2.Error):
+            self._wake()
+            self._join()
+            with suppress(Exception):
                 self._beat("asleep", force=True)
 
     @property
@@ -100,18 +104,19 @@ class Runner:
     def drain(self, rounds: int = 1000) -> None:
         """Carry out everything that is due now in the calling thread, then return."""
         for _ in range(rounds):
-            self._main.everything_is_due()
+            for loop in self._loops:
+                loop.everything_is_due()
             turns = [loop.turn() for loop in self._loops]
             if not any(turns):
                 return
 
-    def _listen(self, threads: list[threading.Thread], until: float, *, patience: float) -> None:
+    def _listen(self, until: float, *, patience: float) -> None:
         inbox = None
         # They look before anybody listens, so that what woke this process leaves at once, and again as soon as
         # somebody does: a commit from then on is heard, and whatever was committed before is seen.
-        for thread in threads:
-            thread.start()
-        while time.monotonic() < until and not self._stopping():
+        for loop in self._loops:
+            self._begin(loop)
+        while time.monotonic() < until and not self._stopping() and not self._shared.stopping.is_set():
             try:
                 if inbox is None:
                     inbox = Inbox(self._shared.registry.db_name)
@@ -119,21 +124,35 @@ class Runner:
                     _logger.info("the engine %s listens", self.name)
                 if self._pause(inbox, patience=patience):
                     break
-            except psycopg2.Error as error:
-                if not is_connection_error(error):
-                    raise
-                _logger.warning("the database is not there (%s); trying again", type(error).__name__)
+                self._trouble = None
+            except Exception as error:  # noqa: BLE001 (reported; its loops work on meanwhile, and it listens again)
+                self._report(error)
                 inbox = self._dropped(inbox)
                 self._shared.stopping.wait(0.5)
-        if inbox is not None:
-            with suppress(psycopg2.Error):
-                inbox.close()
+        self._dropped(inbox)
+
+    def _report(self, error: Exception) -> None:
+        """Log what keeps this process from listening, once for as long as it is the same."""
+        lost = is_connection_error(error)
+        trouble = "the database is not there" if lost else discreet.name_of(error)
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if lost:
+            _logger.warning("the database is not there (%s); trying again", type(error).__name__)
+        else:
+            discreet.failed(_logger, "the engine %s could not listen; trying again", self.name, error=error)
 
     @staticmethod
     def _dropped(inbox: Inbox | None) -> None:
         if inbox is not None:
             with suppress(psycopg2.Error):
                 inbox.close()
+
+    def _begin(self, loop: Loop) -> None:
+        thread = threading.Thread(target=loop.run, name=f"integration-{loop.consumer}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _pause(self, inbox: Inbox, *, patience: float) -> bool:
         """Beat and wait for news; return whether there has been nothing to do for so long that the engine may go."""
@@ -150,20 +169,22 @@ class Runner:
         return False
 
     def _wake(self, *, plan: bool = False) -> None:
-        for loop in self._loops:
+        for loop in tuple(self._loops):
             loop.wake(plan=plan)
 
-    def _join(self, threads: list[threading.Thread]) -> None:
+    def _wake_others(self) -> None:
+        """Wake whoever may claim what the upkeep has let go; itself it looks by the clock, not after each step."""
+        for loop in tuple(self._loops):
+            if loop is not self._upkeep:
+                loop.wake()
+
+    def _join(self) -> None:
         """Wait for what is under way; the heart goes on beating meanwhile."""
-        for thread in threads:
+        for thread in self._threads:
             while thread.is_alive():
                 thread.join(0.5)
-                with suppress(psycopg2.Error):
+                with suppress(Exception):
                     self._beat("asleep")
-
-    def _consumers(self) -> dict[str, str]:
-        with self._shared.registry.cursor() as cr:
-            return api.Environment(cr, SUPERUSER_ID, {})["integration.delivery"]._consumers()
 
     def _beat(self, state: str, *, force: bool = False) -> None:
         moment = time.monotonic()
@@ -177,5 +198,65 @@ class Runner:
                 heartbeat._forget_the_dead()
             self._shared.peers = max(1, heartbeat._awake_count())
         self._state, self._last_beat = state, moment
-        # Modules, fields and caches that were changed elsewhere.
-        self._shared.registry = self._shared.registry.check_signaling()
+        if self._modules.due() and not self._shared.stopping.is_set():
+            self._look_at_modules()
+
+    # -- modules
+
+    @staticmethod
+    def _consumers(registry: Registry) -> dict[str, str]:
+        """Return {consumer outside: its model}."""
+        with registry.cursor() as cr:
+            return api.Environment(cr, SUPERUSER_ID, {})["integration.delivery"]._consumers()
+
+    def _look_at_modules(self) -> None:
+        """Follow what was changed elsewhere: modules, fields, caches.
+
+        What cannot be loaded (a module half installed, or one whose libraries are not there) is tried again after a
+        while; until then the engine goes on with what it knows.
+        """
+        try:
+            registry = self._shared.registry.check_signaling()
+            if registry is not self._shared.registry:
+                self._follow(registry)
+        except Exception as error:
+            if is_connection_error(error):
+                raise
+            self._modules = Every(MODULES_AGAIN)
+            self._modules.run(lambda: None)
+            if self._modules_known:
+                self._modules_known = False
+                discreet.failed(_logger, "the modules could not be loaded anew; trying again", error=error)
+            return
+        self._modules, self._modules_known = Every(0.0), True
+
+    def _follow(self, registry: Registry) -> None:
+        """Go on with ``registry``: consumers that came with it are served from now on, those that went no longer."""
+        if ENGINE not in registry:
+            _logger.warning("the integration addons are no longer installed; the engine %s ends", self.name)
+            self._shared.stopping.set()
+            return
+        consumers = self._consumers(registry)
+        self._shared.registry = registry
+        self._serve(consumers)
+        self._wake(plan=True)
+
+    def _serve(self, consumers: dict[str, str]) -> None:
+        """Have one loop for each of these consumers outside, and for no other."""
+        for consumer in self._senders.keys() - consumers.keys():
+            loop = self._senders.pop(consumer)
+            self._loops.remove(loop)
+            loop.dismiss()
+        for consumer in consumers.keys() - self._senders.keys():
+            loop = SendLoop(
+                self._shared,
+                consumer=consumer,
+                model=consumers[consumer],
+                lanes=self.lanes,
+                concurrency=self._concurrency,
+            )
+            self._senders[consumer] = loop
+            self._loops.append(loop)
+            if self._threads:
+                _logger.info("the engine %s serves %s, too", self.name, consumer)
+                self._begin(loop)

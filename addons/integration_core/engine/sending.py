@@ -15,7 +15,7 @@ from ..domain import failpoints, log_context, tracing
 from ..domain.dispatcher import Dispatcher, Try
 from ..domain.keyring import KeyringError
 from ..domain.throttle import TokenBucket
-from . import claims, order
+from . import claims
 from .claims import Claimed, Result
 from .handling import HELD_DELAY, failure, held
 from .loops import RETRIES_EVERY, Every, Loop, Shared, is_connection_error
@@ -49,11 +49,8 @@ class SendLoop(Loop):
         self._react_soon = Every(REACT_EVERY)
         self._alone: dict[int, int] = {}
         self._buckets: dict[int, TokenBucket] = {}
-        self._mend = Every(10.0)
-        self._order = Every(0.03, share=0.2)
         self._look_for_alone = Every(0.1, share=0.1)
         self._turns = 0
-        self._numbered_before = order.BEGINNING
 
     @property
     def quiet_for(self) -> float:
@@ -61,10 +58,9 @@ class SendLoop(Loop):
         return 0.0 if self._dispatcher.under_way else super().quiet_for
 
     def turn(self) -> bool:
-        """Claim and prepare more, store what ended, put arriving events in order."""
+        """Claim and prepare more, store what ended."""
         busy = self._fetch()  # first: what has just been committed leaves before anything else is seen to
         busy |= self._store()
-        busy |= self._put_in_order()
         self._give_back()
         if self._unreacted and self._react_soon.due():
             self._react_now()
@@ -84,29 +80,6 @@ class SendLoop(Loop):
             _logger.warning("the engine stopped before everything was stored (%s)", type(error).__name__)
         finally:
             self._dispatcher.close()
-
-    # -- order
-
-    def _put_in_order(self) -> bool:
-        if not (self._news or self._order.due()):
-            return False
-        self._news = False
-        moved = self._order.run(self._sequence)
-        if self._mend.due():
-            self._mend.run(self._mend_order)
-        return bool(moved)
-
-    def _sequence(self) -> int:
-        with self._cursor() as cr:
-            done = order.sequence(cr, self._numbered_before)
-        self._numbered_before = done.since
-        return done.moved
-
-    def _mend_order(self) -> None:
-        with self._cursor() as cr:
-            mended = order.mend(cr)
-        if mended:
-            _logger.info("%s ordering keys had lost their head; they go on", mended)
 
     # -- claiming
 

@@ -10,7 +10,8 @@ class IntegrationDue(models.Model):
 
     A delivery that is done leaves this table, so that it stays small, and the cost of a claim does not depend on
     history. The claim index matches the order of the claim; a lease changes no indexed column, so that taking one
-    writes no index entry (a heap-only update). A dead letter of an ordered subscription stays, and holds its ordering
+    writes no index entry (a heap-only update); ``integration_lease`` has a note of each claim instead, by which leases
+    are found that nobody ended. A dead letter of an ordered subscription stays, and holds its ordering
     key; every other dead letter is gone from here.
 
     Rows are written by ``engine/`` alone, in SQL. The ORM does not create the table: it knows neither ``xid8`` nor
@@ -69,6 +70,18 @@ class IntegrationDue(models.Model):
             CREATE INDEX IF NOT EXISTS integration_due_unpositioned_idx ON integration_due (event_id) WHERE tier = 3;
             CREATE INDEX IF NOT EXISTS integration_due_order_idx
                 ON integration_due (subscription_id, order_key, tier, position) WHERE order_key IS NOT NULL;
+            CREATE TABLE IF NOT EXISTS integration_lease (
+                until timestamp NOT NULL,
+                id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+                ids integer[] NOT NULL,
+                tokens integer[] NOT NULL,
+                PRIMARY KEY (until, id)
+            ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
+                    autovacuum_vacuum_cost_delay = 0);
+            -- What an earlier version has claimed and left no note of.
+            INSERT INTO integration_lease (until, ids, tokens)
+            SELECT min(lease_until), array_agg(id), array_agg(token) FROM integration_due WHERE lease_until IS NOT NULL
+            HAVING count(*) > 0;
             CREATE TABLE IF NOT EXISTS integration_event_position (
                 event_id integer PRIMARY KEY,
                 xact_id xid8 NOT NULL DEFAULT pg_current_xact_id(),

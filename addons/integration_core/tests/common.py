@@ -23,6 +23,16 @@ def master_key_environment(env):
     return {"INTEGRATION_MASTER_KEY": keyring.new_key_file(database_uuid=database_uuid, environment="test")}
 
 
+def expire(cr):
+    """Let every lease have ended long ago, and the time of the notes that claims leave of them."""
+    cr.execute(
+        """
+        UPDATE integration_due SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL;
+        UPDATE integration_lease SET until = '2000-01-01';
+        """
+    )
+
+
 class IntegrationCase(TransactionCase):
     """A database with a master key, one live system and helpers to accept and carry out events."""
 
@@ -146,6 +156,10 @@ class IntegrationCase(TransactionCase):
             """
         )
         self.env.invalidate_all()
+
+    def expire(self):
+        """Let every lease have ended, as if the processes that hold them had died long ago."""
+        expire(self.env.cr)
 
     def claim(self, limit=10, *, owner="me", tiers=(claims.FRESH, claims.RETRY), lanes=(0, 1, 2)):
         """Claim due deliveries of every active subscription as an engine process called ``owner`` would."""

@@ -13,6 +13,7 @@ from .recording import RECORDER, RecordingCase
 from .test_journal import ADMITTED, DATA
 
 RUNNER_LOG = "odoo.addons.integration_core.engine.handling"
+UPKEEP_LOG = "odoo.addons.integration_core.engine.upkeep"
 
 
 @tagged("post_install", "-at_install")
@@ -131,14 +132,11 @@ class TestEngine(RecordingCase):
     # -- leases
     # -------------------------------------------------------------------------------------------------------------
 
-    def expire(self):
-        self.env.cr.execute("UPDATE integration_due SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL")
-
     def test_a_lost_lease_comes_back_and_goes_alone(self):
         events = self.admit("A", "B", "C")
         self.claim()
         self.expire()
-        with mute_logger(RUNNER_LOG):
+        with mute_logger(UPKEEP_LOG):
             self.drain()
         self.assertEqual(RECORDER.batches, [["A"], ["B"], ["C"]])
         self.assertEqual(events[0].delivery_ids.crashes, 1)

@@ -100,7 +100,7 @@ class TestOrder(RecordingCase):
         first, second = self.admit(("A", "k"), ("B", "k"))
         order.sequence(self.env.cr)
         self.claim()
-        self.env.cr.execute("UPDATE integration_due SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL")
+        self.expire()
         claims.reclaim(self.env.cr, worker="me")
         self.assertEqual(self.tiers([first, second]), [claims.ALONE, claims.BLOCKED])
         self.assertEqual([one.id for one in self.claim(tiers=(claims.ALONE,))], [first.id])

@@ -67,6 +67,7 @@ class Line:
         one = self.take(number)
         if one is not None:
             self.cr.execute("UPDATE integration_due SET lease_until = '2000-01-01' WHERE id = %s", (one.id,))
+            self.cr.execute("UPDATE integration_lease SET until = '2000-01-01' WHERE %s = ANY (ids)", (one.id,))
             claims.reclaim(self.cr, worker="me")
 
     def skip(self, number):

@@ -40,6 +40,7 @@ class TestPlans(TransactionCase):
                 plan = statement.plan(self.env.cr)
                 self.assertNotIn("Join Filter", plan, plan)
                 self.assertNotIn("Seq Scan on integration_d", plan, plan)
+                self.assertNotIn("Seq Scan on integration_lease", plan, plan)
 
     def test_nothing_is_compiled(self):
         """In a handler's transaction too, where it was: half a second for each batch."""
@@ -58,7 +59,21 @@ class TestPlans(TransactionCase):
         self.assertRegex(plan, r"Index Scan using integration_due_claim_idx[^\n]*\n +Index Cond: [^\n]*due_at")
 
     def test_what_is_not_in_order_yet_is_found_without_the_others(self):
-        self.assertIn("integration_due_unpositioned_idx", order._ARRIVING.plan(self.env.cr))
+        self.assertIn("integration_due_unpositioned_idx", order._LEFT.plan(self.env.cr))
+        self.assertRegex(
+            order._ARRIVING.plan(self.env.cr),
+            r"Index Scan using integration_due_unpositioned_idx[^\n]*\n +Index Cond: \(event_id = ",
+        )
+
+    def test_the_head_of_a_key_is_found_or_missed_without_all_that_stand_behind_it(self):
+        for statement in (order._LOCK_HEAD, order._FIND_HEAD, order._NEXT_OF, order._NEXT_OF_ANY):
+            self.assertRegex(statement.plan(self.env.cr), r"Index Cond: [^\n]*tier >= [^\n]*tier <= ")
+
+    def test_a_search_for_ended_leases_reads_the_notes_whose_time_is_over(self):
+        self.assertRegex(
+            claims._ENDED.plan(self.env.cr),
+            r"Index Scan using integration_lease_pkey[^\n]*\n +Index Cond: [^\n]*until >=[^\n]*until <",
+        )
 
     def test_the_statements_of_old_would_have_been_found_out(self):
         careless = Statement(
