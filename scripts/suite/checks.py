@@ -140,6 +140,8 @@ def _pytest(bed: Bed, name: str, words: Sequence[str], env: dict[str, str]) -> P
         f"--rootdir={CHECKOUT}",
         "-p",
         "suite.no_skips",
+        "--durations=25",
+        "--durations-min=3",
         "-o",
         f"cache_dir={bed.home / 'pytest'}",
         *words,
