@@ -77,10 +77,16 @@ def test_a_channel_that_hangs_does_not_keep_others_waiting():
 
 
 def test_what_hangs_gives_back_its_surplus_and_counts_for_nothing():
-    release, watch = threading.Event(), Watch(4)
+    release, begun, watch = threading.Event(), threading.Semaphore(0), Watch(4)
+
+    def hang():
+        begun.release()
+        return release.wait(20)
+
     watch.dispatcher.set_caps({1: 8, 2: 8})
-    watch.put(*[(number, 1, 1, lambda: release.wait(20)) for number in range(150)])
     now = time.monotonic()
+    watch.put(*[(number, 1, 1, hang) for number in range(150)])
+    assert all(begun.acquire(timeout=20) for _one in range(2))
     assert watch.dispatcher.ready(now) > 100
     assert watch.dispatcher.take_surplus(now) == [], "it may get on yet"
     later = now + 5
