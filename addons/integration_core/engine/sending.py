@@ -43,7 +43,6 @@ class SendLoop(Loop):
         self.consumer, self._model = consumer, model
         self._concurrency = concurrency
         self._dispatcher = Dispatcher(concurrency, self._try, reached=self._reached, poke=self._woken.set)
-        self._inline_results: list[Result] = []
         self._unstored: list[Result] = []
         self._unreacted: list[Result] = []
         self._react_soon = Every(REACT_EVERY)
@@ -109,7 +108,8 @@ class SendLoop(Loop):
     def _free(self, plan: Plan) -> dict[int, int]:
         """Return how many more deliveries each channel may hold in this process, those that wait included."""
         moment = time.monotonic()
-        held_now = self._dispatcher.held_by_channel()
+        # Only of a probe is there one at most, whatever the pace.
+        held_now = self._dispatcher.held_by_channel() if any(line.probing for line in plan.lines) else {}
         room = self._dispatcher.room({line.channel for line in plan.lines}, moment)
         return {
             line.channel: min(self._room(line, room, held_now), self._allowance(line, moment)) for line in plan.lines

@@ -47,20 +47,6 @@ class MonitorCase(BillingCase):
                 totals[name] = (count + tally.units, amount + tally.amount, unknown + tally.price_unknown)
         return {name: total for name, total in totals.items() if total != (0, Decimal(0), 0)}
 
-    def purge(self, *events):
-        """Let the rules of retention remove what is closed of these events, as if they were a thousand days old."""
-        ids = [event.id for event in events]
-        self.env.flush_all()
-        self.env.cr.execute(
-            "UPDATE integration_event SET received_at = received_at - interval '1000 days' WHERE id = ANY (%s)", (ids,)
-        )
-        rules = self.env["integration.retention"].search([("what", "in", ("payload", "event"))])
-        rules.sudo().write({"rest_until": False, "last_id": 0, "round_began_at": False})
-        self.env.flush_all()
-        for _turn in range(5):
-            self.env["integration.retention"]._purge()
-        self.env.invalidate_all()
-
     def receive_again(self, event, outcome="duplicate", reason=None, lines=None):
         """Append receipts as the gate does for a copy or a refusal of a message; return them."""
         message_units = units.units({"lines": lines or [self.line(1)], "department": "ED"}, priced=True)

@@ -13,7 +13,7 @@ from odoo.tools import file_open
 from ..domain import families, openmetrics
 from ..models import integration_metric_figures
 from ..models.integration_metrics_token import OVERLAP
-from .common import MonitorCase
+from .common import MonitorCase, PlanCase
 
 LINE = re.compile(r"odoo_integration_(\w+?)(?:\{(.*)\})? (\S+)")
 
@@ -247,7 +247,7 @@ class TestMetrics(MetricsCase):
 
 
 @tagged("post_install", "-at_install")
-class TestMetricsPlans(MetricsCase):
+class TestMetricsPlans(MetricsCase, PlanCase):
     """A scrape reads no history, however much there is."""
 
     HISTORY = (
@@ -279,15 +279,7 @@ class TestMetricsPlans(MetricsCase):
 
     def plans(self):
         """Return (statement, plan) of a scrape's, where PostgreSQL reads no table from end to end if it can help it."""
-        statements = []
-        genuine = type(self.env.cr).execute
-
-        def noting(cr, query, params=None, log_exceptions=True):
-            result = genuine(cr, query, params, log_exceptions)
-            statements.append(cr._obj.query.decode())
-            return result
-
-        with patch.object(type(self.env.cr), "execute", noting):
+        with self.noting() as statements:
             self.scrape()
         self.env.cr.execute("SET LOCAL enable_seqscan = off")
         found = []
