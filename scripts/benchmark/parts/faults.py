@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -38,6 +39,8 @@ NOTICE_SECONDS: Final = 2.0
 ENDPOINTS: Final = 4
 _SETTLE_SECONDS: Final = 120.0
 _WORKERS: Final = 2
+_UNREACHABLE: Final = re.compile(r"^psycopg2\.((Operational|Interface)Error|errors\.\w+Shutdown)", re.MULTILINE)
+"""How a log says that PostgreSQL was not there, or not yet."""
 
 
 @dataclass
@@ -138,11 +141,14 @@ class Crew:
         chance: What decides who is killed.
 
     Attributes:
-        ended_by_themselves: How many ended although nobody killed them.
+        ended_by_themselves: How many ended although nobody killed them, for another cause than the next one.
+        ended_with_postgresql: How often Odoo's master ended because it had to replace a worker while PostgreSQL
+            recovered. That is Odoo's own doing, before any addon is asked; a supervisor starts it again.
     """
 
     def __init__(self, site: Site, port: int, chance: random.Random) -> None:
         self.ended_by_themselves = 0
+        self.ended_with_postgresql = 0
         self._site = site
         self._port = port
         self._chance = chance
@@ -203,9 +209,19 @@ class Crew:
             os.waitpid(self._odoo.pid, os.WNOHANG)
         if not self._odoo.alive():
             if self._odoo.pid not in self._killed:
-                self._tell_ended("Odoo", "server-*.log")
+                self._tell_odoo_ended()
             wait_until(lambda: server.port_is_free(self._port), 30, "Odoo's port is free")
             self._odoo = self._site.start_server(workers=2, cron_threads=1, port=self._port, wait=False)
+
+    def _tell_odoo_ended(self) -> None:
+        """Count Odoo's master, which nobody killed, by what its log says it ended of."""
+        end = re.compile(rf"^\S+ \S+ {self._odoo.pid} INFO .*: Stopping forcefully", re.MULTILINE)
+        for log in self._site.folder.glob("server-*.log"):
+            text = log.read_text(encoding="utf-8", errors="replace")
+            if end.search(text) and "in check_registries" in text and _UNREACHABLE.search(text):
+                self.ended_with_postgresql += 1
+                return
+        self._tell_ended("Odoo", "server-*.log")
 
     def _tell_ended(self, what: str, logs: str) -> None:
         """Count a process that nobody killed, and show what such processes wrote last."""
@@ -349,5 +365,8 @@ def _recovered(recoveries: dict[str, list[float]], crew: Crew) -> list[Figure]:
         found.append(Figure(f"faults: kills of {way}", len(seconds)))
         title = f"faults: slowest recovery from a kill of {way}, s (lease {LEASE_SECONDS} s)"
         found.append(Figure(title, max(seconds), None, None, at_most(LEASE_SECONDS + NOTICE_SECONDS)))
-    ended = Figure("faults: processes that ended by themselves", crew.ended_by_themselves, None, None, at_most(0))
-    return [*found, ended]
+    return [
+        *found,
+        Figure("faults: processes that ended by themselves", crew.ended_by_themselves, None, None, at_most(0)),
+        Figure("faults: Odoo's master ended while PostgreSQL recovered", crew.ended_with_postgresql),
+    ]
