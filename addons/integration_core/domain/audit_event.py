@@ -24,6 +24,7 @@ ENTITY_TYPE: Final = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 
 _ACTIVITY: Final = ("110100", "Application Activity")
 _LOG_USED: Final = ("110101", "Audit Log Used")
+_EXPORT: Final = ("110106", "Export")
 _PATIENT_RECORD: Final = ("110110", "Patient Record")
 _ALERT: Final = ("110113", "Security Alert")
 _AUTHENTICATION: Final = ("110114", "User Authentication")
@@ -42,6 +43,7 @@ _KINDS: Final[dict[str, tuple[Code, Code | None]]] = {
     "delivery": (_ACTIVITY, None),
     "egress": (_ALERT, _SECURITY),
     "gate": (_ALERT, _NODE),
+    "list": (_EXPORT, None),
     "login": (_AUTHENTICATION, _LOGIN),
     "master_key": (_ALERT, _SECURITY),
     "metrics_token": (_ALERT, _SECURITY),

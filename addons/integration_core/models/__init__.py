@@ -1,3 +1,4 @@
+from . import base
 from . import integration_audit
 from . import integration_audit_seal
 from . import integration_audit_queue

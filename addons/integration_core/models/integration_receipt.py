@@ -38,6 +38,7 @@ class IntegrationReceipt(models.Model):
     amount = fields.Float(
         readonly=True,
         digits=(30, 10),
+        min_display_digits=2,
         groups="integration_core.group_finance_viewer",  # money is not the operators' business
         help="Quantity × unit price as sent; empty when no price was sent.",
     )

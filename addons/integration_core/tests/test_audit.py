@@ -583,6 +583,23 @@ class TestCoverage(AuditCase):
         self.assertEqual(events[-1]["subtype"][-1]["code"], "test.done")
         self.assertIn(f"companies: {self.env.company.id}", told.detail)
 
+    def test_a_list_that_leaves_by_odoos_own_export_is_told_per_company(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        theirs = self._make_system("lab6", company=other)
+        ours = self.system + self._make_system("lab7")
+        (ours + theirs).export_data(["name", "code"])
+        rows = self.audit.search([("action", "=", "list.export")])
+        told = {(row.company_id, row.res_model, row.detail) for row in rows}
+        what = "records; fields: code, name"
+        expected = {
+            (self.env.company.id, "integration.system", f"2 {what}"),
+            (other.id, "integration.system", f"1 {what}"),
+        }
+        self.assertEqual(told, expected)
+        self.env["res.partner"].search([], limit=1).export_data(["name"])
+        self.env["integration.event.type"].browse().export_data(["name"])
+        self.assertEqual(self.audit.search([("action", "=", "list.export")]), rows, "other lists are not the suite's")
+
     def test_an_export_of_a_period(self):
         now = fields.Datetime.now()
         row = self.rows()

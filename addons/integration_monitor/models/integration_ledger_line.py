@@ -30,13 +30,13 @@ class IntegrationLedgerLine(models.Model):
     duplicate = fields.Integer(readonly=True)
     unaccounted = fields.Integer(readonly=True, help="Received less all the others: 0 when nothing is lost.")
     price_unknown = fields.Integer(readonly=True, help="Received units without a price: counted, never as 0.")
-    received_amount = fields.Float("Amount received", digits=(16, 2), readonly=True, aggregator=None)
-    applied_amount = fields.Float("Amount applied", digits=(16, 2), readonly=True, aggregator=None)
-    waiting_amount = fields.Float("Amount waiting", digits=(16, 2), readonly=True, aggregator=None)
-    parked_amount = fields.Float("Amount parked", digits=(16, 2), readonly=True, aggregator=None)
-    rejected_amount = fields.Float("Amount rejected", digits=(16, 2), readonly=True, aggregator=None)
-    duplicate_amount = fields.Float("Amount duplicate", digits=(16, 2), readonly=True, aggregator=None)
-    unaccounted_amount = fields.Float("Amount unaccounted", digits=(16, 2), readonly=True, aggregator=None)
+    received_amount = fields.Float("Amount received", min_display_digits=2, readonly=True, aggregator=None)
+    applied_amount = fields.Float("Amount applied", min_display_digits=2, readonly=True, aggregator=None)
+    waiting_amount = fields.Float("Amount waiting", min_display_digits=2, readonly=True, aggregator=None)
+    parked_amount = fields.Float("Amount parked", min_display_digits=2, readonly=True, aggregator=None)
+    rejected_amount = fields.Float("Amount rejected", min_display_digits=2, readonly=True, aggregator=None)
+    duplicate_amount = fields.Float("Amount duplicate", min_display_digits=2, readonly=True, aggregator=None)
+    unaccounted_amount = fields.Float("Amount unaccounted", min_display_digits=2, readonly=True, aggregator=None)
 
     @property
     def _table_query(self):

@@ -214,6 +214,9 @@ class IntegrationMonthBook(models.AbstractModel):
         template.with_context(lang=user.lang, month_title=title).send_mail(
             company.id,
             email_values={
+                # Whoever reads a document reads its mails and what is attached, and everybody reads companies.
+                "model": False,
+                "res_id": False,
                 "recipient_ids": [fields.Command.link(user.partner_id.id)],
                 "attachments": [(name, base64.b64encode(content))],
             },

@@ -21,7 +21,7 @@ class IntegrationMonthFigure(models.Model):
     currency = fields.Char(readonly=True, help="ISO 4217, as sent; empty where lines name none.")
     standing = fields.Selection(STANDINGS, "Where they stand", required=True, readonly=True)
     count = fields.Integer("Lines", readonly=True)
-    amount = fields.Float("Amount as sent", digits=(30, 10), readonly=True, aggregator=None)
+    amount = fields.Float("Amount as sent", digits=(30, 10), min_display_digits=2, readonly=True, aggregator=None)
     price_unknown = fields.Integer("Without a price", readonly=True)
 
     def init(self):

@@ -81,7 +81,7 @@ class IntegrationMonthLine(models.Model):
     # Sums would add currencies to each other: those that are shown are made by statement, see _cells.
     amount = fields.Float(
         "Amount as sent",
-        digits=(16, 2),
+        min_display_digits=2,
         readonly=True,
         aggregator=None,
         help="Quantity × unit price; empty where no price was sent.",
@@ -97,7 +97,7 @@ class IntegrationMonthLine(models.Model):
     ready_at = fields.Datetime("Became ready", readonly=True)
     worth = fields.Float(
         "Will be invoiced",
-        digits=(16, 2),
+        min_display_digits=2,
         readonly=True,
         aggregator=None,
         help="Without tax: as the charge was worked out, else as sent.",

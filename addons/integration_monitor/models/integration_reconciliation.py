@@ -102,7 +102,7 @@ class IntegrationReconciliation(models.Model):
         }
         for one in self:
             one.todo = words.get(one.state) or self.env._(
-                "%(count)s breaks are to be looked at by finance (%(money)s).",
+                "Breaks for finance to look at: %(count)s (%(money)s).",
                 count=one.open_count,
                 money=one.open_text or self.env._("pieces only"),
             )
@@ -241,7 +241,7 @@ class IntegrationReconciliation(models.Model):
         if self.open_count and not reason.strip():
             raise UserError(
                 self.env._(
-                    "%(period)s has %(count)s breaks to do (%(money)s). Say why it is signed off nevertheless.",
+                    "Breaks still to do in %(period)s: %(count)s (%(money)s). Say why it is signed off nevertheless.",
                     period=self.display_name,
                     count=self.open_count,
                     money=self.open_text or self.env._("pieces only"),
@@ -291,19 +291,18 @@ class IntegrationReconciliation(models.Model):
 
     def _tell_change(self, line, values):
         """Note that a row of a signed period has other figures, or another outcome, than before."""
-        self._note("figures", line, line._said(line), line._said(values))
+        self._note("figures", line, line._figures(), line._figures(values))
 
     def _tell_new(self, lines):
         """Note rows that a signed period did not have."""
         for line in lines:
-            self._note("row", line, False, line._said(line))
+            self._note("row", line, False, line._figures())
 
     def _tell_decision(self, line, state):
         """Note that somebody decides otherwise about a break of a signed period."""
-        words = dict(line._fields["state"]._description_selection(self.env))
-        self._note("decision", line, words.get(line.state), words[state], self.env.user)
+        self._note("decision", line, line.state and {"state": line.state}, {"state": state}, self.env.user)
 
-    def _note(self, what, line, before, after, user=None):
+    def _note(self, what, line, was, became, user=None):
         if last := self.signoff_ids.sorted("id")[-1:]:
             self.env["integration.reconciliation.change"].create(
                 {
@@ -313,8 +312,8 @@ class IntegrationReconciliation(models.Model):
                     "line_id": line.id,
                     "at": fields.Datetime.now(),
                     "what": what,
-                    "before": before,
-                    "after": after,
+                    "was": was,
+                    "became": became,
                     "user_id": user.id if user else False,
                 }
             )

@@ -202,19 +202,9 @@ class IntegrationReconciliationLine(models.Model):
         return values
 
     def _figures(self, values=None):
+        """Return what both sides say, of these values or of the row as it is."""
         values = values or self
-        return tuple(values[name] for name in ("told_count", "found_count", "told_amount", "found_amount"))
-
-    def _said(self, values):
-        """Return both sides of a row as one text, for the list of changes."""
-        self.ensure_one()
-        return self.env._(
-            "told %(told_count)s / %(told)s, found %(found_count)s / %(found)s",
-            told_count=values["told_count"],
-            told=money_in_digits(self.env, self.currency, values["told_amount"]),
-            found_count=values["found_count"],
-            found=money_in_digits(self.env, self.currency, values["found_amount"]),
-        )
+        return {name: values[name] for name in ("told_count", "found_count", "told_amount", "found_amount")}
 
     def _take(self, values):
         """Take over the result of a new comparison."""

@@ -303,7 +303,7 @@ class TestReconciledPeriods(ReconciliationCase):
         action = row.action_accept()
         wizards = self.env[action["res_model"]].with_user(self.reviewer).with_context(**action["context"])
         wizard = wizards.create({"reason": "Too small"})
-        self.assertIn("1 breaks, together", wizard.summary)
+        self.assertIn("Breaks: 1, together", wizard.summary)
         wizard.action_confirm()
         self.assertEqual(row.state, "accepted")
         self.finalize("E-1", self.line(2, price="80.00"))
@@ -369,7 +369,7 @@ class TestReconciledPeriods(ReconciliationCase):
 
     def test_breaks_to_do_ask_for_a_reason(self):
         period = self.as_reviewer(self.broken())
-        with self.assertRaisesRegex(UserError, r"1 breaks to do \(USD -80.00\)"):
+        with self.assertRaisesRegex(UserError, r"Breaks still to do in .*: 1 \(USD -80.00\)"):
             period.action_sign("")
         period.action_sign("The ward answers on Monday")
         [signoff] = period.signoff_ids
@@ -397,8 +397,11 @@ class TestReconciledPeriods(ReconciliationCase):
         self.assertEqual((period.state, change.signoff_id, change.what), ("changed", first, "figures"))
         self.assertIn("found 1 / 120.00", change.before)
         self.assertIn("found 2 / 240.00", change.after)
+        self.env["res.lang"]._activate_lang("es_ES")
+        self.assertIn("hallado 2 / 240.00", change.with_context(lang="es_ES").after)
         self.as_reviewer(period.line_ids).action_accept("As it is")
-        self.assertEqual(period.change_ids.sorted("id")[-1].what, "decision")
+        decided = period.change_ids.sorted("id")[-1]
+        self.assertEqual((decided.what, decided.after), ("decision", "Accepted"))
         self.as_reviewer(period).action_sign("")
         self.assertEqual((period.state, len(period.signoff_ids)), ("signed", 2))
         self.assertNotEqual(*period.signoff_ids.mapped("digest"))

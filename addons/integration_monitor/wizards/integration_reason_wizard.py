@@ -42,7 +42,7 @@ class IntegrationReasonWizard(models.TransientModel):
         if OPERATIONS.get(self.operation, ("",))[0] == _LINES:
             lines = self.env[_LINES].browse(self.res_ids or []).exists()
             return self.env._(
-                "%(count)s breaks, together %(money)s.",
+                "Breaks: %(count)s, together %(money)s.",
                 count=len(lines),
                 money=lines._money_text() or self.env._("pieces only"),
             )

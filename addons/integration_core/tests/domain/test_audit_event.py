@@ -67,6 +67,7 @@ def test_reasons_are_free_text_and_stay_out():
         ("payload.read", "110110", "R", "0"),
         ("role.change", "110113", "U", "0"),
         ("audit.remove", "110101", "D", "0"),
+        ("list.export", "110106", "R", "0"),
         ("system.create", "110100", "C", "0"),
         ("never.seen", "110100", "E", "0"),
     ],

@@ -2,6 +2,7 @@ import { Component, onWillStart, useState } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
 import { registry } from "@web/core/registry";
+import { KeepLast } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
 import { Layout } from "@web/search/layout";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
@@ -16,6 +17,7 @@ export class MonthEnd extends Component {
     setup() {
         this.orm = useService("orm");
         this.action = useService("action");
+        this.last = new KeepLast();
         const context = this.props.action.context || {};
         const kept = this.props.state || {};
         this.unpriced = _t("without a price");
@@ -33,20 +35,27 @@ export class MonthEnd extends Component {
     async refresh() {
         this.state.loading = true;
         try {
-            const data = await this.orm.call("integration.month.end", "get_data", this.chosen);
+            const chosen = [this.month || null, this.company || null];
+            const data = await this.last.add(this.orm.call("integration.month.end", "get_data", chosen));
             this.state.data = data;
             this.state.error = "";
             this.month = data.month;
             this.company = data.company;
         } catch (error) {
             this.state.error = error.data?.message || error.message || _t("Odoo did not answer.");
-        } finally {
-            this.state.loading = false;
         }
+        // Not in a "finally": an answer that a later choice has overtaken never comes, and the later one is still awaited.
+        this.state.loading = false;
     }
 
-    get chosen() {
-        return [this.month || null, this.company || null];
+    /** What is on the screen, and nothing else, is signed and downloaded: not what was chosen and has not come yet. */
+    get shown() {
+        return [this.state.data.month, this.state.data.company];
+    }
+
+    /** Whether the figures on the screen are those of what is chosen. */
+    get current() {
+        return !this.state.loading && !this.state.error;
     }
 
     setMonth(month) {
@@ -72,7 +81,7 @@ export class MonthEnd extends Component {
     }
 
     async sign() {
-        const asked = await this.orm.call("integration.month.end", "action_sign", this.chosen);
+        const asked = await this.orm.call("integration.month.end", "action_sign", this.shown);
         if (asked === true) {
             return this.refresh();
         }
@@ -80,7 +89,7 @@ export class MonthEnd extends Component {
     }
 
     async download() {
-        const action = await this.orm.call("integration.month.end", "action_export", this.chosen);
+        const action = await this.orm.call("integration.month.end", "action_export", this.shown);
         return this.action.doAction(action);
     }
 

@@ -18,7 +18,7 @@ registry.category("web_tour.tours").add("integration_finance_reconciles", {
         },
         {
             content: "It says whose turn it is",
-            trigger: ".o_form_view .alert-warning:contains(1 breaks are to be looked at by finance)",
+            trigger: ".o_form_view .alert-warning:contains(Breaks for finance to look at: 1)",
         },
         {
             content: "To the breaks",
