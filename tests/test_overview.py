@@ -85,12 +85,10 @@ def send(server, number: int) -> int:
 def read_as(context: BrowserContext, server, login: str) -> Page:
     """Sign in and open the Overview."""
     page = context.new_page()
-    page.goto(f"{server.base_url}/web/login")
+    page.goto(f"{server.base_url}/web/login?redirect=/odoo/integration")
     page.fill("#login", login)
     page.fill("#password", json.loads((server.state / "logins.json").read_text())[login])
     page.click("button[type=submit]")
-    page.wait_for_selector(".o_main_navbar")
-    page.goto(f"{server.base_url}/odoo/integration")
     page.wait_for_selector(".o_integration_headline")
     return page
 

@@ -108,6 +108,7 @@ class Bed:
     def environment(self) -> dict[str, str]:
         """Return the variables for checks that do not need Odoo."""
         return {
+            **self.odoo.python.environment(),
             "PATH": self._path,
             "PYTHONPATH": str(CHECKOUT / "scripts"),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.home / "hypothesis"),
@@ -348,6 +349,7 @@ def demo_context(bed: Bed, suite: str) -> Context:
         home=bed.home,
         listen_port=_FEED_PORT,
     )
+    databases_module.refresh_bundles(bed.databases, made.name)
     named = postgres.names_server(CHECKOUT / "odoo.conf")
     log = None if named else postgres.Cluster(bed.home, bed.odoo.log, durable=False).server_log
     return Context(bed.odoo, made.name, made.master_key, made.built, empty=suite, postgres_log=log)

@@ -23,6 +23,8 @@ from suite.postgres import Server
 _KEPT: Final = 3
 """How many templates of one kind are kept; each takes some 60 MB."""
 _NOT_IN_DATABASE: Final = ("tests", "readme", "__pycache__", "i18n_extra", "static/description")
+_BUNDLES: Final = Path(__file__).with_name("in_odoo") / "assets.py"
+"""What makes the web client's bundles."""
 _LOCK: Final = 0x6F64_6F6F
 """Key of the advisory lock under which templates are made."""
 
@@ -92,7 +94,7 @@ class Databases:
         """
         prefix = f"integration_{kind}_"
         name = prefix + hashlib.sha256(built_from.encode()).hexdigest()[:16]
-        with self._lock():
+        with self.lock():
             if not self.exists(name):
                 partial = f"{prefix}partial"
                 self.drop(partial)
@@ -133,7 +135,8 @@ class Databases:
         )
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
+        """Hold the lock under which templates are made and changed."""
         with closing(self.server.connect()) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             yield
@@ -171,9 +174,32 @@ def suite_template(databases: Databases, modules: Iterable[str]) -> str:
     def build(name: str) -> None:
         databases.copy(base, name)
         databases.odoo.install(name, wanted)
-        databases.odoo.call(name, "assets", "pregenerate")
 
-    return databases.template("suite", "\n".join([base, digest_of_addons(), *wanted]), build)
+    name = databases.template("suite", "\n".join([base, digest_of_addons(), *wanted]), build)
+    refresh_bundles(databases, name)
+    return name
+
+
+def refresh_bundles(databases: Databases, template: str) -> None:
+    """Make a template's web bundles anew where they are not those of this checkout's files.
+
+    Odoo names a bundle after the times of its files, a template is named after their content: in a new checkout every
+    browser would find no bundle that fits, and each test would make its own.
+    """
+    stamp = _stamp_of_bundles()
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    with databases.lock():
+        if databases.rows(query, [template]) != [(stamp,)]:
+            databases.odoo.call(template, "assets", "pregenerate")
+            databases.rows(f"COMMENT ON DATABASE {template} IS '{stamp}'")
+
+
+def _stamp_of_bundles(folder: Path = ADDONS) -> str:
+    digest = hashlib.sha256(_BUNDLES.read_bytes())
+    for file in sorted(folder.glob("*/static/**/*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(folder)}\0{file.stat().st_mtime_ns}\0".encode())
+    return digest.hexdigest()
 
 
 def glue_addons(folder: Path = ADDONS) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ class Odoo:
             "PYTHONUNBUFFERED": "1",
             # For Odoo the environment goes before the configuration file, so it has to say the same.
             "ODOO_RC": str(self.conf),
+            **self.python.environment(),
             **self.server.environment(),
             **(extra or {}),
         }

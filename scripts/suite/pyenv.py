@@ -44,6 +44,14 @@ class PythonEnv:
         """Its interpreter."""
         return self.bin / "python"
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which its programs keep what they compile: beside it, in no checkout.
+
+        Compiling Odoo takes two seconds of each of its processes, and tests start hundreds. An empty
+        ``PYTHONDONTWRITEBYTECODE`` counts as none.
+        """
+        return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode")}
+
     def activate(self) -> None:
         """Let this very process import the environment's packages (it is made by this interpreter's version)."""
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"

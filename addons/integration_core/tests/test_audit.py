@@ -596,9 +596,18 @@ class TestCoverage(AuditCase):
             (other.id, "integration.system", f"1 {what}"),
         }
         self.assertEqual(told, expected)
+        self.rows().export_data(["action"])
+        self.assertEqual(self.newest("list.export").res_model, "integration.audit")
+        rows = self.audit.search([("action", "=", "list.export")])
         self.env["res.partner"].search([], limit=1).export_data(["name"])
         self.env["integration.event.type"].browse().export_data(["name"])
         self.assertEqual(self.audit.search([("action", "=", "list.export")]), rows, "other lists are not the suite's")
+
+    def test_an_export_of_what_a_deleted_company_left_is_told_here(self):
+        row = self.audit._append("test.done", [{"company_id": 2**31 - 1, "company_name": "Gone"}])
+        row.export_data(["action"])
+        told = self.newest("list.export")
+        self.assertEqual((told.company_id.id, told.detail), (self.env.company.id, "1 records; fields: action"))
 
     def test_an_export_of_a_period(self):
         now = fields.Datetime.now()

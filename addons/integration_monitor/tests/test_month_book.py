@@ -108,6 +108,16 @@ class TestMonthBook(MonthCase):
         [trail] = self.env["integration.audit"].search([("action", "=", "month.export")])
         self.assertEqual((trail.user_id, "mail" in trail.detail), (self.viewer.id, True))
 
+    def test_what_waits_to_be_mailed_is_read_by_nobody_else(self):
+        """Whoever reads a document reads its mails, and everybody reads companies."""
+        self.chosen(self.viewer)
+        mail = self.mails()
+        employee = new_test_user(self.env, "book.employee", groups="base.group_user")
+        seen = mail.attachment_ids.with_user(employee)
+        self.assertFalse(seen.has_access("read"))
+        self.assertFalse(seen.search([("id", "in", seen.ids)]))
+        self.assertFalse(mail.mail_message_id.with_user(employee).has_access("read"))
+
     def test_a_copy_of_the_database_mails_nothing(self):
         self.chosen(self.viewer)
         with patch.dict(os.environ):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-_ON_DEMAND: Final = ("web.assets_backend_lazy", "web.assets_clickbot", "web.chartjs_lib", "web.assets_tests")
+_ON_DEMAND: Final = (
+    "web.assets_backend_lazy",
+    "web.assets_clickbot",
+    "web.chartjs_lib",
+    "web.assets_tests",
+    "bus.websocket_worker_assets",
+    "web_tour.automatic",
+)
 """Bundles that the web client asks for later, and that no page names."""
 
 

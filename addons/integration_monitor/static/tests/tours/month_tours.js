@@ -1,5 +1,20 @@
 import { registry } from "@web/core/registry";
 
+let letFiguresCome;
+
+/** Keeps the next question for a month's figures back until `letFiguresCome` is called. */
+function holdNextFigures() {
+    const send = XMLHttpRequest.prototype.send;
+    XMLHttpRequest.prototype.send = function (body) {
+        if (String(body).includes('"integration.month.end"') && String(body).includes('"get_data"')) {
+            XMLHttpRequest.prototype.send = send;
+            letFiguresCome = () => send.call(this, body);
+        } else {
+            send.call(this, body);
+        }
+    };
+}
+
 registry.category("web_tour.tours").add("integration_finance_signs_a_month", {
     steps: () => [
         {
@@ -55,9 +70,23 @@ registry.category("web_tour.tours").add("integration_finance_signs_a_month", {
             trigger: "body:not(:has(.modal)) .o_integration_signed:contains(The code is mapped on Monday)",
         },
         {
-            content: "Another month has nothing",
+            content: "To the month before, whose figures do not come yet",
             trigger: ".o_integration_month_before",
-            run: "click",
+            run() {
+                holdNextFigures();
+                this.anchor.click();
+            },
+        },
+        {
+            content: "The figures of one month are on the screen, another one is chosen: neither can be signed",
+            trigger: "body:has(.o_integration_sign:disabled):has(.o_integration_export:disabled)",
+            run() {
+                letFiguresCome();
+            },
+        },
+        {
+            content: "Another month has nothing",
+            trigger: ".o_integration_sign:enabled",
         },
         {
             trigger: ".o_integration_headline[data-level='info']:contains(No service of this month was received)",
