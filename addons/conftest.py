@@ -8,6 +8,7 @@ does not import an addon's ``__init__`` as a test package. Under pytest-odoo the
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import types
@@ -58,3 +59,12 @@ def _patience_with_browsers(request: pytest.FixtureRequest) -> None:
 
         common.BROWSER_WAIT = 60.0
         common.CHECK_BROWSER_ITERATIONS = round(common.BROWSER_WAIT / common.CHECK_BROWSER_SLEEP)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_loaded_is_no_garbage(request: pytest.FixtureRequest) -> None:
+    """Spare each full collection of garbage the walk through Odoo's whole registry, which lasts as long as the run."""
+    if _runs_odoo(request.config):
+        request.getfixturevalue("load_registry")
+        gc.collect()
+        gc.freeze()
