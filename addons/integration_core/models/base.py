@@ -30,7 +30,7 @@ class Base(models.AbstractModel):
         )
 
     def _count_by_company(self):
-        """Return how many of the records each company has; those of none, or of one that is gone, count for this one."""
+        """Return how many of the records each company has; what is of none, or of one that is gone, is this one's."""
         field = self._fields.get("company_id")
         if field is None or not field.store:
             return {self.env.company: len(self)}
