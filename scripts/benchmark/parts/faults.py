@@ -142,8 +142,8 @@ class Crew:
 
     Attributes:
         ended_by_themselves: How many ended although nobody killed them, for another cause than the next one.
-        ended_with_postgresql: How often Odoo's master ended because it had to replace a worker while PostgreSQL
-            recovered. That is Odoo's own doing, before any addon is asked; a supervisor starts it again.
+        ended_with_postgresql: How often Odoo's master ended, by an error in code of Odoo's alone, because PostgreSQL
+            recovered while it started or had to replace a worker; a supervisor starts it again.
     """
 
     def __init__(self, site: Site, port: int, chance: random.Random) -> None:
@@ -214,14 +214,16 @@ class Crew:
             self._odoo = self._site.start_server(workers=2, cron_threads=1, port=self._port, wait=False)
 
     def _tell_odoo_ended(self) -> None:
-        """Count Odoo's master, which nobody killed, by what its log says it ended of."""
-        end = re.compile(rf"^\S+ \S+ {self._odoo.pid} INFO .*: Stopping forcefully", re.MULTILINE)
-        for log in self._site.folder.glob("server-*.log"):
-            text = log.read_text(encoding="utf-8", errors="replace")
-            if end.search(text) and "in check_registries" in text and _UNREACHABLE.search(text):
-                self.ended_with_postgresql += 1
-                return
-        self._tell_ended("Odoo", "server-*.log")
+        """Count Odoo's master, which nobody killed, by the error that its log ends with."""
+        log = max(self._site.folder.glob("server-*.log"), key=lambda path: int(path.stem.partition("-")[2]))
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if end := re.search(rf"^\S+ \S+ {self._odoo.pid} INFO .*: Stopping forcefully", text, re.MULTILINE):
+            text = text[: end.start()]
+        error = text.rpartition("Traceback (most recent call last):")[2]
+        if _UNREACHABLE.search(error) and "/integration_" not in error:
+            self.ended_with_postgresql += 1
+        else:
+            self._tell_ended("Odoo", "server-*.log")
 
     def _tell_ended(self, what: str, logs: str) -> None:
         """Count a process that nobody killed, and show what such processes wrote last."""
@@ -285,6 +287,10 @@ def _recovery(site: Site, kill: Callable[[], None]) -> float:
     """Kill, and return seconds until everything that was open at that moment is complete."""
     moment, began = datetime.now(timezone.utc).replace(tzinfo=None), time.monotonic()
     kill()
+    try:
+        wait_until(lambda: _open(site, moment) == 0, LEASE_SECONDS + NOTICE_SECONDS, "it is complete within a lease")
+    except MeasureError:
+        print(f"open {time.monotonic() - began:.1f} s after a kill:\n{_told_open(site)}", file=sys.stderr)
     _settle(site, "what was open at the kill is complete", moment)
     return time.monotonic() - began
 
@@ -298,13 +304,24 @@ def _settle(site: Site, what: str, before: datetime | None = None) -> None:
     try:
         wait_until(lambda: _open(site, before) == 0, _SETTLE_SECONDS, what)
     except MeasureError as error:
-        query = """
-            SELECT d.consumer, u.tier, d.attempts, d.crashes, d.error_code, u.lease_owner, count(*), min(u.due_at)::text
-              FROM integration_due u JOIN integration_delivery d ON d.id = u.id GROUP BY 1, 2, 3, 4, 5, 6
-        """
-        rows = "\n".join(map(str, site.sql(query)))
         logs = "\n".join(processes.tail(log, 12) for log in sorted(site.folder.glob("worker-*.log"))[-2:])
-        raise MeasureError(f"{error}; now is {datetime.now(timezone.utc)}, open are\n{rows}\n{logs}") from error
+        raise MeasureError(f"{error}; open are\n{_told_open(site)}\n{logs}") from error
+
+
+def _told_open(site: Site) -> str:
+    """Say what is open, and who has it."""
+    import psycopg2  # the environment that has it is made by this very program
+
+    query = """
+        SELECT d.consumer, u.tier, d.attempts, d.crashes, d.error_code, u.lease_owner, count(*),
+               min(d.created_at)::text, min(u.due_at)::text, max(u.lease_until)::text
+          FROM integration_due u JOIN integration_delivery d ON d.id = u.id GROUP BY 1, 2, 3, 4, 5, 6
+    """
+    try:
+        rows = "\n".join(map(str, site.sql(query)))
+    except (psycopg2.Error, Refusal) as error:
+        rows = str(error)
+    return f"now is {datetime.now(timezone.utc)}\n{rows}"
 
 
 def _open(site: Site, before: datetime | None = None) -> int:
