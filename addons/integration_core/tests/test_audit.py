@@ -589,7 +589,7 @@ class TestCoverage(AuditCase):
         ours = self.system + self._make_system("lab7")
         (ours + theirs).export_data(["name", "code"])
         rows = self.audit.search([("action", "=", "list.export")])
-        told = {(row.company_id, row.res_model, row.detail) for row in rows}
+        told = {(row.company_id.id, row.res_model, row.detail) for row in rows}
         what = "records; fields: code, name"
         expected = {
             (self.env.company.id, "integration.system", f"2 {what}"),

@@ -434,7 +434,8 @@ class TestReconciledPeriods(ReconciliationCase):
         row = self.broken().line_ids
         row.currency = "KWD"
         values = {"told_count": 1, "told_amount": 1234.567, "found_count": 0, "found_amount": 0.0}
-        self.assertEqual(row._said(values), "told 1 / 1,234.567, found 0 / 0.000")
+        change = self.env["integration.reconciliation.change"].new({"what": "figures", "line_id": row.id})
+        self.assertEqual(change._in_words(values), "told 1 / 1,234.567, found 0 / 0.000")
         row.difference = -1234.567
         self.assertEqual(row._money_text(), "KWD -1,234.567")
 
