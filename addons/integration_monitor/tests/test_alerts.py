@@ -1,10 +1,12 @@
-from datetime import timedelta
+from datetime import datetime, time, timedelta, timezone
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 from odoo import fields
+from odoo.addons.integration_core import tools
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..domain.alerting import Reading
 from ..models.integration_alert import BEGAN, ENDED
@@ -495,6 +497,59 @@ class TestAlertReadings(AlertCase):
         self.silent(days=3)
         self.look()
         self.assertFalse(self.alerts(rule))
+
+    def heard(self, *moments):
+        """Have the system heard from at these moments (naive UTC)."""
+        for number, moment in enumerate(moments):
+            event = self.finalize(f"E-{number}", self.line(1), drain=False)
+            self.env.flush_all()
+            self.env.cr.execute("UPDATE integration_event SET received_at = %s WHERE id = %s", (moment, event.id))
+        self.env.invalidate_all()
+
+    def test_a_system_that_stays_dead_stays_silent(self):
+        now = fields.Datetime.now()
+        self.heard(*(now - timedelta(days=days, minutes=30) for days in range(5, 19)))
+        rule = self.rule("silence", 2)
+        overview = self.env["integration.overview"].with_user(self.operator)
+        [row] = [one for one in overview.get_data()["silence"]["rows"] if one["id"] == self.system.id]
+        self.assertTrue(row["silent"])
+        self.look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.system_id, alert.running), (self.system, True), "also by a rule that is new")
+
+    def hours_silent(self, rule, moment):
+        """Return what a rule about silence reads of the system at a moment, as its own clocks show it; or None."""
+        moment = moment.replace(tzinfo=ZoneInfo(self.system.timezone)).astimezone(timezone.utc).replace(tzinfo=None)
+        with patch.object(tools, "utc_now", lambda: SQL("%s::timestamp", moment)):
+            readings = self.env["integration.alert.readings"]._read(rule)
+        return next(one.value for one in readings if one.system == self.system.id)
+
+    def half_past_eleven(self, *days):
+        zone = ZoneInfo(self.system.timezone)
+        moments = [datetime.combine(day, time(11, 30), zone) for day in days]
+        self.heard(*(one.astimezone(timezone.utc).replace(tzinfo=None) for one in moments))
+
+    def test_who_works_on_weekdays_is_not_silent_on_saturday(self):
+        self.system.timezone = "Europe/Berlin"  # where the clocks were changed on 25 October
+        saturday = datetime(2026, 11, 7, 12)
+        days = (saturday.date() - timedelta(days=back) for back in range(1, 28))
+        self.half_past_eleven(*(day for day in days if day.weekday() < 5))
+        rule = self.rule("silence", 2)
+        self.assertIsNone(self.hours_silent(rule, saturday))
+        self.assertIsNone(self.hours_silent(rule, saturday + timedelta(days=1)))
+        self.assertEqual(self.hours_silent(rule, saturday + timedelta(days=2)), 72.5)
+
+    def test_of_a_system_that_is_new_the_last_days_alone_decide(self):
+        saturday = datetime(2026, 11, 7, 12)
+        days = (saturday.date() - timedelta(days=back) for back in range(1, 14))
+        self.half_past_eleven(*(day for day in days if day.weekday() < 5))
+        self.assertEqual(self.hours_silent(self.rule("silence", 2), saturday), 24.5)
+
+    def test_the_same_time_is_what_clocks_show_where_the_system_is(self):
+        self.system.timezone = "Europe/Berlin"
+        wednesday = datetime(2026, 10, 28, 12)
+        self.half_past_eleven(*(wednesday.date() - timedelta(days=back) for back in range(1, 8)))
+        self.assertEqual(self.hours_silent(self.rule("silence", 1), wednesday), 24.5)
 
     def test_keys_that_end(self):
         rule = self.rule("key_expiry", 14)
