@@ -82,19 +82,23 @@ class IntegrationAlert(models.Model):
         for alert in self:
             alert.running = not alert.until
 
+    # People are told one after the other in one transaction, each in their language: every text here depends on it.
+
     @api.depends("until", "since")
+    @api.depends_context("lang")
     def _compute_state(self):
         for alert in self:
             alert.state = "over" if alert.until else "running"
             alert.age = tools.age_in_words(self.env, alert.since)
 
     @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for alert in self:
             # Without money: it stands in subjects of mails and in activities.
             alert.display_name = alert._headline(finance=False)
 
-    @api.depends_context("uid")
+    @api.depends_context("uid", "lang")
     @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now", "until")
     def _compute_words(self):
         finance = self._sees_money(self.env.user)
@@ -107,11 +111,13 @@ class IntegrationAlert(models.Model):
             alert.now_text = self._reading_words(alert.kind, told.reading_now, code, finance)
 
     @api.depends("amount", "has_amount", "currency_code")
+    @api.depends_context("lang")
     def _compute_money(self):
         for alert in self:
             alert.money = alert._money_words()
 
     @api.depends("kind")
+    @api.depends_context("lang")
     def _compute_turn(self):
         for alert in self:
             alert.turn, alert.next_step = self._turn_words(alert.kind)

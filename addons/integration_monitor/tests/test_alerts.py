@@ -298,6 +298,31 @@ class TestAlerts(AlertCase):
         rule.owner_id = self.operator
         self.assertEqual(alert._people(), self.operator)
 
+    def test_each_is_told_in_their_own_language(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        groups = "integration_core.group_operator"
+        owner = new_test_user(self.env, "alert.spanish", groups=groups, lang="es_ES")
+        deputy = new_test_user(self.env, "alert.english", groups=groups, lang="en_US")
+        self.system.write({"owner_id": owner.id, "deputy_id": deputy.id})
+        rule = self.rule("silence", 1, owner_id=False)
+        reading = Reading(f"system:{self.system.id}", 3.0, self.company.id, system=self.system.id)
+        alert = self.env["integration.alert"]._begin(rule, reading, fields.Datetime.now())
+        alert._tell_now()
+        said = {
+            owner: "EHR no ha enviado nada desde hace 3.0 h.",
+            deputy: "EHR has sent nothing for 3.0 h.",
+        }
+        self.assertEqual({one.user_id: one.summary for one in alert.activity_ids}, said)
+        alert._end(fields.Datetime.now())
+        alert._tell_now()
+        subjects = {user: [f"Alert: {text}", f"Over: {text}"] for user, text in said.items()}
+        subjects[owner] = [f"Alerta: {said[owner]}", f"Terminada: {said[owner]}"]
+        for user, expected in subjects.items():
+            own = self.mails(alert).filtered(lambda mail, user=user: mail.notified_partner_ids == user.partner_id)
+            self.assertEqual(own.mapped("subject"), expected, user.login)
+        for lang, word in (("en_US", "Operator"), ("es_ES", "Operador")):
+            self.assertEqual(alert.with_context(lang=lang).turn, word)
+
     def test_an_archived_rule_ends_its_alerts(self):
         rule = self.rule()
         self.late()
