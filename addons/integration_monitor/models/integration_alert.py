@@ -7,6 +7,7 @@ from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from ..domain import alerting
 from ..domain.alerting import Freedom, Tell, Told
@@ -185,6 +186,9 @@ class IntegrationAlert(models.Model):
         self.write({"until": now})
         for alert in self:
             self.env["integration.audit"]._record("alert.end", alert)
+            # Where there was nobody to tell, other systems were told all the same.
+            if not alert.told_at and alert._is_journalled(BEGAN):
+                alert._emit_event(ENDED)
         self.env["integration.live"]._hint()
 
     @api.model
@@ -261,6 +265,10 @@ class IntegrationAlert(models.Model):
 
     def _tell_began(self, now):
         people = self._people()
+        if not self._is_journalled(BEGAN):
+            self._emit_event(BEGAN)
+        if not people:
+            return  # nobody knows of it yet: tried again at the next look
         self.write({"told_at": now, "told_ids": [fields.Command.set(people.ids)]})
         for person in people:
             alert = self.with_context(lang=person.lang, mail_activity_quick_update=True)
@@ -271,7 +279,6 @@ class IntegrationAlert(models.Model):
                 note=alert._turn_words(self.kind)[1],
             )
         self._mail(people)
-        self._emit_event(BEGAN)
 
     def _tell_ended(self, now):
         self.cleared_at = now
@@ -291,8 +298,12 @@ class IntegrationAlert(models.Model):
         for people in (self.rule_id.owner_id, *of_both):
             if told := people.filtered(lambda user: user.active and self._may_open(user)):
                 return told
-        admins = self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
-        return admins.filtered(self._may_open)
+        return self._administrators().filtered(self._may_open)
+
+    @api.model
+    def _administrators(self):
+        """Return who is told where nobody looks after what an alert is about, of all companies."""
+        return self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
 
     def _may_open(self, user):
         # As when the user opens it: with all companies that they are allowed in.
@@ -332,6 +343,23 @@ class IntegrationAlert(models.Model):
     def _event_company(self):
         self.ensure_one()
         return self.company_id or self.rule_id.company_id or self.env.company
+
+    def _is_journalled(self, type_name):
+        """Tell whether other systems were told this of this alert."""
+        self.ensure_one()
+        return bool(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT FROM integration_event e JOIN integration_event_type t ON t.id = e.event_type_id
+                     WHERE e.res_model = %s AND e.res_id = %s AND e.txn_key IS NOT NULL AND t.name = %s LIMIT 1
+                    """,
+                    self._name,
+                    self.id,
+                    type_name,
+                )
+            )
+        )
 
     def _event_data(self, type_name):
         self.ensure_one()

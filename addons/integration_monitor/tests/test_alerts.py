@@ -323,6 +323,46 @@ class TestAlerts(AlertCase):
         for lang, word in (("en_US", "Operator"), ("es_ES", "Operador")):
             self.assertEqual(alert.with_context(lang=lang).turn, word)
 
+    def test_who_cannot_be_told_yet_is_told_when_there_is_somebody(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        rule = self.rule(company_id=other.id)
+        reading = Reading("lane:bulk", 100.0, other.id, lane="bulk")
+        with patch.object(type(self.env["integration.alert.readings"]), "_read_backlog", lambda *args: [reading]):
+            self.look()
+            alert = self.alerts(rule)
+            self.assertFalse(alert._people(), "the owner is not allowed in that company, and nobody else is")
+            self.assertEqual((alert.running, alert.told_at, len(self.mails(alert))), (True, False, 0))
+            self.assertEqual(self.events(alert), [BEGAN], "other systems are told")
+            with patch.object(type(alert), "_emit_event", autospec=True) as emitted:
+                self.look()
+            self.assertFalse(emitted.called, "they are told once")
+            self.assertFalse(alert.told_at)
+            self.admin.company_ids |= other
+            self.look(2)
+        self.assertEqual((alert.told_ids, len(self.mails(alert))), (self.admin, 1))
+        self.assertTrue(alert.told_at)
+        self.assertEqual(self.events(alert), [BEGAN])
+
+    def test_of_whom_nobody_was_told_other_systems_learn_the_end(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        rule = self.rule(company_id=other.id)
+        reading = Reading("lane:bulk", 100.0, other.id, lane="bulk")
+        with patch.object(type(self.env["integration.alert.readings"]), "_read_backlog", lambda *args: [reading]):
+            self.look()
+        self.look(2)
+        alert = self.alerts(rule)
+        self.assertEqual((alert.running, alert.told_at, self.events(alert)), (False, False, [BEGAN, ENDED]))
+
+    def test_the_set_up_check_warns_of_a_company_with_nobody_to_tell(self):
+        def level():
+            found = self.env["integration.setup.check"]._run(companies=other)
+            return next(one["level"] for one in found if one["key"] == "alert_readers")
+
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        self.assertEqual(level(), "warning")
+        self.admin.company_ids |= other
+        self.assertEqual(level(), "success")
+
     def test_an_archived_rule_ends_its_alerts(self):
         rule = self.rule()
         self.late()
