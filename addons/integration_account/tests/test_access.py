@@ -1,5 +1,8 @@
 """Who may see and do what, and a finance user's way from message to invoice."""
 
+import json
+
+from odoo import http
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
@@ -68,3 +71,40 @@ class TestTour(BillingCase, HttpCase):
         self.drain()
         self.assertEqual(self.charges("TOUR-1").state, "billed")
         self.start_tour("/odoo/integration-charges", "integration_account_follow", login="reviewer")
+
+
+@tagged("post_install", "-at_install")
+class TestPivotDownload(BillingCase, HttpCase):
+    def download(self, model, cookies=None):
+        """Download a pivot as the web client does; return the rows of the trail that tell of it."""
+        self.opener.cookies.update(cookies or {})
+        table = {
+            "model": model,
+            "title": "Charges",
+            "measure_count": 1,
+            "col_group_headers": [[{"title": "Total", "width": 1, "height": 1}]],
+            "measure_headers": [{"title": "Amount", "is_bold": True}],
+            "rows": [{"title": name, "indent": 0, "values": [{"value": 321.5}]} for name in ("Total", "E-SECRET-1")],
+        }
+        answer = self.url_open(
+            "/web/pivot/export_xlsx",
+            data={"csrf_token": http.Request.csrf_token(self)},
+            files={"data": ("blob", json.dumps(table).encode(), "application/json")},
+        )
+        answer.raise_for_status()
+        self.assertEqual(answer.content[:2], b"PK")
+        return self.env["integration.audit"].search([("action", "=", "list.export")])
+
+    def test_a_pivot_that_leaves_odoo_is_told(self):
+        other = self.env["res.company"].create({"name": "Second house"})
+        self.reviewer.write({"password": "reviewer-of-charges", "company_ids": [Command.link(other.id)]})
+        self.authenticate("reviewer", "reviewer-of-charges")
+        self.assertFalse(self.download("account.move"), "other pivots are not the suite's")
+        row = self.download("integration.charge")
+        self.assertEqual(
+            (row.user_id, row.company_id, row.res_model, row.detail),
+            (self.reviewer.id, self.reviewer.company_id, "integration.charge", "pivot of 2 rows"),
+        )
+        rows = self.download("integration.charge", {"cids": f"{other.id}-{self.company.id}-999999"}) - row
+        self.assertEqual(rows.company_id, other | self.company)
+        self.assertEqual(self.download("integration.no.such.model"), rows + row)

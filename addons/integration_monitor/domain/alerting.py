@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from math import ceil, floor
 from typing import Final
 
 CRITICAL: Final = "critical"
 """The class that no quiet hours hold back."""
 USUAL_SHARE: Final = 0.5
 """A system is usually heard from at an hour when it was so on more than this share of the days looked at."""
+LEAST_WEEKS: Final = 3
+"""In so many weeks at least a system must have been heard before they say on which days of the week it sends."""
 
 
 class Step(Enum):
@@ -215,10 +218,37 @@ def failed_share(tries: int, failed: int, *, least: int) -> float | None:
     return 100.0 * failed / tries
 
 
-def is_usual(heard: int, looked: int) -> bool:
-    """Tell whether a system usually sends at this hour.
+def first_day_back(silent: float, hours: float) -> int:
+    """Return how many days ago the last time was at which a system that is silent may have been heard at this hour.
+
+    The days of an outage say nothing of what is usual: looked at are those before it.
+
+    :param silent: hours since it was last heard from
+    :param hours: the time of the day that is looked at: so many hours, up to now
+
+    >>> first_day_back(3, 2), first_day_back(26, 2), first_day_back(120, 2)
+    (1, 2, 5)
+    """
+    return max(1, floor((silent - hours) / 24) + 1)
+
+
+def first_week_back(day: int) -> int:
+    """Return how many weeks ago the last day of today's name was that is at least so many days ago.
+
+    >>> first_week_back(1), first_week_back(7), first_week_back(8)
+    (1, 1, 2)
+    """
+    return ceil(day / 7)
+
+
+def is_usual(heard: int, looked: int, heard_weeks: int = 0, known_weeks: int = 0) -> bool:
+    """Tell whether a system usually sends at this hour, on a day of this name.
 
     :param heard: on so many of the days looked at it did
     :param looked: days looked at, on which it was live
+    :param heard_weeks: in so many of the weeks looked at it did on the day of this name
+    :param known_weeks: weeks looked at, in which it was heard at all; too few of them say nothing
     """
+    if known_weeks >= LEAST_WEEKS and heard_weeks / known_weeks <= USUAL_SHARE:
+        return False
     return looked > 0 and heard / looked > USUAL_SHARE

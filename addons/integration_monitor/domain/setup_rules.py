@@ -24,3 +24,18 @@ def quiet_hours(*, rules: int, zone: str, said: bool) -> Verdict:
             steps=[_("Choose the time zone of the facility on each system.")],
         )
     return good(_("Quiet hours are counted in the time zone %(zone)s."), zone=zone)
+
+
+def alert_readers(*, administrators: int) -> Verdict:
+    """Judge whether there is somebody to tell of an alert that has no owner who may see it.
+
+    Args:
+        administrators: How many integration administrators are allowed in the company.
+    """
+    if not administrators:
+        return doubtful(
+            _("No integration administrator is allowed in this company."),
+            meaning=_("Of an alert whose owner has left, or may not open it, nobody is told."),
+            steps=[_("Allow an integration administrator in the company.")],
+        )
+    return good(_("%(count)s integration administrators can be told."), count=administrators)

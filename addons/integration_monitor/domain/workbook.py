@@ -18,6 +18,8 @@ MOST_ROWS: Final = 100_000
 _MOST_NAME: Final = 31
 _NOT_IN_NAMES: Final = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
 _WIDTHS: Final = (10, 40)
+_MONEY: Final = "#,##0.00########"
+"""Two decimals at least, and what more an amount has: some currencies have three, and prices more than any."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def write(pages: Iterable[Page]) -> bytes:
     book = xlsxwriter.Workbook(buffer, {"in_memory": True})
     formats = {
         "head": book.add_format({"bold": True, "bottom": 1}),
-        "money": book.add_format({"num_format": "#,##0.00"}),
+        "money": book.add_format({"num_format": _MONEY}),
         "day": book.add_format({"num_format": "yyyy-mm-dd"}),
         "time": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
     }

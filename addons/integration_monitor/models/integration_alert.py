@@ -7,6 +7,7 @@ from odoo.addons.integration_core import tools
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from ..domain import alerting
 from ..domain.alerting import Freedom, Tell, Told
@@ -82,19 +83,23 @@ class IntegrationAlert(models.Model):
         for alert in self:
             alert.running = not alert.until
 
+    # People are told one after the other in one transaction, each in their language: every text here depends on it.
+
     @api.depends("until", "since")
+    @api.depends_context("lang")
     def _compute_state(self):
         for alert in self:
             alert.state = "over" if alert.until else "running"
             alert.age = tools.age_in_words(self.env, alert.since)
 
     @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for alert in self:
             # Without money: it stands in subjects of mails and in activities.
             alert.display_name = alert._headline(finance=False)
 
-    @api.depends_context("uid")
+    @api.depends_context("uid", "lang")
     @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now", "until")
     def _compute_words(self):
         finance = self._sees_money(self.env.user)
@@ -107,11 +112,13 @@ class IntegrationAlert(models.Model):
             alert.now_text = self._reading_words(alert.kind, told.reading_now, code, finance)
 
     @api.depends("amount", "has_amount", "currency_code")
+    @api.depends_context("lang")
     def _compute_money(self):
         for alert in self:
             alert.money = alert._money_words()
 
     @api.depends("kind")
+    @api.depends_context("lang")
     def _compute_turn(self):
         for alert in self:
             alert.turn, alert.next_step = self._turn_words(alert.kind)
@@ -179,6 +186,9 @@ class IntegrationAlert(models.Model):
         self.write({"until": now})
         for alert in self:
             self.env["integration.audit"]._record("alert.end", alert)
+            # Where there was nobody to tell, other systems were told all the same.
+            if not alert.told_at and alert._is_journalled(BEGAN):
+                alert._emit_event(ENDED)
         self.env["integration.live"]._hint()
 
     @api.model
@@ -255,6 +265,10 @@ class IntegrationAlert(models.Model):
 
     def _tell_began(self, now):
         people = self._people()
+        if not self._is_journalled(BEGAN):
+            self._emit_event(BEGAN)
+        if not people:
+            return  # nobody knows of it yet: tried again at the next look
         self.write({"told_at": now, "told_ids": [fields.Command.set(people.ids)]})
         for person in people:
             alert = self.with_context(lang=person.lang, mail_activity_quick_update=True)
@@ -265,7 +279,6 @@ class IntegrationAlert(models.Model):
                 note=alert._turn_words(self.kind)[1],
             )
         self._mail(people)
-        self._emit_event(BEGAN)
 
     def _tell_ended(self, now):
         self.cleared_at = now
@@ -285,8 +298,12 @@ class IntegrationAlert(models.Model):
         for people in (self.rule_id.owner_id, *of_both):
             if told := people.filtered(lambda user: user.active and self._may_open(user)):
                 return told
-        admins = self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
-        return admins.filtered(self._may_open)
+        return self._administrators().filtered(self._may_open)
+
+    @api.model
+    def _administrators(self):
+        """Return who is told where nobody looks after what an alert is about, of all companies."""
+        return self.env.ref(ADMIN).all_user_ids.filtered(lambda user: user.active and not user.share)
 
     def _may_open(self, user):
         # As when the user opens it: with all companies that they are allowed in.
@@ -326,6 +343,23 @@ class IntegrationAlert(models.Model):
     def _event_company(self):
         self.ensure_one()
         return self.company_id or self.rule_id.company_id or self.env.company
+
+    def _is_journalled(self, type_name):
+        """Tell whether other systems were told this of this alert."""
+        self.ensure_one()
+        return bool(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT FROM integration_event e JOIN integration_event_type t ON t.id = e.event_type_id
+                     WHERE e.res_model = %s AND e.res_id = %s AND e.txn_key IS NOT NULL AND t.name = %s LIMIT 1
+                    """,
+                    self._name,
+                    self.id,
+                    type_name,
+                )
+            )
+        )
 
     def _event_data(self, type_name):
         self.ensure_one()

@@ -14,6 +14,8 @@ from .integration_health_mixin import PARAMETER
 _LANES = {rank: lane for lane, rank in LANE_RANK.items()}
 LOOKED_BACK_DAYS = 7
 """Days on which is looked whether a system usually sends at this hour."""
+LOOKED_BACK_WEEKS = 4
+"""Weeks of which the day of this name is looked at, too."""
 _DAY = 86400
 
 
@@ -352,34 +354,59 @@ class IntegrationAlertReadings(models.AbstractModel):
         """Hours since a live system was heard from; nothing is said of one that rarely sends at this hour."""
         found = []
         for system, company, _code, seconds, _heard in self.env["integration.metrics"]._silences():
-            late = seconds > rule.threshold * 3600
-            hours = seconds / 3600 if not late or self._usually_sends(system, rule.threshold) else None
-            found.append(Reading(f"system:{system}", hours, company, system=system))
+            hours = seconds / 3600
+            late = hours > rule.threshold
+            said = not late or self._usually_sends(system, rule.threshold, hours)
+            found.append(Reading(f"system:{system}", hours if said else None, company, system=system))
         return found
 
     @api.model
-    def _usually_sends(self, system, hours):
-        """Tell whether a system sent on most of the last days within as many hours before this time of the day."""
-        [(heard, looked)] = self.env.execute_query(
+    def _usually_sends(self, system, hours, silent):
+        """Tell whether a system usually sent within as many hours before this time of the day, until it fell silent.
+
+        It did on most of the last days, and where it has been heard for long enough, on most of the last days of this
+        name: who works from Monday to Friday is not silent on Saturday. What is the same time is as clocks show it
+        where the system is.
+
+        :param float silent: hours since it was last heard from; the days since then say nothing of what is usual
+        """
+        day = alerting.first_day_back(silent, hours)
+        week = alerting.first_week_back(day)
+        [counts] = self.env.execute_query(
             SQL(
                 """
-                SELECT count(*) FILTER (WHERE EXISTS (
-                           SELECT FROM integration_event e WHERE e.system_id = s.id
-                              AND e.received_at > day.at - make_interval(secs => %(seconds)s)
-                              AND e.received_at <= day.at)),
-                       count(*)
+                SELECT count(*) FILTER (WHERE look.daily AND at.heard), count(*) FILTER (WHERE look.daily),
+                       count(*) FILTER (WHERE NOT look.daily AND at.heard),
+                       count(*) FILTER (WHERE NOT look.daily AND at.known)
                   FROM integration_system s
-                  CROSS JOIN LATERAL (SELECT %(now)s - make_interval(days => n) AS at
-                                        FROM generate_series(1, %(days)s) AS n) AS day
-                 WHERE s.id = %(system)s AND s.live_from <= day.at - make_interval(secs => %(seconds)s)
+                  CROSS JOIN LATERAL (
+                      SELECT true AS daily, n AS days FROM generate_series(%(day)s, %(last_day)s) AS n
+                      UNION ALL SELECT false, 7 * n FROM generate_series(%(week)s, %(last_week)s) AS n
+                  ) AS look
+                  CROSS JOIN LATERAL (
+                      SELECT ((%(now)s AT TIME ZONE 'UTC' AT TIME ZONE s.timezone) - make_interval(days => look.days))
+                             AT TIME ZONE s.timezone AT TIME ZONE 'UTC' AS stop
+                  ) AS day
+                  CROSS JOIN LATERAL (SELECT day.stop - make_interval(secs => %(seconds)s) AS start) AS span
+                  CROSS JOIN LATERAL (
+                      SELECT EXISTS (SELECT FROM integration_event e WHERE e.system_id = s.id
+                                        AND e.received_at > span.start AND e.received_at <= day.stop) AS heard,
+                             EXISTS (SELECT FROM integration_event e WHERE e.system_id = s.id
+                                        AND e.received_at > day.stop - make_interval(days => 7)
+                                        AND e.received_at <= day.stop) AS known
+                  ) AS at
+                 WHERE s.id = %(system)s AND s.live_from <= span.start
                 """,
                 system=system,
                 seconds=hours * 3600,
-                days=LOOKED_BACK_DAYS,
+                day=day,
+                last_day=day + LOOKED_BACK_DAYS - 1,
+                week=week,
+                last_week=week + LOOKED_BACK_WEEKS - 1,
                 now=tools.utc_now(),
             )
         )
-        return alerting.is_usual(heard, looked)
+        return alerting.is_usual(*counts)
 
     @api.model
     def _read_parked_lines(self, rule):

@@ -68,8 +68,18 @@ class IntegrationMonth(models.Model):
         lines = self.env["integration.month.line"]
         return lines._cells(self.company_id, self.date_from, month_end.last_of(self.date_from))
 
+    @api.model
+    def _is_over(self, company, first):
+        """Tell whether a month is over wherever the company's systems are: a day of service is local to its system."""
+        # sudo: in which time zones the company's systems are is no secret
+        systems = self.env["integration.system"].sudo().with_context(active_test=False)
+        zones = set(systems.search([("company_id", "=", company.id)]).mapped("timezone"))
+        days = [fields.Date.context_today(self.with_context(tz=zone)) for zone in zones]
+        return month_end.last_of(first) < min(days, default=fields.Date.context_today(self))
+
     def _check_can_be_signed(self):
-        if month_end.last_of(self.date_from) >= fields.Date.context_today(self):
+        self.ensure_one()
+        if not self._is_over(self.company_id, self.date_from):
             raise UserError(self.env._("%s is not over yet.", self.display_name))
 
     def _ask_to_sign(self):

@@ -63,8 +63,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             "title": record._title(first),
             "company": company.id,
             "companies": [{"id": one.id, "name": one.name} for one in self.env.companies],
-            "may_sign": self.env.user.has_group(REVIEWER)
-            and month_end.last_of(first) < fields.Date.context_today(self),
+            "may_sign": self.env.user.has_group(REVIEWER) and record._is_over(company, first),
             "headline": page._headline(cells, figures, signoff, changes),
             "received": page._figure(self.env._("Received"), "received", month_end.received(cells), []),
             "rows": page._rows(figures, cells),
@@ -76,10 +75,6 @@ class IntegrationMonthEnd(models.AbstractModel):
             "signoff": page._signoff_part(signoff),
             "changes": [page._change(change) for change in changes],
         }
-
-    @api.model
-    def _is_over(self, first):
-        return month_end.last_of(first) < fields.Date.context_today(self)
 
     @api.model
     def _scope(self):
@@ -243,7 +238,7 @@ class IntegrationMonthEnd(models.AbstractModel):
     @api.model
     def _headline(self, cells, figures, signoff, changes):
         """Return the one sentence that says how the month stands."""
-        first, _company = self._scope()
+        first, company = self._scope()
         if any(key.standing is Standing.UNACCOUNTED for key in figures):
             return self._sentence("danger", self.env._("Something is unaccounted for. Open the red figure."))
         if not cells:
@@ -262,7 +257,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             money = ", ".join(self._money(self._amounts(stuck)))
             text = self.env._("%(count)s lines wait for a person (%(money)s).", count=count, money=money or "–")
             return self._sentence("warning", text, self.env._("Whoever signs the month off says why."))
-        if not self._is_over(first):
+        if not self.env["integration.month"]._is_over(company, first):
             return self._sentence("info", self.env._("The month is not over yet. Nothing waits for a person."))
         return self._sentence("success", self.env._("Nothing waits for a person: it can be signed off."))
 

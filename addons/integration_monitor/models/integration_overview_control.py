@@ -169,7 +169,16 @@ class IntegrationOverviewControl(models.AbstractModel):
                 "waiting": self._money(waiting),
                 "unaccounted": self._money(lost),
             },
+            "waiting_action": self._open_waiting(),
         }
+
+    @api.model
+    def _open_waiting(self):
+        """Return the action that opens the receipts whose amounts are the money that waits."""
+        # Only of what is open is asked what became of it: that is little, however long the history is.
+        ours = [("company_id", "in", self.env.companies.ids), ("is_open", "=", True), ("mode", "=", "live")]
+        waiting = [*ours, ("bucket", "=", "waiting"), ("amount", "!=", 0)]
+        return self._open(self.env._("Waiting, however old"), "integration.receipt", waiting)
 
     # -- systems and keys
     # -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import datetime, time, timezone
+from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.addons.integration_core import tools
@@ -18,10 +19,10 @@ class IntegrationOverviewWords(models.AbstractModel):
     @api.model
     def _midnight(self, days):
         """Return when the first of the last ``days`` days began where the user is (naive UTC)."""
-        now = fields.Datetime.now()
-        local = fields.Datetime.context_timestamp(self, now)
-        first = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None) - timedelta(days=days - 1)
-        return first - (local.replace(tzinfo=None) - now)
+        first = fields.Date.subtract(fields.Date.context_today(self), days=days - 1)
+        # By the clocks of that day, which may have been changed since.
+        there = datetime.combine(first, time.min, ZoneInfo(str(self.env.tz)))
+        return there.astimezone(timezone.utc).replace(tzinfo=None)
 
     @api.model
     def _span(self, milliseconds):

@@ -37,6 +37,13 @@ class IntegrationReceipt(models.Model):
         help="As the equation counts it: from effects, charges and deliveries, not from the receipt. Of a message that "
         "the rules of retention have removed: what it said then.",
     )
+    is_open = fields.Boolean(
+        "May wait",
+        compute="_compute_is_open",
+        search="_search_is_open",
+        help="A delivery of its message is due or a dead letter, or an effect of it waits: read from what is open, "
+        "never from history.",
+    )
     money_center = fields.Char(
         "Cost center",
         compute="_compute_money_center",
@@ -72,6 +79,26 @@ class IntegrationReceipt(models.Model):
             return SQL("COALESCE(%s, 'unaccounted') IN %s", ledger._bucket_of(alias), tuple(value) or ("",))
 
         return Domain.custom(to_sql=to_sql)
+
+    def _compute_is_open(self):
+        found = self.search([("id", "in", self.ids), ("is_open", "=", True)])
+        for receipt in self:
+            receipt.is_open = receipt in found
+
+    @api.model
+    def _search_is_open(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        ledger = self.env["integration.ledger"]
+        ledger._flush()
+        companies = self.env.companies
+
+        def to_sql(_model, alias, _query):
+            event = SQL.identifier(alias, "event_id")
+            return SQL("%s IS NOT NULL AND %s = ANY (ARRAY(%s))", event, event, ledger._open_events(companies))
+
+        is_open = Domain.custom(to_sql=to_sql)
+        return is_open if True in value else ~is_open
 
     @api.depends("cost_center", "department")
     def _compute_money_center(self):

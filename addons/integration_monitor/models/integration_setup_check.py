@@ -25,3 +25,16 @@ class IntegrationSetupCheck(models.AbstractModel):
             zone=rules._zone_of(company),
             said=bool(company.partner_id.tz),
         )
+
+    @setup_check(
+        "alert_readers",
+        title=_("Who is told of alerts"),
+        section=COMPANY,
+        sequence=96,
+        fix=Fix(_("Users"), "base.action_res_users"),
+    )
+    def _check_alert_readers(self):
+        administrators = self.env["integration.alert"]._administrators()
+        return setup_rules.alert_readers(
+            administrators=len(administrators.filtered(lambda user: self.env.company in user.company_ids))
+        )

@@ -1,10 +1,12 @@
-from datetime import timedelta
+from datetime import datetime, time, timedelta, timezone
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 from odoo import fields
+from odoo.addons.integration_core import tools
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..domain.alerting import Reading
 from ..models.integration_alert import BEGAN, ENDED
@@ -296,6 +298,71 @@ class TestAlerts(AlertCase):
         rule.owner_id = self.operator
         self.assertEqual(alert._people(), self.operator)
 
+    def test_each_is_told_in_their_own_language(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        groups = "integration_core.group_operator"
+        owner = new_test_user(self.env, "alert.spanish", groups=groups, lang="es_ES")
+        deputy = new_test_user(self.env, "alert.english", groups=groups, lang="en_US")
+        self.system.write({"owner_id": owner.id, "deputy_id": deputy.id})
+        rule = self.rule("silence", 1, owner_id=False)
+        reading = Reading(f"system:{self.system.id}", 3.0, self.company.id, system=self.system.id)
+        alert = self.env["integration.alert"]._begin(rule, reading, fields.Datetime.now())
+        alert._tell_now()
+        said = {
+            owner: "EHR no ha enviado nada desde hace 3.0 h.",
+            deputy: "EHR has sent nothing for 3.0 h.",
+        }
+        self.assertEqual({one.user_id: one.summary for one in alert.activity_ids}, said)
+        alert._end(fields.Datetime.now())
+        alert._tell_now()
+        subjects = {user: [f"Alert: {text}", f"Over: {text}"] for user, text in said.items()}
+        subjects[owner] = [f"Alerta: {said[owner]}", f"Terminada: {said[owner]}"]
+        for user, expected in subjects.items():
+            own = self.mails(alert).filtered(lambda mail, user=user: mail.notified_partner_ids == user.partner_id)
+            self.assertEqual(own.mapped("subject"), expected, user.login)
+        for lang, word in (("en_US", "Operator"), ("es_ES", "Operador")):
+            self.assertEqual(alert.with_context(lang=lang).turn, word)
+
+    def test_who_cannot_be_told_yet_is_told_when_there_is_somebody(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        rule = self.rule(company_id=other.id)
+        reading = Reading("lane:bulk", 100.0, other.id, lane="bulk")
+        with patch.object(type(self.env["integration.alert.readings"]), "_read_backlog", lambda *args: [reading]):
+            self.look()
+            alert = self.alerts(rule)
+            self.assertFalse(alert._people(), "the owner is not allowed in that company, and nobody else is")
+            self.assertEqual((alert.running, alert.told_at, len(self.mails(alert))), (True, False, 0))
+            self.assertEqual(self.events(alert), [BEGAN], "other systems are told")
+            with patch.object(type(alert), "_emit_event", autospec=True) as emitted:
+                self.look()
+            self.assertFalse(emitted.called, "they are told once")
+            self.assertFalse(alert.told_at)
+            self.admin.company_ids |= other
+            self.look(2)
+        self.assertEqual((alert.told_ids, len(self.mails(alert))), (self.admin, 1))
+        self.assertTrue(alert.told_at)
+        self.assertEqual(self.events(alert), [BEGAN])
+
+    def test_of_whom_nobody_was_told_other_systems_learn_the_end(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        rule = self.rule(company_id=other.id)
+        reading = Reading("lane:bulk", 100.0, other.id, lane="bulk")
+        with patch.object(type(self.env["integration.alert.readings"]), "_read_backlog", lambda *args: [reading]):
+            self.look()
+        self.look(2)
+        alert = self.alerts(rule)
+        self.assertEqual((alert.running, alert.told_at, self.events(alert)), (False, False, [BEGAN, ENDED]))
+
+    def test_the_set_up_check_warns_of_a_company_with_nobody_to_tell(self):
+        def level():
+            found = self.env["integration.setup.check"]._run(companies=other)
+            return next(one["level"] for one in found if one["key"] == "alert_readers")
+
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        self.assertEqual(level(), "warning")
+        self.admin.company_ids |= other
+        self.assertEqual(level(), "success")
+
     def test_an_archived_rule_ends_its_alerts(self):
         rule = self.rule()
         self.late()
@@ -495,6 +562,59 @@ class TestAlertReadings(AlertCase):
         self.silent(days=3)
         self.look()
         self.assertFalse(self.alerts(rule))
+
+    def heard(self, *moments):
+        """Have the system heard from at these moments (naive UTC)."""
+        for number, moment in enumerate(moments):
+            event = self.finalize(f"E-{number}", self.line(1), drain=False)
+            self.env.flush_all()
+            self.env.cr.execute("UPDATE integration_event SET received_at = %s WHERE id = %s", (moment, event.id))
+        self.env.invalidate_all()
+
+    def test_a_system_that_stays_dead_stays_silent(self):
+        now = fields.Datetime.now()
+        self.heard(*(now - timedelta(days=days, minutes=30) for days in range(5, 19)))
+        rule = self.rule("silence", 2)
+        overview = self.env["integration.overview"].with_user(self.operator)
+        [row] = [one for one in overview.get_data()["silence"]["rows"] if one["id"] == self.system.id]
+        self.assertTrue(row["silent"])
+        self.look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.system_id, alert.running), (self.system, True), "also by a rule that is new")
+
+    def hours_silent(self, rule, moment):
+        """Return what a rule about silence reads of the system at a moment, as its own clocks show it; or None."""
+        moment = moment.replace(tzinfo=ZoneInfo(self.system.timezone)).astimezone(timezone.utc).replace(tzinfo=None)
+        with patch.object(tools, "utc_now", lambda: SQL("%s::timestamp", moment)):
+            readings = self.env["integration.alert.readings"]._read(rule)
+        return next(one.value for one in readings if one.system == self.system.id)
+
+    def half_past_eleven(self, *days):
+        zone = ZoneInfo(self.system.timezone)
+        moments = [datetime.combine(day, time(11, 30), zone) for day in days]
+        self.heard(*(one.astimezone(timezone.utc).replace(tzinfo=None) for one in moments))
+
+    def test_who_works_on_weekdays_is_not_silent_on_saturday(self):
+        self.system.timezone = "Europe/Berlin"  # where the clocks were changed on 25 October
+        saturday = datetime(2026, 11, 7, 12)
+        days = (saturday.date() - timedelta(days=back) for back in range(1, 28))
+        self.half_past_eleven(*(day for day in days if day.weekday() < 5))
+        rule = self.rule("silence", 2)
+        self.assertIsNone(self.hours_silent(rule, saturday))
+        self.assertIsNone(self.hours_silent(rule, saturday + timedelta(days=1)))
+        self.assertEqual(self.hours_silent(rule, saturday + timedelta(days=2)), 72.5)
+
+    def test_of_a_system_that_is_new_the_last_days_alone_decide(self):
+        saturday = datetime(2026, 11, 7, 12)
+        days = (saturday.date() - timedelta(days=back) for back in range(1, 14))
+        self.half_past_eleven(*(day for day in days if day.weekday() < 5))
+        self.assertEqual(self.hours_silent(self.rule("silence", 2), saturday), 24.5)
+
+    def test_the_same_time_is_what_clocks_show_where_the_system_is(self):
+        self.system.timezone = "Europe/Berlin"
+        wednesday = datetime(2026, 10, 28, 12)
+        self.half_past_eleven(*(wednesday.date() - timedelta(days=back) for back in range(1, 8)))
+        self.assertEqual(self.hours_silent(self.rule("silence", 1), wednesday), 24.5)
 
     def test_keys_that_end(self):
         rule = self.rule("key_expiry", 14)

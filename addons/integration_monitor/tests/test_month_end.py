@@ -8,7 +8,7 @@ from odoo.addons.integration_account.models.integration_charge import REASONS
 from odoo.addons.integration_core.domain import units
 from odoo.addons.integration_core.domain.equation import Tally
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import freeze_time, new_test_user, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import RestrictViolation
 
@@ -371,6 +371,17 @@ class TestMonthSignoff(MonthCase):
         self.assertFalse(self.page(month=now)["may_sign"])
         with self.assertRaisesRegex(UserError, "not over yet"):
             self.End.with_user(self.reviewer).action_sign(now)
+
+    def test_a_month_is_over_when_it_is_over_where_the_systems_are(self):
+        self.system.timezone = "America/New_York"
+        end = self.End.with_user(self.reviewer)
+        with freeze_time("2026-11-01 00:30:00"):
+            self.assertFalse(self.page(month="2026-10")["may_sign"])
+            with self.assertRaisesRegex(UserError, "not over yet"):
+                end.action_sign("2026-10")
+        with freeze_time("2026-11-01 04:30:00"):
+            self.assertTrue(self.page(month="2026-10")["may_sign"])
+            self.assertIs(end.action_sign("2026-10"), True)
 
     def test_a_sign_off_is_never_edited(self):
         self.served("E-5", self.line(1, service="NEW", price="80.00"))

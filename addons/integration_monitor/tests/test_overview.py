@@ -1,8 +1,9 @@
 import os
+from datetime import datetime
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.tests import new_test_user, tagged
+from odoo.tests import freeze_time, new_test_user, tagged
 
 from .common import MonitorCase
 
@@ -34,6 +35,13 @@ class TestOverview(MonitorCase):
         self.assertEqual(self.cell(data, "received")["units"], 1)
         self.assertIn("120.00", self.cell(data, "applied")["amounts"][0])
         self.assertTrue(data["equation"]["balanced"])
+
+    def test_midnight_is_by_the_clocks_of_that_day(self):
+        self.boss.tz = "America/New_York"  # where the clocks were changed on 1 November
+        words = self.env["integration.overview.words"].with_user(self.boss)
+        with freeze_time("2026-11-05 15:00:00"):
+            self.assertEqual(words._midnight(7), datetime(2026, 10, 30, 4))
+            self.assertEqual(words._midnight(1), datetime(2026, 11, 5, 5))
 
     def test_today_is_where_the_system_is(self):
         self.env["integration.system"].search([]).timezone = "Pacific/Kiritimati"

@@ -213,6 +213,17 @@ class TestOverviewControl(PartsCase):
         risk = self.data("finance_viewer")["risk"]
         self.assertIn("170.00", risk["parts"]["waiting"][0])
         self.assertIn("170.00", risk["total"][0])
+        receipts = self.env["integration.receipt"].with_user(self.people["finance_viewer"])
+        behind = receipts.search(risk["waiting_action"]["domain"])
+        self.assertEqual({(one.encounter, one.amount) for one in behind}, {("E-1", 120), ("E-2", 50)})
+        self.assertEqual((len(behind), behind.mapped("is_open")), (2, [True, True]))
+        self.drain()
+        self.env["integration.receipt"].invalidate_model()
+        self.assertEqual(receipts.search(risk["waiting_action"]["domain"]).mapped("encounter"), ["E-2"])
+        self.assertEqual(receipts.search([("encounter", "=", "E-1")]).is_open, False)
+        self.assertEqual(
+            receipts.search([("encounter", "in", ["E-1", "E-2"]), ("is_open", "=", False)]).encounter, "E-1"
+        )
 
     def test_invoices_that_were_made_and_those_that_are_posted(self):
         self.bill("E-1", self.line(1))

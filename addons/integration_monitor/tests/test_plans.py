@@ -33,6 +33,14 @@ class TestPlans(HealthCase, PlanCase):
             self.env["integration.month.end"].with_user(self.reviewer).action_export(month)
         self.check_plans({"month end": [one for one in noted if "integration_" in one]})
 
+    def test_the_money_that_waits(self):
+        action = self.env["integration.overview"]._open_waiting()
+        receipts = self.env[action["res_model"]].with_user(self.boss)
+        with self.noting() as noted:
+            receipts.search(action["domain"], limit=80).mapped("is_open")
+            receipts.search_count(action["domain"])
+        self.check_plans({"money that waits": [one for one in noted if "integration_" in one]})
+
     def test_a_trace(self):
         with self.noting() as noted:
             found = self.env["integration.trace"].with_user(self.boss).get_flow(f"integration.event-{self.event.id}")

@@ -17,6 +17,8 @@ from addons.integration_monitor.domain.alerting import (
     Tell,
     Told,
     failed_share,
+    first_day_back,
+    first_week_back,
     is_usual,
     may_tell,
     next_telling,
@@ -190,3 +192,20 @@ def test_usual_is_what_was_so_on_most_days() -> None:
     assert not is_usual(3, 7)
     assert not is_usual(1, 2)
     assert not is_usual(0, 0)
+
+
+def test_a_day_of_the_week_is_usual_where_enough_weeks_are_known() -> None:
+    assert not is_usual(5, 7, 0, 4), "a Saturday of who works from Monday to Friday"
+    assert is_usual(5, 7, 4, 4)
+    assert is_usual(5, 7, 3, 4), "one of them was a holiday"
+    assert not is_usual(5, 7, 2, 4)
+    assert is_usual(5, 7, 0, 2), "too few weeks are known"
+    assert not is_usual(3, 7, 4, 4)
+
+
+@given(st.integers(0, 24 * 400), st.integers(1, 24))
+def test_days_are_counted_back_from_when_it_was_last_heard(silent: int, hours: int) -> None:
+    day = first_day_back(silent, hours)
+    assert day * 24 + hours > silent, "at that time of that day it may have been heard"
+    assert day == 1 or (day - 1) * 24 + hours <= silent, "on later days it was silent"
+    assert 7 * first_week_back(day) >= day > 7 * (first_week_back(day) - 1)

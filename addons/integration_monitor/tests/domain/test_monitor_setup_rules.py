@@ -3,7 +3,7 @@
 import pytest
 
 from addons.integration_core.domain.verdict import Level
-from addons.integration_monitor.domain.setup_rules import quiet_hours
+from addons.integration_monitor.domain.setup_rules import alert_readers, quiet_hours
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,8 @@ from addons.integration_monitor.domain.setup_rules import quiet_hours
 )
 def test_quiet_hours_in_utc_are_doubtful_unless_somebody_said_so(rules, zone, said, level):
     assert quiet_hours(rules=rules, zone=zone, said=said).level is level
+
+
+def test_a_company_without_an_administrator_has_nobody_to_tell():
+    assert alert_readers(administrators=0).level is Level.WARNING
+    assert alert_readers(administrators=1).level is Level.OK

@@ -23,6 +23,16 @@ def test_values_come_back_as_what_they_are():
     assert values == ("ED", 3, 10.05, datetime(2026, 11, 1), datetime(2026, 11, 1, 8, 30), None)
 
 
+def test_amounts_show_two_decimals_and_what_more_they_have():
+    amounts = [Decimal("1.005"), Decimal(1000)]  # KWD has three decimals
+    book = read(Page("P", ("a",), [(amount,) for amount in amounts]))
+    for row, amount in enumerate(amounts, start=2):
+        cell = book["P"][f"A{row}"]
+        decimals = cell.number_format.partition(".")[2]
+        assert cell.value == float(amount)
+        assert (decimals.count("0"), len(decimals)) == (2, 10), "always shown, and shown where there are more"
+
+
 @pytest.mark.parametrize("text", ["=1+1", "{=1}", "@SUM(A1)", "https://example.com", "+1", "mailto:x"])
 def test_what_looks_like_a_formula_or_a_link_is_a_text(text):
     cell = read(Page("P", ("a",), [(text,)]))["P"]["A2"]

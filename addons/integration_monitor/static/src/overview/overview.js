@@ -179,10 +179,9 @@ export class Overview extends Component {
     /** Parts of the money at risk, with the records behind each. */
     get riskParts() {
         const { risk, parked, equation } = this.state.data;
-        const waiting = equation.cells.find((cell) => cell.bucket === "waiting");
         const parts = [
             { name: "parked", label: _t("Parked, however old"), action: parked.action },
-            { name: "waiting", label: _t("Received in the period, waiting"), action: waiting.action },
+            { name: "waiting", label: _t("Waiting, however old"), action: risk.waiting_action },
             { name: "unaccounted", label: _t("Unaccounted"), action: equation.unaccounted.action, wrong: true },
         ];
         return parts
