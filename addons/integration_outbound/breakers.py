@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .domain.breaker import WINDOW_S, Count, Sample
 
@@ -22,22 +22,26 @@ class Probe:
         endpoint_id: Whose it is.
         numbers: {name of a breaker it goes through: number of the probe}.
         at: When it went out, in seconds of the monotonic clock.
+        became: What it means to each breaker; empty for one that was not sent; None while it is out.
     """
 
     endpoint_id: int
     numbers: Mapping[str, int]
     at: float = field(default_factory=time.monotonic)
+    became: Mapping[str | None, Count] | None = None
 
 
 class Book:
     """Samples by breaker name, one per second, that have not been appended to the database; and probes.
 
-    Seconds are of the database's clock, which all processes share.
+    Seconds are of the database's clock, which all processes share. Nothing is forgotten before the transaction that
+    stores it is committed: :meth:`stored` and :meth:`forget` say that it is.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._samples: dict[str, dict[int, Sample]] = {}
+        self._taken: dict[str, dict[int, Sample]] = {}
         self.clock_offset = 0.0
         """What the database's clock is ahead of this machine's, in seconds."""
         self.failing: frozenset[str] = frozenset()
@@ -60,18 +64,36 @@ class Book:
                     del seen[old]
 
     def take(self, names: Iterable[str]) -> dict[str, list[Sample]]:
-        """Hand over what is remembered of these breakers, and forget it."""
+        """Hand over what is remembered of these breakers, and again whatever was handed over and never stored."""
         with self._lock:
-            return {name: list(self._samples.pop(name).values()) for name in names if name in self._samples}
+            for name in names:
+                taken = self._taken.setdefault(name, {})
+                for second, later in self._samples.pop(name, {}).items():
+                    earlier = taken.get(second)
+                    taken[second] = later if earlier is None else earlier.then(later)
+            return {name: list(taken.values()) for name, taken in sorted(self._taken.items()) if taken}
 
-    def put_back(self, samples: Mapping[str, Iterable[Sample]]) -> None:
-        """Remember again what was handed over and could not be stored."""
+    def stored(self, names: Iterable[str]) -> None:
+        """Forget what was handed over of these breakers."""
         with self._lock:
-            for name, taken in samples.items():
-                seen = self._samples.setdefault(name, {})
-                for sample in taken:
-                    later = seen.get(int(sample.at))
-                    seen[int(sample.at)] = sample if later is None else sample.then(later)
+            for name in names:
+                self._taken.pop(name, None)
+
+    def end(self, delivery_id: int, became: Mapping[str | None, Count]) -> None:
+        """Remember what became of a delivery, if it is a probe."""
+        probe = self.probes.get(delivery_id)
+        if probe is not None:
+            self.probes[delivery_id] = replace(probe, became=became)
+
+    def ended(self) -> dict[int, Probe]:
+        """Return the probes that are no longer out, and of which the breakers may not know."""
+        return {number: probe for number, probe in list(self.probes.items()) if probe.became is not None}
+
+    def forget(self, ended: Mapping[int, Probe]) -> None:
+        """Forget probes of which the breakers know what became of them."""
+        for number, probe in ended.items():
+            if self.probes.get(number) is probe:
+                del self.probes[number]
 
     def probing(self, lost_after: float) -> set[int]:
         """Return the endpoints whose probe is out; what has been out for longer than that is forgotten."""

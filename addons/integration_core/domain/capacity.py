@@ -4,7 +4,9 @@ A *channel* is what shares capacity: an endpoint, for instance. Three rules keep
 others anything: the critical lane has a reserve on top of what the others may fill, and the bulk lane may not fill all
 of that; a channel begins with two at a time and gets one more
 with each success, up to its cap, and two again after a failure of the way there; and channels that are slow right now
-may together fill half of the process at most. How much of a channel may be held ready beside that follows from its
+may together fill half of the process at most. A channel whose last tries were all slow or reached nobody is *suspect*:
+it counts as slow from the moment its next try begins, for by the time that it shows many of them would have the whole
+process. How much of a channel may be held ready beside that follows from its
 pace: what it has ended of late, so that one that hangs holds next to nothing. All times are seconds of a monotonic
 clock.
 """
@@ -42,13 +44,15 @@ def lane_limits(concurrency: int) -> tuple[int, ...]:
 class Channel:
     """What is under way for one channel of a process.
 
-    ``cap`` is the most it may have under way, ``window`` how much of that it has earned. ``pace`` is about how many
-    tries ended within :data:`PACE_S` before ``paced_at``.
+    ``cap`` is the most it may have under way, ``window`` how much of that it has earned. ``doubts`` counts the tries
+    since the last one that was answered in time. ``pace`` is about how many tries ended within :data:`PACE_S` before
+    ``paced_at``.
     """
 
     cap: int
     window: int = FIRST_WINDOW
     started: dict[int, float] = field(default_factory=dict)
+    doubts: int = 0
     pace: float = 0.0
     paced_at: float = 0.0
 
@@ -56,9 +60,14 @@ class Channel:
         """Return how many more may begin."""
         return max(0, min(self.cap, self.window) - len(self.started))
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether nothing speaks for its next tries: as many as it begins with have failed; one alone says little."""
+        return self.doubts >= min(self.cap, FIRST_WINDOW)
+
     def is_slow(self, now: float) -> bool:
-        """Tell whether its oldest try has been under way for too long to count on its end."""
-        return bool(self.started) and now - next(iter(self.started.values())) > SLOW_AFTER_S
+        """Tell whether its oldest try has been under way for too long to count on its end, or is likely to be."""
+        return bool(self.started) and (self.is_suspect or now - next(iter(self.started.values())) > SLOW_AFTER_S)
 
     def pace_at(self, now: float) -> float:
         """Return the pace as it has died away until ``now``."""
@@ -75,8 +84,9 @@ class Channel:
         """
         return 2 * max(min(self.cap, self.window), 0 if self.is_stalled(now) else int(self.pace_at(now)))
 
-    def note(self, now: float, *, reached: bool) -> None:
-        """Learn from a try that ended: ``reached`` when the other side answered, whatever it said."""
+    def note(self, now: float, *, reached: bool, took: float = 0.0) -> None:
+        """Learn from a try that ended after ``took`` seconds: ``reached`` when the other side answered, whatever."""
+        self.doubts = 0 if reached and took <= SLOW_AFTER_S else self.doubts + 1
         self.window = min(self.cap, self.window + 1) if reached else FIRST_WINDOW
         self.pace, self.paced_at = self.pace_at(now) + 1, now
 
@@ -121,7 +131,7 @@ class Occupancy:
         channel = self.channel(key)
         if channel.free() <= 0:
             return False
-        return not channel.is_slow(now) or self._slow(now) < self._slow_limit
+        return not (channel.is_suspect or channel.is_slow(now)) or self._slow(now) < self._slow_limit
 
     def lane_is_open(self, lane: int) -> bool:
         """Tell whether one more of this lane would leave the more critical lanes their reserve."""
@@ -140,8 +150,7 @@ class Occupancy:
         """Note that a try has ended, and whether the other side answered."""
         self._count(lane, -1)
         channel = self.channel(key)
-        channel.started.pop(ticket, None)
-        channel.note(now, reached=reached)
+        channel.note(now, reached=reached, took=now - channel.started.pop(ticket, now))
 
     def _count(self, lane: int, step: int) -> None:
         for low in range(lane + 1):

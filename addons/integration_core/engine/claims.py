@@ -10,6 +10,10 @@ backlog of a paused subscription nor history is ever read. PostgreSQL cannot for
 a long report keeps an old snapshot open; a place therefore has a moment, ``since``, before which the caller knows
 nothing to be claimable. The caller forgets these moments every few seconds, for what was committed late.
 
+What a person holds of one system is in the same ranges as everybody else's work. While there is such a hold, a process
+remembers of each place up to where it has seen nothing but held work (:class:`_Passed`), and begins behind that. It
+forgets it when the holds change, and every few seconds.
+
 A claim takes turns: of each channel the first, then of each the second, and of no channel more than it has free. So a
 channel with a long backlog hides nobody else's work.
 
@@ -19,9 +23,10 @@ claim and every completion an entry in each index of the table.
 """
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -37,6 +42,13 @@ LOST = 500
 """How many deliveries one search takes back."""
 LATE = timedelta(seconds=10)
 """How far below the last note that it saw a search still looks, for what was committed late."""
+
+PASSED_FOR = 5.0
+"""Seconds after which what is held is looked through again, for what came among it: committed late, or given back."""
+PASSED_SHARE = 0.05
+"""The greatest share of the time that looking through it may take, however much is held."""
+PASSED_MARGIN = timedelta(seconds=2)
+"""How far below the first that is not held the next look still begins."""
 
 FRESH, RETRY, BLOCKED, UNPOSITIONED, DEAD, ALONE = range(6)
 """Tiers: never tried · tried before · behind another of its ordering key · not in the order of commits yet · a dead
@@ -201,7 +213,9 @@ def claim(
     """
     free = {place.channel: place.free for place in sorted(places, key=lambda place: place.free)}
     limit = min(limit, sum(free.values()))
-    if limit <= 0:
+    if limit > 0 and held_systems:
+        places = _beyond_held(cr, places, held_systems)
+    if limit <= 0 or not places:
         return []
     _FIND.execute(
         cr,
@@ -233,20 +247,22 @@ def _within(free: dict[int, int], found: Iterable[tuple[int, int]]) -> Iterator[
             yield delivery_id
 
 
-_READY = Statement(
-    """
-    SELECT p.turn FROM unnest(%(subscriptions)s::int[], %(lanes)s::smallint[], %(tiers)s::smallint[]) WITH ORDINALITY
-                           AS p (subscription_id, lane, tier, turn)
-     CROSS JOIN LATERAL (
-        SELECT FROM integration_due d
+_FIRST = """
+    SELECT {what}
+      FROM unnest(%(subscriptions)s::int[], %(lanes)s::smallint[], %(tiers)s::smallint[], %(since)s::timestamp[])
+           WITH ORDINALITY AS p (subscription_id, lane, tier, since, turn)
+      {kind} JOIN LATERAL (
+        SELECT d.due_at FROM integration_due d
          WHERE d.subscription_id = p.subscription_id AND d.lane = p.lane AND d.tier = p.tier
            AND d.tier IN (0, 1, 5) AND d.lease_until IS NULL
-           AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
+           AND d.due_at >= p.since AND d.due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC')
            AND (d.system_id IS NULL OR d.system_id <> ALL (%(held)s::int[]))
-         ORDER BY d.due_at LIMIT 1) first
+         ORDER BY d.due_at LIMIT 1) AS first ON TRUE
      ORDER BY p.turn
-    """,
-    settings=IN_ORDER,
+"""
+_READY = Statement(_FIRST.format(what="p.turn", kind="INNER"), settings=IN_ORDER)
+_FIRST_OF_EACH = Statement(
+    _FIRST.format(what="first.due_at, (SELECT clock_timestamp() AT TIME ZONE 'UTC')", kind="LEFT"), settings=IN_ORDER
 )
 
 
@@ -254,16 +270,69 @@ def ready(cr: BaseCursor, places: Sequence[Place], held_systems: Sequence[int] =
     """Return those of ``places`` in which something could be claimed now, in their order."""
     if not places:
         return []
-    _READY.execute(
-        cr,
-        {
-            "subscriptions": [place.subscription_id for place in places],
-            "lanes": [place.lane for place in places],
-            "tiers": [place.tier for place in places],
-            "held": list(held_systems),
-        },
-    )
+    if held_systems:
+        return _beyond_held(cr, places, held_systems)
+    # Whole places: the moments that a caller knows are forgotten after claims alone, and this may be all that it asks.
+    _READY.execute(cr, _looking_from(places, [datetime.min] * len(places), ()))
     return [places[turn - 1] for (turn,) in cr.fetchall()]
+
+
+def _looking_from(places: Sequence[Place], since: list[datetime], held_systems: Sequence[int]) -> dict[str, object]:
+    return {
+        "subscriptions": [place.subscription_id for place in places],
+        "lanes": [place.lane for place in places],
+        "tiers": [place.tier for place in places],
+        "since": since,
+        "held": list(held_systems),
+    }
+
+
+@dataclass
+class _Passed:
+    """Up to where this process has seen nothing but work of these systems, by subscription, lane and tier.
+
+    What comes from then on is due later. What may yet come before it, committed late or given back, is found when all
+    of this is forgotten; a change of the holds makes another one at once.
+    """
+
+    systems: frozenset[int]
+    until: float
+    since: dict[tuple[int, int, int], datetime] = field(default_factory=dict)
+
+    def learn(self, since: dict[tuple[int, int, int], datetime], took: float) -> None:
+        """Remember what a look has found; where it had to begin anew it is believed for longer, the longer it took."""
+        if not since.keys() <= self.since.keys():
+            self.until = max(self.until, time.monotonic() + took / PASSED_SHARE)
+        self.since.update(since)
+
+
+_passed: dict[str, _Passed] = {}
+"""What this process has passed, by database."""
+
+
+def _passed_of(dbname: str, systems: frozenset[int]) -> _Passed:
+    known = _passed.get(dbname)
+    if known is None or known.systems != systems or time.monotonic() >= known.until:
+        known = _passed[dbname] = _Passed(systems, time.monotonic() + PASSED_FOR)
+    return known
+
+
+def _beyond_held(cr: BaseCursor, places: Sequence[Place], held_systems: Sequence[int]) -> list[Place]:
+    """Return those of ``places`` in which something that is not held could be claimed now, each from there on."""
+    passed = _passed_of(cr.dbname, frozenset(held_systems))
+    keys = [(place.subscription_id, place.lane, place.tier) for place in places]
+    began = time.monotonic()
+    _FIRST_OF_EACH.execute(
+        cr, _looking_from(places, [passed.since.get(key, datetime.min) for key in keys], held_systems)
+    )
+    found = cr.fetchall()
+    beginnings = {key: (first or now) - PASSED_MARGIN for key, (first, now) in zip(keys, found, strict=True)}
+    passed.learn(beginnings, time.monotonic() - began)
+    return [
+        replace(place, since=max(first, place.since or first))
+        for place, (first, _now) in zip(places, found, strict=True)
+        if first is not None
+    ]
 
 
 _RENEW = Statement(

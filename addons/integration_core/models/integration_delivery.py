@@ -1,13 +1,18 @@
-from odoo import api, fields, models
+import logging
+
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.modules.registry import Registry
 from odoo.tools import SQL
 
-from .. import tools
+from .. import discreet, tools
 from ..domain import chain
 from ..engine import claims, order
 from ..engine.plan import Line
 from ..fields import UncheckedMany2one, go_with
+
+_logger = logging.getLogger(__name__)
 
 STATES = [
     ("waiting", "Waiting"),
@@ -250,6 +255,8 @@ class IntegrationDelivery(models.Model):
         freed = {(subscription, key) for subscription, key in self.env.cr.fetchall() if key}
         if order.release(self.env.cr, freed):
             self.env["integration.engine"]._wake()
+        if freed:
+            self.env.cr.postcommit.add(lambda dbname=self.env.cr.dbname: release_again(dbname, freed))
 
     def _move(self, from_state, assignments):
         self.env.cr.execute(
@@ -304,3 +311,17 @@ class IntegrationDelivery(models.Model):
             "res_id": replay.id,
             "view_mode": "form",
         }
+
+
+def release_again(dbname, freed):
+    """After the commit: let go on what came to stand behind heads since the snapshot of who removed them began.
+
+    :param freed: the ordering keys of those heads
+    """
+    try:
+        with tools.engine_cursor(Registry(dbname)) as cr:
+            if order.release(cr, freed):
+                api.Environment(cr, SUPERUSER_ID, {})["integration.engine"]._wake()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+        # What is committed stays; the engine mends the order of these keys some seconds later.
+        discreet.failed(_logger, "ordering keys could not be released", error=error)

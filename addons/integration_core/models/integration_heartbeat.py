@@ -43,6 +43,8 @@ class IntegrationHeartbeat(models.Model):
     def _beat(self, name, state, *, kind, lanes):
         """Say that the process called ``name`` is alive.
 
+        An engine in a cron has the same name in each run of its thread, and other lanes whenever other workers live.
+
         :param lanes: ranks of the lanes it serves
         """
         names = [lane for rank, (lane, _label) in enumerate(LANES) if rank in lanes]
@@ -51,7 +53,9 @@ class IntegrationHeartbeat(models.Model):
                 """
                 INSERT INTO integration_heartbeat (name, kind, lanes, state, started_at, last_beat)
                 VALUES (%(name)s, %(kind)s, %(lanes)s, %(state)s, %(now)s, %(now)s)
-                ON CONFLICT (name) DO UPDATE SET state = EXCLUDED.state, last_beat = EXCLUDED.last_beat
+                ON CONFLICT (name) DO UPDATE
+                   SET kind = EXCLUDED.kind, lanes = EXCLUDED.lanes, state = EXCLUDED.state,
+                       last_beat = EXCLUDED.last_beat
                 """,
                 name=name,
                 kind=kind,

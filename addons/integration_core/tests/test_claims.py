@@ -1,11 +1,16 @@
 """What one claim takes, and what a search for lost leases reads, with made-up subscriptions and many deliveries."""
 
+import time
+from datetime import datetime
+from unittest.mock import patch
+
 from odoo.tests import TransactionCase, tagged
 
 from ..engine import claims
 from .common import expire
 
 SUBSCRIPTION = 900_000
+HELD, OTHER = 900_001, 900_002
 READ = """
 SELECT COALESCE(sum(seq_tup_read + COALESCE(idx_tup_fetch, 0)), 0)
   FROM pg_stat_xact_user_tables WHERE relname = 'integration_due'
@@ -18,16 +23,18 @@ class TestClaims(TransactionCase):
         super().setUp()
         self.env.cr.execute("SELECT COALESCE(max(id), 0) + 1000000 FROM integration_due")
         self.last = self.env.cr.fetchone()[0]
+        claims._passed.clear()
+        self.addCleanup(claims._passed.clear)
 
-    def add(self, channel, count, *, due="2020-01-01", lane=1, tier=claims.FRESH):
+    def add(self, channel, count, *, due="2020-01-01", lane=1, tier=claims.FRESH, system=None):
         """Put deliveries of a subscription that is its own channel on the list; return their ids."""
         self.env.cr.execute(
             """
-            INSERT INTO integration_due (id, event_id, subscription_id, company_id, lane, tier, due_at)
-            SELECT n, n, %s, 1, %s, %s, %s::timestamp + make_interval(secs => n - %s)
+            INSERT INTO integration_due (id, event_id, subscription_id, company_id, system_id, lane, tier, due_at)
+            SELECT n, n, %s, 1, %s, %s, %s, %s::timestamp + make_interval(secs => n - %s)
               FROM generate_series(%s + 1, %s + %s) AS n RETURNING id
             """,
-            (SUBSCRIPTION + channel, lane, tier, due, self.last, self.last, self.last, count),
+            (SUBSCRIPTION + channel, system, lane, tier, due, self.last, self.last, self.last, count),
         )
         self.last += count
         return [row[0] for row in self.env.cr.fetchall()]
@@ -71,6 +78,87 @@ class TestClaims(TransactionCase):
         self.assertEqual(
             [one for turn in turns for ids in turn.values() for one in ids], [*critical, *fresh, *retry, *bulk]
         )
+
+    # -- work of systems that a person holds back
+
+    def place(self, tier=claims.FRESH):
+        return claims.Place(SUBSCRIPTION + 1, 1, 1, tier, 3000)
+
+    def ready(self, *held, places=None):
+        return bool(claims.ready(self.env.cr, places or [self.place()], held))
+
+    def take(self, *held, limit=3000):
+        """Claim while these systems are held; return the ids."""
+        claimed = claims.claim(self.env.cr, places=[self.place()], owner="me", limit=limit, held_systems=held)
+        return sorted(one.id for one in claimed)
+
+    def read_by(self, function):
+        """Return how many rows of the work list were read."""
+        before = self.rows_read()
+        function()
+        return self.rows_read() - before
+
+    def test_what_is_held_is_looked_through_once(self):
+        for tier in (claims.FRESH, claims.RETRY):
+            self.add(1, 2000, tier=tier, system=HELD)
+            self.add(1, 1, due="2021-01-01", tier=tier, system=OTHER)
+        places = [self.place(), self.place(claims.RETRY)]
+        self.assertGreater(self.read_by(lambda: self.ready(HELD, places=places)), 4000)
+        self.assertLess(self.read_by(lambda: self.assertTrue(self.ready(HELD, places=places))), 100)
+        self.assertLess(self.read_by(lambda: self.assertEqual(len(self.take(HELD)), 1)), 100)
+        self.assertFalse(self.ready(HELD))
+        self.assertLess(self.read_by(lambda: self.assertFalse(self.ready(HELD))), 100)
+        self.assertLess(self.read_by(lambda: self.assertEqual(self.take(HELD), [])), 100)
+
+    def test_a_claim_alone_looks_through_it_once_too(self):
+        self.add(1, 2000, system=HELD)
+        self.assertEqual(self.take(HELD), [])
+        self.assertLess(self.read_by(lambda: self.assertEqual(self.take(HELD), [])), 100)
+
+    def test_what_comes_while_something_is_held_is_claimed_at_once(self):
+        self.add(1, 20, system=HELD)
+        self.assertEqual(self.take(HELD), [])
+        for system in (OTHER, None):
+            self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC' - interval '1 second 100 ms'")
+            came = self.add(1, 1, due=self.env.cr.fetchone()[0], system=system)
+            self.assertTrue(self.ready(HELD))
+            self.assertEqual(self.take(HELD), came)
+
+    def test_when_a_hold_ends_everything_goes(self):
+        held, others = self.add(1, 2000, system=HELD), self.add(1, 10, due="2021-01-01", system=OTHER)
+        self.assertEqual(self.take(HELD, limit=4), others[:4])
+        self.assertEqual(self.take(HELD), others[4:])
+        self.assertFalse(self.ready(HELD))
+        self.assertTrue(self.ready())
+        self.assertEqual(self.take(), held)
+
+    def test_when_other_systems_are_held_everything_is_looked_at_again(self):
+        first, second = self.add(1, 5, system=HELD), self.add(1, 5, system=OTHER)
+        self.assertEqual(self.take(HELD, OTHER), [])
+        self.assertEqual(self.take(OTHER), first)
+        self.assertEqual(self.take(HELD), second)
+        third = self.add(1, 5, system=OTHER)
+        self.assertEqual(self.take(OTHER), [])
+        self.assertEqual(self.take(), third)
+
+    def test_what_comes_among_what_is_held_is_found_some_seconds_later(self):
+        self.add(1, 20, system=HELD)
+        self.assertEqual(self.take(HELD), [])
+        late = self.add(1, 1, system=OTHER)
+        self.assertEqual(self.take(HELD), [])
+        moment = time.monotonic() + claims.PASSED_FOR + 1
+        with patch.object(claims.time, "monotonic", lambda: moment):
+            self.assertEqual(self.take(HELD), late)
+
+    def test_however_much_is_held_looking_through_it_takes_a_small_share_of_the_time(self):
+        held, place = frozenset({HELD}), {(1, 1, 1): datetime.min}
+        passed = claims._passed_of("x", held)
+        passed.learn(place, 3.0)
+        moment = time.monotonic()
+        for later, is_believed in ((50.0, True), (61.0, False)):
+            with patch.object(claims.time, "monotonic", lambda later=later: moment + later):
+                self.assertIs(claims._passed_of("x", held) is passed, is_believed)
+                passed.learn(place, 3.0)  # it begins where the last one ended: the clock goes on
 
     # -- leases that nobody ended
 

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
 from ..engine import claims, order
@@ -86,6 +88,19 @@ class TestOrder(RecordingCase):
         first._skip("entered by hand")
         self.assertEqual([one.id for one in self.claim()], [second.id])
         self.assertEqual(self.tiers([third]), [claims.BLOCKED])
+
+    def test_what_came_behind_a_dead_letter_while_it_was_skipped_goes_on_after_the_commit(self):
+        """The snapshot of a person's request may have begun before it came."""
+        first, second = self.admit(("A", "k"), ("B", "k"))
+        order.sequence(self.env.cr)
+        self.complete(self.claim(), "dead", error_code="handler_failed")
+        self.env.invalidate_all()
+        with patch.object(order, "release", return_value=0):
+            first._skip("entered by hand")
+        self.assertEqual(self.claim(), [])
+        with self.enter_registry_test_mode():
+            self.env.cr.postcommit.run()
+        self.assertEqual([one.id for one in self.claim()], [second.id])
 
     def test_a_dead_letter_that_is_retried_goes_first(self):
         first, second = self.admit(("A", "k"), ("B", "k"))

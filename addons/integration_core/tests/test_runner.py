@@ -113,3 +113,14 @@ class TestRunner(TransactionCase):
     def test_a_lost_database_is_told_once_for_as_long_as_it_is_away(self):
         lost = psycopg2.OperationalError("gone")
         self.assertEqual(self.listen(self.make(), lost, lost, False, lost, True), ["WARNING", "WARNING"])
+
+    def test_a_process_serves_the_lanes_that_it_named_last(self):
+        """A cron's name is the same in each run of its thread; its lanes are what no worker serves at that moment."""
+        heartbeats = self.env["integration.heartbeat"]
+        heartbeats.search([]).unlink()
+        for lanes, names in (({1, 2}, "normal,bulk"), ({0, 1, 2}, "critical,normal,bulk"), ({2}, "bulk")):
+            heartbeats._beat("x", "awake", kind="worker", lanes=lanes)
+            self.assertEqual(heartbeats._fresh(), [("worker", names, "awake")])
+            self.assertEqual(heartbeats._served_by_workers(), lanes)
+        heartbeats._beat("x", "awake", kind="cron", lanes={2})
+        self.assertEqual(heartbeats._served_by_workers(), frozenset())

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from odoo import api, models
 from odoo.addons.integration_core.domain import keyring
+from odoo.addons.integration_core.engine.claims import IN_ORDER
+from odoo.addons.integration_core.engine.plan import ALL_LANES
+from odoo.addons.integration_core.tools import Statement
 
 from .. import door
 from ..controllers.nodb import serve_without_database
@@ -12,12 +15,47 @@ from ..domain import admission
 
 _logger = logging.getLogger(__name__)
 
-BACKLOG_LIMIT = 200_000  # waiting deliveries; above, senders are asked to wait
+BACKLOG_LIMIT = 200_000  # deliveries that handlers have yet to work off; above, senders are asked to wait
 BACKLOG_SECONDS = 5.0  # for how long a process believes its last count
 MAX_ATTEMPTS = 5  # to judge one message while the configuration changes under it
 
 # When this process last counted what is waiting, and whether it was too much; per database.
 _backlogs = {}
+
+# What messages of other systems have caused inside, and handlers could go on with: what is due, and what stands behind
+# another of its ordering key, unless that is a dead letter. Each part reads at most twice as many rows as may wait.
+_BACKLOG = Statement(
+    """
+    SELECT (
+        SELECT count(*) FROM (
+            SELECT d.system_id FROM unnest(%(subscriptions)s::int[]) AS s (id)
+             CROSS JOIN unnest(%(lanes)s::smallint[]) AS l (lane)
+             CROSS JOIN LATERAL (
+                SELECT system_id FROM integration_due
+                 WHERE subscription_id = s.id AND lane = l.lane AND tier IN (0, 1, 5)
+                   AND due_at <= (SELECT clock_timestamp() AT TIME ZONE 'UTC') OFFSET 0) d
+             LIMIT 2 * %(limit)s::bigint) AS due
+         WHERE system_id IS NOT NULL AND system_id <> ALL (%(held)s::int[])
+    ) + (
+        SELECT COALESCE(sum(k.behind), 0)::bigint FROM (
+            SELECT id, order_key, count(*) FILTER (
+                       WHERE tier IN (2, 3) AND lane = ANY (%(lanes)s::smallint[])
+                         AND system_id IS NOT NULL AND system_id <> ALL (%(held)s::int[])) AS behind
+              FROM (
+                SELECT s.id, d.* FROM unnest(%(subscriptions)s::int[]) AS s (id)
+                 CROSS JOIN LATERAL (
+                    SELECT order_key, tier, lane, system_id FROM integration_due
+                     WHERE subscription_id = s.id AND order_key IS NOT NULL OFFSET 0) d
+                 LIMIT 2 * %(limit)s::bigint) AS ordered
+             GROUP BY id, order_key) AS k
+          LEFT JOIN LATERAL (
+            SELECT id FROM integration_due
+             WHERE subscription_id = k.id AND order_key = k.order_key AND tier = 4 LIMIT 1) AS dead ON TRUE
+         WHERE dead.id IS NULL
+    )
+    """,
+    settings=IN_ORDER,
+)
 
 # By code or segment of the refusal, code first.
 _TURNED_AWAY = {
@@ -84,21 +122,36 @@ class IntegrationGate(models.AbstractModel):
 
     @api.model
     def _is_backlogged(self):
-        """Tell whether more deliveries wait than may wait.
+        """Tell whether handlers have more to work off than may wait.
 
-        Counted at most every few seconds, and no further than the limit.
+        Counted at most every few seconds. What waits for somebody or something else does not count: for receivers
+        outside, for a person who holds it, paused a subscription or has to look at a dead letter, or for its next try.
         """
         dbname = self.env.cr.dbname
         backlogged = believed_backlog(dbname)
         if backlogged is None:
             limit = self._setting("integration_inbound.backlog_limit", BACKLOG_LIMIT)
-            self.env.cr.execute(
-                "SELECT count(*) FROM (SELECT 1 FROM integration_due LIMIT %s) AS waiting",
-                (limit,),
-            )
-            backlogged = self.env.cr.fetchone()[0] >= limit
+            backlogged = self._count_backlog(limit) >= limit
             _backlogs[dbname] = (time.monotonic(), backlogged)
         return backlogged
+
+    def _count_backlog(self, limit):
+        """Count what messages have caused inside and handlers could go on with, not far beyond ``limit``."""
+        everything, lanes, systems = self.env["integration.hold"]._held()
+        if everything:
+            return 0
+        lines = self.env["integration.delivery"]._plan_handlers()
+        values = {
+            "subscriptions": [line.subscription_id for line in lines],
+            "lanes": sorted(ALL_LANES - lanes),
+            "held": sorted(systems),
+            "limit": limit,
+        }
+        with self.env.cr.savepoint(flush=False) as counting:
+            _BACKLOG.execute(self.env.cr, values)
+            (count,) = self.env.cr.fetchone()
+            counting.rollback()  # what the planner may not use is for this statement alone
+        return count
 
     @api.model
     def _setting(self, name, default):

@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from odoo import models
+from odoo.addons.integration_core import discreet
 from odoo.addons.integration_core.domain import backoff, log_context, signing, strict_json
 from odoo.addons.integration_core.domain.keyring import KeyringError
 from odoo.addons.integration_core.engine.claims import BY_KEY, Result
-from odoo.addons.integration_core.tools import Statement
+from odoo.addons.integration_core.engine.loops import is_connection_error
+from odoo.addons.integration_core.tools import Statement, is_real
 from odoo.modules.module import get_manifest
 from odoo.tools import SQL
 
@@ -337,24 +339,63 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             counts.update((one.origin, one.for_origin) for one in real)
             for (name, count), times in counts.items():
                 book.count(name, count, times=times)
-        if failed or any(result.claimed.id in book.probes for result in results):
+        if failed or any(result.claimed.id in book.probes for result in results) or book.ended():
             return "now"
         return "soon" if any(result.extra.endpoint_id in watched for result in sent) else ""
 
     def _after(self, results):
-        """Open and close breakers, hold an endpoint whose receiver is gone or that needs a change, tell its owner."""
+        """Open and close breakers; then see to the endpoints, and tell their owners.
+
+        What the breakers learn is stored even if the rest fails: a receiver that answers is not to stay shut off
+        because something is wrong here.
+        """
+        closed = self._end_probes({result.claimed.id: self._counts_of(result) for result in results})
+        opened = self._tell_breakers(results)
+        try:
+            with self.env.cr.savepoint():
+                self._see_to_endpoints(results, opened, closed)
+        except Exception as error:
+            if is_connection_error(error):
+                raise
+            # It is tried again with the next result.
+            discreet.failed(_logger, "what follows from %s results could not be done", len(results), error=error)
+
+    def _see_to_endpoints(self, results, opened, closed):
+        """Hold an endpoint whose receiver is gone or that needs a change, tell owners what began and what is over.
+
+        :param opened: names of the breakers that have just opened
+        :param closed: names of those that have just closed
+        """
         by_endpoint = defaultdict(list)
         for result in results:
             if result.spent and isinstance(result.extra, Sent):
                 by_endpoint[result.extra.endpoint_id].append(result)
-        closed = self._end_probes({result.claimed.id: self._counts_of(result) for result in results})
-        opened = self._tell_breakers(results)
         endpoints = self.env["integration.endpoint"]
         tried = endpoints.browse(sorted(by_endpoint)).exists()
+        self._lock_endpoints(tried, by_endpoint, {*opened, *closed})
         for endpoint in tried:
             endpoint._note_results(by_endpoint[endpoint.id])
         endpoints._begin_trouble_of(opened)
         (tried | endpoints._behind(closed))._end_trouble()
+
+    def _lock_endpoints(self, tried, by_endpoint, changed):
+        """Lock the endpoints that what follows may write, in one order for all, so that nobody waits in a ring.
+
+        :param changed: names of breakers that have just opened or closed
+        """
+        endpoints = self.env["integration.endpoint"]
+        behind = endpoints.search([]) if changed else endpoints
+        concerned = behind.filtered(lambda one: changed & {endpoint_key(one.id), origin_key(one.url)})
+        concerned |= tried.filtered(
+            lambda one: one.trouble_since
+            or one.configuration_streak
+            or any(result.outcome in ("gone", "configuration") for result in by_endpoint[one.id])
+        )
+        if concerned:
+            self.env.cr.execute(
+                "SELECT id FROM integration_endpoint WHERE id = ANY (%s) ORDER BY id FOR UPDATE", (concerned.ids,)
+            )
+            concerned.invalidate_recordset()
 
     @staticmethod
     def _counts_of(result):
@@ -370,10 +411,12 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         :param counts: {delivery id: {breaker name: count}}, empty for one that was not sent
         """
         book = book_of(self.env.cr.dbname)
-        ended = [(number, probe) for number in counts if (probe := book.probes.get(number))]
+        for delivery, became in counts.items():
+            book.end(delivery, became)
+        ended = book.ended()
         told = [
-            (name, number, counts[delivery].get(name, breaker.Count.NOTHING) if counts[delivery] else None)
-            for delivery, probe in ended
+            (name, number, probe.became.get(name, breaker.Count.NOTHING) if probe.became else None)
+            for probe in ended.values()
             for name, number in probe.numbers.items()
         ]
         # By name: whoever locks several breakers does so in this order.
@@ -382,8 +425,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             for name, number, count in sorted(told, key=lambda one: one[0])
             if self.env["integration.breaker"]._end_probe(name, number, count)
         ]
-        for delivery, _probe in ended:
-            book.probes.pop(delivery, None)
+        self._once_stored(lambda: book.forget(ended))
         return closed
 
     def _tell_breakers(self, results):
@@ -394,9 +436,16 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
                 for name, count in self._counts_of(result).items():
                     if name and (count is breaker.Count.FAILURE or name in book.failing):
                         names.add(name)
-        samples = book.take(sorted(names))
-        try:
-            return self.env["integration.breaker"]._note(samples)
-        except Exception:
-            book.put_back(samples)
-            raise
+        samples = book.take(names)
+        self._once_stored(lambda: book.stored(samples))
+        return self.env["integration.breaker"]._note(samples)
+
+    def _once_stored(self, forget):
+        """Call ``forget`` when this transaction is committed: what it does not store is to be stored by the next.
+
+        The pseudo-cursor of a test is never committed.
+        """
+        if is_real(self.env.cr):
+            self.env.cr.postcommit.add(forget)
+        else:
+            forget()

@@ -10,6 +10,7 @@ from .. import breakers as breakers_module
 from ..breakers import book_of
 from ..domain import breaker
 from ..domain.breaker import Count
+from ..models import integration_consumer_endpoint as consumer_module
 from ..models.integration_breaker import endpoint_key, origin_key
 from ..transport import Sent
 from .common import OutboundCase
@@ -177,7 +178,63 @@ class TestBreaker(OutboundCase):
         self.assertEqual(self.breaker().state, "open")
         left = (self.breaker().due_at - fields.Datetime.now()).total_seconds()
         self.assertLessEqual(left, 6)
+        self.env.cr.postcommit.run()
         self.assertFalse(book_of(self.env.cr.dbname).probes)
+
+    def answered(self, one):
+        """Return the result of a try that was answered."""
+        sent = Sent(self.endpoint.id, False, origin_key(self.endpoint.url), Count.SUCCESS, Count.SUCCESS)
+        return Result(one, "done", "delivered", self.env.cr.now(), extra=sent)
+
+    def react(self, *results, fails=False):
+        """React to results in what would be a transaction, whose commit ``fails``."""
+        consumer = self.env["integration.consumer.endpoint"]
+        with self.env.cr.savepoint() as transaction:
+            consumer._calls_for_reaction(self.env.cr.dbname, results, set())
+            consumer._after(results)
+            if fails:
+                self.env.cr.postcommit.clear()
+                transaction.rollback()
+        self.env.cr.postcommit.run()
+        self.env.invalidate_all()
+
+    def test_an_answered_probe_closes_it_even_if_nobody_can_be_told(self):
+        self.fail(12)
+        self.probe_is_due()
+        [one], [other, *_rest] = self.prepare(self.take())
+        broken = patch.object(self.registry["integration.endpoint"], "_end_trouble", side_effect=ValueError)
+        with broken, self.assertLogs(consumer_module._logger, "ERROR"):
+            self.react(self.answered(one))
+        self.assertEqual(self.breaker().state, "closed")
+        self.assertTrue(self.endpoint.trouble)
+        self.react(self.answered(other))
+        self.assertFalse(self.endpoint.trouble)
+
+    def test_what_became_of_a_probe_is_remembered_until_it_is_committed(self):
+        self.fail(12)
+        self.probe_is_due()
+        [one], [other, *_rest] = self.prepare(self.take())
+        self.react(self.answered(one), fails=True)
+        self.assertEqual(self.breaker().state, "half_open")
+        given_back = Result(other, "waiting", "retry", self.env.cr.now(), spent=False)
+        consumer = self.env["integration.consumer.endpoint"]
+        self.assertEqual(consumer._calls_for_reaction(self.env.cr.dbname, [given_back], set()), "now")
+        self.react(given_back)
+        self.assertEqual(self.breaker().state, "closed")
+        self.assertFalse(book_of(self.env.cr.dbname).probes)
+
+    def test_what_was_seen_is_remembered_until_it_is_committed(self):
+        self.emit()
+        [one] = self.take()
+        name = endpoint_key(self.endpoint.id)
+        sent = Sent(self.endpoint.id, False, origin_key(self.endpoint.url), Count.FAILURE, Count.NOTHING)
+        failed = Result(one, "waiting", "retry", self.env.cr.now(), status_code=503, extra=sent)
+        self.react(failed, fails=True)
+        self.assertNotIn(name, self.samples())
+        self.react(failed)
+        self.assertEqual(self.samples()[name], [0, 2])
+        self.react(failed)
+        self.assertEqual(self.samples()[name], [0, 3])
 
     def test_a_late_answer_of_before_is_not_taken_for_the_probes(self):
         self.fail(12)

@@ -88,6 +88,61 @@ def test_channels_that_hang_leave_half_of_the_process():
     assert occupancy.may_begin(9, 0, later)
 
 
+def hang(occupancy: Occupancy, channels: range, since: float) -> float:
+    """Let these channels begin what they may, and none of it reach anybody; return when it has ended."""
+    begun = begin_all(occupancy, [(channel, 0) for channel in channels for _try in range(2)], since)
+    for one in begun:
+        occupancy.end(*one, since + 30.0, reached=False)
+    return since + 30.0
+
+
+def test_channels_that_hang_together_do_not_take_the_whole_process_again():
+    occupancy = Occupancy(10)
+    occupancy.set_caps(dict.fromkeys(range(50), 8))
+    now = hang(occupancy, range(5), 0.0)
+    again = begin_all(occupancy, [(channel, 0) for channel in range(5) for _try in range(2)], now)
+    assert len(again) == 5, "half of the process"
+    assert occupancy.may_begin(9, 0, now)
+
+
+def test_a_suspect_that_answers_in_time_is_suspect_no_more():
+    occupancy = Occupancy(10)
+    occupancy.set_caps(dict.fromkeys(range(50), 8))
+    now = hang(occupancy, range(6), 0.0)
+    begin_all(occupancy, [(channel, 0) for channel in range(5)], now)
+    assert not occupancy.may_begin(5, 0, now), "one of six that hang together"
+    occupancy.end(0, 0, 0, now + 0.05, reached=True)
+    assert occupancy.may_begin(5, 0, now + 0.05), "there is room for another suspect"
+    occupancy.begin(5, 0, 100, now + 0.05)
+    assert not occupancy.may_begin(5, 0, now + 0.05)
+    assert occupancy.may_begin(0, 0, now + 0.05), "it has answered"
+
+
+def test_one_failure_alone_makes_nobody_suspect():
+    occupancy = Occupancy(10)
+    occupancy.set_caps(dict.fromkeys(range(50), 8))
+    now = hang(occupancy, range(6), 0.0)
+    begin_all(occupancy, [(channel, 0) for channel in range(6)], now)
+    occupancy.begin(9, 0, 100, now)
+    occupancy.end(9, 0, 100, now + 0.05, reached=False)
+    assert occupancy.may_begin(9, 0, now + 0.05)
+
+
+def test_answers_that_take_long_are_as_suspect_as_none():
+    channel = Channel(cap=8)
+    for _answer in range(2):
+        channel.note(0.0, reached=True, took=SLOW_AFTER_S + 0.1)
+    assert channel.is_suspect
+    channel.note(0.0, reached=True, took=0.05)
+    assert not channel.is_suspect
+
+
+def test_a_channel_of_one_at_a_time_is_suspect_after_one():
+    channel = Channel(cap=1)
+    channel.note(0.0, reached=False)
+    assert channel.is_suspect
+
+
 @given(
     st.integers(1, 40),
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.booleans(), st.booleans()), max_size=120),
