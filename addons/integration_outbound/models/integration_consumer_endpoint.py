@@ -393,7 +393,7 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         )
         if concerned:
             self.env.cr.execute(
-                "SELECT id FROM integration_endpoint WHERE id = ANY (%s) ORDER BY id FOR UPDATE", (concerned.ids,)
+                "SELECT id FROM integration_endpoint WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", (concerned.ids,)
             )
             concerned.invalidate_recordset()
 
