@@ -7,6 +7,8 @@ for the loop. Within a lane the channels take turns. Nothing here knows Odoo or 
 from __future__ import annotations
 
 import itertools
+import logging
+import math
 import threading
 import time
 from collections import deque
@@ -15,6 +17,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from .capacity import LANES, Occupancy
+
+_logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +31,8 @@ IDLE_THREAD_S: Final = 30.0
 class Try(Generic[Item, Result]):
     """One try that is ready: what it is about, where it belongs, and the job that carries it out.
 
-    ``ready_at`` is when it was queued (seconds of the monotonic clock).
+    ``ready_at`` is when it was queued, ``begin_by`` until when it may begin, as whoever runs it sees to (seconds of the
+    monotonic clock).
     """
 
     item: Item
@@ -35,6 +40,7 @@ class Try(Generic[Item, Result]):
     lane: int
     job: Callable[[], Result]
     ready_at: float
+    begin_by: float = math.inf
 
 
 class Dispatcher(Generic[Item, Result]):
@@ -60,7 +66,7 @@ class Dispatcher(Generic[Item, Result]):
         self._results: list[Result] = []
         self._tickets = itertools.count(1)
         self._queued = self._threads = self._idle = 0
-        self._closed = False
+        self._closed = self._is_short = False
 
     # -- the loop's side
 
@@ -172,8 +178,21 @@ class Dispatcher(Generic[Item, Result]):
         if self._idle and wanted:
             self._work.notify(min(wanted, self._idle))
         for _more in range(min(wanted - self._idle, self._occupancy.most - self._threads)):
-            self._threads += 1
+            if not self._hire_one():
+                break
+
+    def _hire_one(self) -> bool:
+        """Start a thread; where this machine has none to spare, those that are there go on, and more are tried for."""
+        try:
             threading.Thread(target=self._serve, name="integration-send", daemon=True).start()
+        except RuntimeError as error:
+            if not self._is_short:
+                _logger.warning("no thread can be started beside %s that send (%s)", self._threads, error)
+            self._is_short = True
+            return False
+        self._threads += 1
+        self._is_short = False
+        return True
 
     def _startable(self) -> int:
         free = self._occupancy.most - self._occupancy.total

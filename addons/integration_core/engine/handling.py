@@ -35,7 +35,8 @@ ALONE_EVERY = 2
 OTHERS_EVERY = 8
 """Every so many batches the least critical lane that has something due comes first."""
 RESERVE_AFTER = 1.0
-"""Seconds that the main loop may spend on one batch before the reserve serves the critical lane beside it."""
+"""Seconds that a turn of the main loop may take, for a batch or chores, before the reserve serves the critical lane
+beside it."""
 
 
 class HandlerLoop(Loop):
@@ -48,8 +49,11 @@ class HandlerLoop(Loop):
         """Take the lanes to serve; a loop that is ``behind`` another one works only while that one is held up."""
         super().__init__(shared, lanes=lanes)
         self._behind = behind
-        self._batch_since: float | None = None
         self._leased_at = 0.0
+        self._freed: frozenset[order.Key] = frozenset()
+        """Ordering keys whose head was removed, and of which the next delivery has yet to be let go."""
+        self._follows = False
+        """Whether something has yet to follow from what was committed."""
         self._chores = Every(1.0, share=0.25)
         self._turn = 0
         self._served: dict[tuple[int, int], int] = {}
@@ -58,6 +62,8 @@ class HandlerLoop(Loop):
 
     def turn(self) -> bool:
         """Carry out one batch, do the chores."""
+        if self._follows:
+            self._follow_up()
         if self._behind is not None:
             return self._behind.is_held_up() and self._carry_out_batch()
         busy = self._carry_out_batch()
@@ -73,8 +79,8 @@ class HandlerLoop(Loop):
         return self._behind is not None
 
     def is_held_up(self) -> bool:
-        """Tell whether one batch has kept this loop for long."""
-        since = self._batch_since
+        """Tell whether this loop has not looked for work for long: a batch keeps it, or chores do."""
+        since = self._turning_since
         return since is not None and time.monotonic() - since > RESERVE_AFTER
 
     def everything_is_due(self) -> None:
@@ -90,11 +96,7 @@ class HandlerLoop(Loop):
         batch = self._claim_batch()
         if not batch:
             return False
-        self._batch_since = time.monotonic()
-        try:
-            self._run_parts(self._by_author(batch))
-        finally:
-            self._batch_since = None
+        self._run_parts(self._by_author(batch))
         return True
 
     def _claim_batch(self) -> list[Claimed]:
@@ -206,7 +208,10 @@ class HandlerLoop(Loop):
             if is_connection_error(error):
                 # Nothing was committed. The leases end: what brings PostgreSQL down shall not come again at once.
                 raise
+            # What waits was locked until now: once its lease is over, anybody may take it back.
+            ours = self._still_ours([*part, *beside])
             if len(part) > 1 and not isinstance(error, KeyringError):
+                part = [one for one in part if one.id in ours]
                 middle = len(part) // 2
                 return [part[middle:], part[:middle]]  # the first half stays first: key order is kept
             for span in spans.values():
@@ -244,6 +249,12 @@ class HandlerLoop(Loop):
                 if not is_repeatable(error) or turn == REPEATS - 1:
                     raise
                 _logger.info("handler batch of %s repeated after %s", len(part), type(error).__name__)
+                if not is_connection_error(error):
+                    # Nothing is locked any more, and the batch may have taken longer than its leases.
+                    ours = self._still_ours([*part, *beside])
+                    part, beside = ([one for one in some if one.id in ours] for some in (part, beside))
+                    if not part:
+                        return None
                 # At once, both would meet again.
                 self.shared.stopping.wait(REPEAT_WAIT * 2**turn * random.uniform(0.5, 1.5))  # noqa: S311
         return None
@@ -263,12 +274,22 @@ class HandlerLoop(Loop):
             env.flush_all()
             failpoints.hit("engine.handler_before_commit")
             stored = self._done(cr, ours, started, clock)
+        self._freed, self._follows = self._freed | stored.freed, True
         failpoints.hit("engine.handler_after_commit")
-        self.registry.signal_changes()
-        if stored.freed:
-            # A snapshot that begins after the commit sees who was put behind these meanwhile.
-            with self._cursor() as cr:
-                order.release(cr, stored.freed)
+        self._follow_up()
+
+    def _follow_up(self) -> None:
+        """Do what follows from a commit. It cannot be undone, so nothing here fails it: the next turn tries again."""
+        try:
+            self.registry.signal_changes()
+            if self._freed:
+                # A snapshot that begins after the commit sees who was put behind these meanwhile.
+                with self._cursor() as cr:
+                    order.release(cr, self._freed)
+                self._freed = frozenset()
+            self._follows = False
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+            _logger.warning("what follows from a batch could not be done yet (%s)", discreet.name_of(error))
 
     def _done(self, cr: BaseCursor, ours: list[Claimed], started: datetime, clock: float) -> claims.Stored:
         duration = int((time.monotonic() - clock) * 1000)

@@ -286,7 +286,8 @@ def _arrange_left(cr: BaseCursor, since: str) -> int:
 
 
 def _let_go(cr: BaseCursor) -> int:
-    ids = [row[0] for row in cr.fetchall()]
+    # By id: two that let go the same deliveries at once lock them in the same order.
+    ids = sorted(row[0] for row in cr.fetchall())
     if not ids:
         return 0
     _LET_GO.execute(cr, {"ids": ids, "fresh": FRESH, "retry": RETRY})

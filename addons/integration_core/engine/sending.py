@@ -16,9 +16,9 @@ from ..domain.dispatcher import Dispatcher, Try
 from ..domain.keyring import KeyringError
 from ..domain.throttle import TokenBucket
 from . import claims
-from .claims import Claimed, Result
+from .claims import Claimed, Place, Result
 from .handling import HELD_DELAY, failure, held
-from .loops import RETRIES_EVERY, Every, Loop, Shared, is_connection_error
+from .loops import RETRIES_EVERY, Every, Loop, Shared, is_connection_error, is_repeatable, now_utc
 from .plan import Line, Plan
 
 _logger = logging.getLogger(__name__)
@@ -32,10 +32,15 @@ REACT_EVERY = 1.0
 """Seconds that what follows from successes may wait, so that it is done once for many."""
 TOGETHER = 8
 """How many deliveries whose process died once are under way in one process at most."""
+BEGIN_WITHIN = 0.4
+"""The share of a lease within which its try begins. What is left, 72 of 120 seconds, is for the longest try of an
+endpoint (60) and for storing what came of it: nobody else has the delivery meanwhile."""
 
 
 class SendLoop(Loop):
     """Serves one consumer outside Odoo."""
+
+    _clock = staticmethod(time.monotonic)
 
     def __init__(self, shared: Shared, *, consumer: str, model: str, lanes: frozenset[int], concurrency: int) -> None:
         """Take the name of the consumer, the model that prepares its tries, and how many may be under way at once."""
@@ -47,6 +52,11 @@ class SendLoop(Loop):
         self._unreacted: list[Result] = []
         self._react_soon = Every(REACT_EVERY)
         self._alone: dict[int, int] = {}
+        self._owed: dict[int, Claimed] = {}
+        """What was claimed and has neither a place in the queue nor a result: a turn that fails leaves it behind."""
+        self._spared: frozenset[int] = frozenset()
+        """What was given back after the last turn that failed, and has not been prepared since."""
+        self._leased_at = 0.0
         self._buckets: dict[int, TokenBucket] = {}
         self._look_for_alone = Every(0.1, share=0.1)
         self._turns = 0
@@ -58,6 +68,7 @@ class SendLoop(Loop):
 
     def turn(self) -> bool:
         """Claim and prepare more, store what ended."""
+        self._give_back_owed()
         busy = self._fetch()  # first: what has just been committed leaves before anything else is seen to
         busy |= self._store()
         self._give_back()
@@ -68,7 +79,7 @@ class SendLoop(Loop):
     def land(self) -> None:
         """Give back what has not begun, wait for what is under way (each has a total deadline) and store it."""
         try:
-            self._return(self._dispatcher.take_back(lambda _one: True))
+            self._return([*self._owed.values(), *self._dispatcher.take_back(lambda _one: True)])
             while self._dispatcher.under_way:
                 self._woken.wait(0.2)
                 self._woken.clear()
@@ -94,6 +105,7 @@ class SendLoop(Loop):
         free = self._free(plan)
         self._turns += 1
         places = plan.places(self.lanes, free)
+        self._leased_at = self._clock()
         claimed = self._take(places, CLAIM, retries_first=self._turns % RETRIES_EVERY == 0) if places else []
         if self._look_for_alone.due() or self.shared.inline:
             channels = plan.by_subscription()
@@ -101,9 +113,14 @@ class SendLoop(Loop):
                 free[channels[one.subscription_id].channel] -= 1
             claimed += self._look_for_alone.run(lambda: self._fetch_alone(plan, free))
         if claimed:
-            self._spend(claimed, plan)
             self._prepare(claimed, plan)
         return bool(claimed)
+
+    def _take(self, places: list[Place], limit: int, *, retries_first: bool = False) -> list[Claimed]:
+        claimed = super()._take(places, limit, retries_first=retries_first)
+        self._owed.update({one.id: one for one in claimed})
+        self._spend(claimed)
+        return claimed
 
     def _free(self, plan: Plan) -> dict[int, int]:
         """Return how many more deliveries each channel may hold in this process, those that wait included."""
@@ -132,9 +149,9 @@ class SendLoop(Loop):
         bucket.change(line.rate, share=share, now=moment)
         return bucket.available(moment)
 
-    def _spend(self, claimed: list[Claimed], plan: Plan) -> None:
+    def _spend(self, claimed: list[Claimed]) -> None:
         """Take the tokens of rated channels for what was claimed."""
-        lines = plan.by_subscription()
+        lines = self._plan.by_subscription()
         for one in claimed:
             bucket = self._buckets.get(lines[one.subscription_id].channel)
             if bucket is not None:
@@ -150,7 +167,7 @@ class SendLoop(Loop):
         claimed = self._take(plan.places(self.lanes, free, alone=True), room) if room else []
         suspects = [one for one in claimed if one.crashes > 1]
         kept = [one for one in claimed if one.crashes < 2] or ([] if self._alone else suspects[:1])
-        self._return([one for one in suspects if one not in kept], spent=False)
+        self._return([one for one in suspects if one not in kept])
         self._alone.update({one.id: one.crashes for one in kept})
         return kept
 
@@ -163,13 +180,16 @@ class SendLoop(Loop):
         jobs = [(one, job) for one, job in jobs if job is not None]
         if tracing.enabled():
             self._trace_claims(jobs)
+        self._spared -= {one.id for one, _job in jobs}
+        begin_by = self._leased_at + claims.lease_seconds() * BEGIN_WITHIN
         for one, job in jobs:
+            self._owed.pop(one.id, None)
             if isinstance(job, Result):
                 self._unstored.append(job)
             elif self.shared.inline:
-                self._unstored.append(self._try(Try(one, 0, one.lane, job, moment)))
+                self._unstored.append(self._try(Try(one, 0, one.lane, job, moment, begin_by)))
             else:
-                tries.append(Try(one, channels[one.subscription_id].channel, one.lane, job, moment))
+                tries.append(Try(one, channels[one.subscription_id].channel, one.lane, job, moment, begin_by))
         self._dispatcher.put(tries)
 
     def _trace_claims(self, jobs: list[tuple[Claimed, Result | Callable[[], Result]]]) -> None:
@@ -198,6 +218,10 @@ class SendLoop(Loop):
         item, job = one.item, one.job
         about = {"database": self.registry.db_name, **self._facts_of(item), **getattr(job, "about", {})}
         with log_context.about(**about):
+            if self._clock() > one.begin_by:
+                # This process stood still. Another one may have it already; if not, it is claimed again.
+                _logger.info("delivery %s: not tried, its lease is nearly over", item.id)
+                return Result(item, "waiting", "retry", now_utc(), spent=False)
             try:
                 result = job()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
@@ -269,16 +293,46 @@ class SendLoop(Loop):
         )
         self._return([*back, *self._dispatcher.take_surplus(moment)])
 
-    def _return(self, claimed: list[Claimed], *, spent: bool = True) -> None:
-        """Give back what was claimed; ``spent``: with the tokens of rated channels that were taken for it."""
-        if claimed:
+    def _give_back_owed(self) -> None:
+        """Give back what a turn that failed had claimed: nothing was sent, and its process lives.
+
+        What two such turns had claimed, one after the other, may be why they failed: its lease ends, as if its process
+        had died. After the third time it is a dead letter.
+        """
+        owed = list(self._owed.values())
+        if not owed:
+            return
+        again = [one for one in owed if one.id in self._spared]
+        self._return([one for one in owed if one.id not in self._spared])
+        self._let_be(again)
+        self._spared = frozenset(one.id for one in owed)
+
+    def _return(self, claimed: list[Claimed]) -> None:
+        """Give back what was claimed, with the tokens of rated channels that were taken for it.
+
+        It is owed until that is done.
+        """
+        if not claimed:
+            return
+        self._owed.update({one.id: one for one in claimed})
+        try:
             with self._cursor() as cr:
                 claims.give_back(cr, claimed)
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 env[self._model]._given_back([one.id for one in claimed])
-            self._forget(claimed)
-        if spent:
-            self._put_back_tokens(claimed)
+        except Exception as error:
+            if is_repeatable(error):
+                raise
+            # Their leases end. Tried again for ever, it would keep everything else waiting.
+            discreet.failed(_logger, "deliveries %s could not be given back", [o.id for o in claimed], error=error)
+        self._let_be(claimed)
+
+    def _let_be(self, claimed: list[Claimed]) -> None:
+        """Have nothing more to do with what was claimed and not sent."""
+        for one in claimed:
+            self._owed.pop(one.id, None)
+        self._forget(claimed)
+        self._put_back_tokens(claimed)
 
     def _put_back_tokens(self, claimed: list[Claimed]) -> None:
         lines = self._plan.by_subscription()

@@ -141,6 +141,16 @@ class TestOrder(RecordingCase):
         self.assertEqual(order.mend(self.env.cr), 1)
         self.assertEqual([one.id for one in self.claim()], [second.id])
 
+    def test_what_is_let_go_at_once_is_locked_in_the_order_of_ids(self):
+        """Two that let go the same deliveries never wait for each other."""
+        self.admit(*[("first", key) for key in "hgfedcba"])
+        behind = self.admit(*[("second", key) for key in "hgfedcba"])
+        order.sequence(self.env.cr)
+        with patch.object(order._LET_GO, "execute", wraps=order._LET_GO.execute) as let_go:
+            self.complete(self.claim())
+        [call] = let_go.call_args_list
+        self.assertEqual(call.args[1]["ids"], sorted(delivery.id for delivery in behind))
+
     def test_mending_never_lets_two_of_a_key_go(self):
         self.admit(("A", "k"), ("B", "k"), ("C", "k"))
         order.sequence(self.env.cr)

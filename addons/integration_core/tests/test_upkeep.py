@@ -5,6 +5,7 @@ from unittest.mock import patch
 import psycopg2
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from psycopg2 import errorcodes
 
 from ..engine import claims, handling, order
 from ..engine.loops import Shared
@@ -15,6 +16,25 @@ from .test_engine import RUNNER_LOG
 from .test_journal import ADMITTED, DATA
 
 LEASE = 120.0
+CRITICAL = 0
+
+
+class Met(psycopg2.errors.DeadlockDetected):
+    """What PostgreSQL says to one of two transactions that wait for each other."""
+
+    pgcode = errorcodes.DEADLOCK_DETECTED
+
+
+class Once:
+    """Fails once; what it stands for happens from then on."""
+
+    def __init__(self, real, error):
+        self.real, self.errors = real, [error]
+
+    def __call__(self, *args):
+        if self.errors:
+            raise self.errors.pop()
+        return self.real(*args)
 
 
 @tagged("post_install", "-at_install")
@@ -71,6 +91,32 @@ class TestUpkeep(RecordingCase):
         self.assertEqual([done.moved for done in rounds if done.moved], [2])
         self.assertEqual(RECORDER.batches, [["A"]])
 
+    def in_two_turns(self):
+        """Carry out two of one key, each in a turn of its own, with no other loop beside."""
+        for encounter in "AB":
+            self.admit(encounter, "k")
+        order.sequence(self.env.cr)
+        loop = handling.HandlerLoop(Shared(self.env.registry, "me", inline=True), lanes=ALL_LANES)
+        with self.enter_registry_test_mode():
+            for _turn in range(2):
+                loop.turn()
+
+    @mute_logger(RUNNER_LOG)
+    def test_a_key_goes_on_whose_next_could_not_be_let_go_after_the_commit(self):
+        lost = psycopg2.OperationalError("server closed the connection unexpectedly")
+        with patch.object(order, "release", Once(order.release, lost)):
+            self.in_two_turns()
+        self.assertEqual(RECORDER.batches, [["A"], ["B"]])
+
+    @mute_logger(RUNNER_LOG)
+    def test_a_key_goes_on_where_others_could_not_be_told_of_the_commit(self):
+        told = []
+        lost = psycopg2.OperationalError("server closed the connection unexpectedly")
+        with patch.object(self.registry, "signal_changes", Once(lambda: told.append(1), lost)):
+            self.in_two_turns()
+        self.assertEqual(RECORDER.batches, [["A"], ["B"]])
+        self.assertEqual(len(told), 2, "what was not told is told later")
+
 
 class Clock:
     """A clock that a test moves."""
@@ -100,20 +146,12 @@ class TestSlowBatches(RecordingCase):
 
         def slowly(loop, part, *beside):
             before(part)
-            # What another process does at this very moment.
-            with loop._cursor() as cr:
-                claims.reclaim(cr, worker="another")
+            self.look_for_lost_leases(loop)
             self.parts.append([one.id for one in part])
             try:
                 return handle(loop, part, *beside)
             finally:
-                self.clock.now += takes
-                with loop._cursor() as cr:
-                    cr.execute(
-                        "UPDATE integration_due SET lease_until = lease_until - make_interval(secs => %(takes)s);"
-                        "UPDATE integration_lease SET until = until - make_interval(secs => %(takes)s)",
-                        {"takes": takes},
-                    )
+                self.pass_time(loop, takes)
 
         loop = handling.HandlerLoop(Shared(self.env.registry, "me", inline=True), lanes=ALL_LANES)
         with (
@@ -123,6 +161,22 @@ class TestSlowBatches(RecordingCase):
         ):
             loop._carry_out_batch()
         self.env.invalidate_all()
+
+    def pass_time(self, loop, seconds):
+        """Let so many seconds pass for the process and for every lease."""
+        self.clock.now += seconds
+        with loop._cursor() as cr:
+            cr.execute(
+                "UPDATE integration_due SET lease_until = lease_until - make_interval(secs => %(seconds)s);"
+                "UPDATE integration_lease SET until = until - make_interval(secs => %(seconds)s)",
+                {"seconds": seconds},
+            )
+
+    @staticmethod
+    def look_for_lost_leases(loop):
+        """Do what another process does at this very moment."""
+        with loop._cursor() as cr:
+            claims.reclaim(cr, worker="another")
 
     @mute_logger(RUNNER_LOG)
     def test_a_batch_that_is_split_for_longer_than_a_lease_loses_none(self):
@@ -206,3 +260,89 @@ class TestSlowBatches(RecordingCase):
         for turn, wait in enumerate(waits):
             self.assertGreaterEqual(wait, handling.REPEAT_WAIT * 2**turn * 0.5)
             self.assertLessEqual(wait, handling.REPEAT_WAIT * 2**turn * 1.5)
+
+    @mute_logger(RUNNER_LOG)
+    def test_a_batch_that_is_repeated_after_longer_than_its_lease_loses_none(self):
+        systems = [self.system, self._make_system("lab")]
+        events = [self.post(ADMITTED, {**DATA, "encounter": one.code}, system=one)[1] for one in systems]
+        handle, tries = handling.HandlerLoop._handle, []
+
+        def meeting(loop, *args):
+            tries.append(args)
+            if len(tries) < 3:
+                self.pass_time(loop, LEASE * 1.5)
+                raise Met
+            return handle(loop, *args)
+
+        loop = handling.HandlerLoop(Shared(self.env.registry, "me", inline=True), lanes=ALL_LANES)
+        with (
+            self.enter_registry_test_mode(),
+            patch.object(handling.HandlerLoop, "_handle", meeting),
+            patch.object(handling.HandlerLoop, "_clock", self.clock),
+            patch.object(loop.shared.stopping, "wait", lambda _seconds: self.look_for_lost_leases(loop)),
+        ):
+            loop._carry_out_batch()
+        self.env.invalidate_all()
+        self.assertEqual(len(tries), 4)
+        self.assertEqual([(e.delivery_ids.crashes, e.delivery_ids.state) for e in events], [(0, "done")] * 2)
+
+    @mute_logger(RUNNER_LOG)
+    def test_what_was_lost_while_a_batch_met_another_transaction_is_not_repeated(self):
+        [event] = self.admit("A")
+        tries = []
+
+        def meeting(loop, *args):
+            tries.append(args)
+            self.pass_time(loop, LEASE * 1.5)
+            self.look_for_lost_leases(loop)
+            raise Met
+
+        loop = handling.HandlerLoop(Shared(self.env.registry, "me", inline=True), lanes=ALL_LANES)
+        with (
+            self.enter_registry_test_mode(),
+            patch.object(handling.HandlerLoop, "_handle", meeting),
+            patch.object(handling.HandlerLoop, "_clock", self.clock),
+        ):
+            loop._carry_out_batch()
+        self.env.invalidate_all()
+        self.assertEqual((len(tries), event.delivery_ids.state, RECORDER.batches), (1, "waiting", []))
+
+    @mute_logger(RUNNER_LOG)
+    def test_a_failure_after_longer_than_a_lease_loses_neither_it_nor_what_waits(self):
+        systems = [self.system, self._make_system("lab")]
+        events = [self.post(ADMITTED, {**DATA, "encounter": one.code}, system=one)[1] for one in systems]
+        RECORDER.errors[self.system.code] = ValueError()
+        fail = handling.HandlerLoop._fail
+
+        def fail_meanwhile(loop, *args):
+            self.look_for_lost_leases(loop)
+            fail(loop, *args)
+
+        with patch.object(handling.HandlerLoop, "_fail", fail_meanwhile):
+            self.run_batch(takes=LEASE * 1.5)
+        deliveries = [event.delivery_ids for event in events]
+        self.assertEqual([one.state for one in deliveries], ["waiting", "done"])
+        self.assertEqual([(one.crashes, one.attempts) for one in deliveries], [(0, 1)] * 2)
+
+    def test_the_reserve_serves_the_critical_lane_while_chores_take_long(self):
+        shared = Shared(self.env.registry, "me", inline=True)
+        main = handling.HandlerLoop(shared, lanes=ALL_LANES)
+        reserve = handling.HandlerLoop(shared, lanes=frozenset({CRITICAL}), behind=main)
+        meanwhile = []
+
+        def chore(_loop, *_args):
+            if not meanwhile:
+                [event] = self.admit("A")
+                self.env.flush_all()
+                self.env.cr.execute("UPDATE integration_due SET lane = %s WHERE event_id = %s", (CRITICAL, event.id))
+                meanwhile.append((main.is_held_up(), reserve.turn()))
+            return False
+
+        with (
+            self.enter_registry_test_mode(),
+            patch.object(handling.HandlerLoop, "_chore", chore),
+            patch.object(handling, "RESERVE_AFTER", 0.0),
+        ):
+            main._step()
+            self.assertEqual((meanwhile, RECORDER.batches), ([(True, True)], [["A"]]))
+            self.assertFalse(main.is_held_up())

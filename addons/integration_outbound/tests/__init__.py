@@ -10,5 +10,6 @@ from . import test_keys
 from . import test_outcomes
 from . import test_places
 from . import test_replay
+from . import test_sending
 from . import test_tour
 from . import test_wire

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,4 +138,36 @@ def test_what_is_held_is_known_by_channel():
     gate.set()
     watch.wait(3)
     assert watch.dispatcher.held_by_channel() == {}
+    watch.dispatcher.close()
+
+
+def test_threads_that_could_not_be_started_are_started_as_soon_as_they_can(caplog):
+    watch, start = Watch(4), threading.Thread.start
+    watch.dispatcher.set_caps({1: 8})
+    refused = list(range(5))
+
+    def refuse(thread):
+        if refused:
+            refused.pop()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with patch.object(threading.Thread, "start", refuse):
+        while refused:
+            watch.put((len(refused), 1, 1, lambda: True))
+        assert watch.dispatcher.queued == 5
+        watch.put((0, 1, 1, lambda: True))
+        assert len(watch.wait(6)) == 6
+    assert [record.levelname for record in caplog.records] == ["WARNING"], "told once"
+    watch.dispatcher.close()
+
+
+def test_where_no_more_threads_can_be_started_those_that_are_there_go_on():
+    watch, gate = Watch(4), threading.Event()
+    watch.dispatcher.set_caps({1: 8, 2: 8})
+    watch.put((0, 1, 1, lambda: gate.wait(20)))
+    with patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")):
+        watch.put(*[(number, 2, 1, lambda: True) for number in range(1, 6)])
+        gate.set()
+        assert len(watch.wait(6)) == 6
     watch.dispatcher.close()
