@@ -392,9 +392,8 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             or any(result.outcome in ("gone", "configuration") for result in by_endpoint[one.id])
         )
         if concerned:
-            self.env.cr.execute(
-                "SELECT id FROM integration_endpoint WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", (concerned.ids,)
-            )
+            locking = "SELECT id FROM integration_endpoint WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE"
+            self.env.cr.execute(locking, (concerned.ids,))
             concerned.invalidate_recordset()
 
     @staticmethod
