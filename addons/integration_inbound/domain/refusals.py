@@ -153,7 +153,7 @@ webhook-timestamp and webhook-signature, of another profile those under Signatur
     ),
     "backlog": Cause(
         "Too much work is waiting",
-        "More deliveries wait than this server may have waiting, or a change of the settings did not come to an end.",
+        "More messages wait to be worked off than this server may have waiting, or a change of settings did not end.",
         "Look on the Overview at what is stuck or slow, and start more workers. Senders come back by themselves.",
     ),
     "unusable_schema": Cause(
