@@ -384,7 +384,8 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         :param changed: names of breakers that have just opened or closed
         """
         endpoints = self.env["integration.endpoint"]
-        behind = endpoints.search([]) if changed else endpoints
+        concerning = ["|", ("state", "=", "active"), ("trouble_since", "!=", False)]  # who may come into trouble, or out
+        behind = endpoints.search(concerning) if changed else endpoints
         concerned = behind.filtered(lambda one: changed & {endpoint_key(one.id), origin_key(one.url)})
         concerned |= tried.filtered(
             lambda one: one.trouble_since
