@@ -384,8 +384,9 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
         :param changed: names of breakers that have just opened or closed
         """
         endpoints = self.env["integration.endpoint"]
-        concerning = ["|", ("state", "=", "active"), ("trouble_since", "!=", False)]  # who may come into trouble, or out
-        behind = endpoints.search(concerning) if changed else endpoints
+        # Who may come into trouble, or out of it.
+        may_change = ["|", ("state", "=", "active"), ("trouble_since", "!=", False)]
+        behind = endpoints.search(may_change) if changed else endpoints
         concerned = behind.filtered(lambda one: changed & {endpoint_key(one.id), origin_key(one.url)})
         concerned |= tried.filtered(
             lambda one: one.trouble_since
