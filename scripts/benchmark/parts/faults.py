@@ -74,6 +74,7 @@ class Sending:
         self._place = f"127.0.0.1:{port}"
         self._secret = site.built.systems["ehr"]["secret"]
         self._over = threading.Event()
+        self._answer = "none"
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._emit, self._post)]
 
     def start(self) -> None:
@@ -81,13 +82,15 @@ class Sending:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """End; messages that were not accepted yet are sent until they are."""
+    def stop(self, look_after: Callable[[], None]) -> None:
+        """End; what was not accepted yet is sent until it is, while somebody looks after the processes."""
         self._over.set()
-        for thread in self._threads:
-            thread.join(_SETTLE_SECONDS)
-            if thread.is_alive():
-                raise MeasureError("a sender did not get its message accepted")
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while any(thread.is_alive() for thread in self._threads):
+            if time.monotonic() > deadline:
+                raise MeasureError(f"a sender did not get its message accepted; the last answer was {self._answer}")
+            look_after()
+            time.sleep(0.2)
 
     def abandon(self) -> None:
         """End without waiting for anything."""
@@ -114,8 +117,11 @@ class Sending:
         connection = http.client.HTTPConnection(self._place, timeout=10)
         try:
             connection.request("POST", "/integration/v1/inbound/ehr", body.encode(), headers)
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
+            response = connection.getresponse()
+            self._answer = f"{response.status} {response.read(1000)!r}"
+            return response.status
+        except (OSError, http.client.HTTPException) as error:
+            self._answer = repr(error)
             return 0
         finally:
             connection.close()
@@ -258,7 +264,7 @@ def _measure(bed: Bed, site: Site, receiver: Receiver, note: Callable[[str], Non
     if bed.cluster is not None:
         ways["a PostgreSQL backend"] = crew.kill_backend
     recoveries: defaultdict[str, list[float]] = defaultdict(list)
-    with _sending(site, types, port) as sending:
+    with _sending(site, types, port, crew.look_after) as sending:
         for number in range(kills):
             time.sleep(chance.uniform(0.1, 1.5))
             way = chance.choice(list(ways))
@@ -272,7 +278,7 @@ def _measure(bed: Bed, site: Site, receiver: Receiver, note: Callable[[str], Non
 
 
 @contextmanager
-def _sending(site: Site, types: list[str], port: int) -> Iterator[Sending]:
+def _sending(site: Site, types: list[str], port: int, look_after: Callable[[], None]) -> Iterator[Sending]:
     sending = Sending(site, types, port)
     sending.start()
     try:
@@ -280,7 +286,7 @@ def _sending(site: Site, types: list[str], port: int) -> Iterator[Sending]:
     except BaseException:
         sending.abandon()
         raise
-    sending.stop()
+    sending.stop(look_after)
 
 
 def _recovery(site: Site, kill: Callable[[], None]) -> float:
