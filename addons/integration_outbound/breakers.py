@@ -34,14 +34,14 @@ class Probe:
 class Book:
     """Samples by breaker name, one per second, that have not been appended to the database; and probes.
 
-    Seconds are of the database's clock, which all processes share. Nothing is forgotten before the transaction that
-    stores it is committed: :meth:`stored` and :meth:`forget` say that it is.
+    Seconds are of the database's clock, which all processes share. Nothing is lost with a transaction: what it was to
+    store comes back by :meth:`give_back`, and a probe is remembered until :meth:`forget` says that it is stored.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._samples: dict[str, dict[int, Sample]] = {}
-        self._taken: dict[str, dict[int, Sample]] = {}
+        self._given_back: set[str] = set()
         self.clock_offset = 0.0
         """What the database's clock is ahead of this machine's, in seconds."""
         self.failing: frozenset[str] = frozenset()
@@ -64,20 +64,21 @@ class Book:
                     del seen[old]
 
     def take(self, names: Iterable[str]) -> dict[str, list[Sample]]:
-        """Hand over what is remembered of these breakers, and again whatever was handed over and never stored."""
+        """Hand over what is remembered of these breakers, and what was given back of any; nobody else gets it."""
         with self._lock:
-            for name in names:
-                taken = self._taken.setdefault(name, {})
-                for second, later in self._samples.pop(name, {}).items():
-                    earlier = taken.get(second)
-                    taken[second] = later if earlier is None else earlier.then(later)
-            return {name: list(taken.values()) for name, taken in sorted(self._taken.items()) if taken}
+            wanted = {*names, *self._given_back}
+            self._given_back.clear()
+            return {name: list(seen.values()) for name in sorted(wanted) if (seen := self._samples.pop(name, {}))}
 
-    def stored(self, names: Iterable[str]) -> None:
-        """Forget what was handed over of these breakers."""
+    def give_back(self, taken: Mapping[str, Iterable[Sample]]) -> None:
+        """Have whoever takes something next take this, too: it could not be stored."""
         with self._lock:
-            for name in names:
-                self._taken.pop(name, None)
+            for name, samples in taken.items():
+                seen = self._samples.setdefault(name, {})
+                for earlier in samples:
+                    later = seen.get(int(earlier.at))
+                    seen[int(earlier.at)] = earlier if later is None else earlier.then(later)
+                self._given_back.add(name)
 
     def end(self, delivery_id: int, became: Mapping[str | None, Count]) -> None:
         """Remember what became of a delivery, if it is a probe."""

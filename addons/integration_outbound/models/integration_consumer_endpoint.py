@@ -12,7 +12,7 @@ from odoo.addons.integration_core.domain import backoff, log_context, signing, s
 from odoo.addons.integration_core.domain.keyring import KeyringError
 from odoo.addons.integration_core.engine.claims import BY_KEY, Result
 from odoo.addons.integration_core.engine.loops import is_connection_error
-from odoo.addons.integration_core.tools import Statement, is_real
+from odoo.addons.integration_core.tools import Statement, is_in_test, is_real
 from odoo.modules.module import get_manifest
 from odoo.tools import SQL
 
@@ -426,7 +426,10 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
             for name, number, count in sorted(told, key=lambda one: one[0])
             if self.env["integration.breaker"]._end_probe(name, number, count)
         ]
-        self._once_stored(lambda: book.forget(ended))
+        if is_real(self.env.cr):
+            self.env.cr.postcommit.add(lambda: book.forget(ended))
+        else:  # the pseudo-cursor of a test is never committed
+            book.forget(ended)
         return closed
 
     def _tell_breakers(self, results):
@@ -438,15 +441,6 @@ class IntegrationConsumerEndpoint(models.AbstractModel):
                     if name and (count is breaker.Count.FAILURE or name in book.failing):
                         names.add(name)
         samples = book.take(names)
-        self._once_stored(lambda: book.stored(samples))
+        if samples and not is_in_test(self.env.cr):
+            self.env.cr.prerollback.add(lambda: book.give_back(samples))
         return self.env["integration.breaker"]._note(samples)
-
-    def _once_stored(self, forget):
-        """Call ``forget`` when this transaction is committed: what it does not store is to be stored by the next.
-
-        The pseudo-cursor of a test is never committed.
-        """
-        if is_real(self.env.cr):
-            self.env.cr.postcommit.add(forget)
-        else:
-            forget()

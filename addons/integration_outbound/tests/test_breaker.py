@@ -7,9 +7,9 @@ from odoo.addons.integration_core.engine.plan import ALL_LANES, Plan
 from odoo.tests import new_test_user, tagged
 
 from .. import breakers as breakers_module
-from ..breakers import book_of
+from ..breakers import Book, book_of
 from ..domain import breaker
-from ..domain.breaker import Count
+from ..domain.breaker import Count, Sample
 from ..models import integration_consumer_endpoint as consumer_module
 from ..models.integration_breaker import endpoint_key, origin_key
 from ..transport import Sent
@@ -188,14 +188,17 @@ class TestBreaker(OutboundCase):
 
     def react(self, *results, fails=False):
         """React to results in what would be a transaction, whose commit ``fails``."""
-        consumer = self.env["integration.consumer.endpoint"]
-        with self.env.cr.savepoint() as transaction:
-            consumer._calls_for_reaction(self.env.cr.dbname, results, set())
+        consumer, cr = self.env["integration.consumer.endpoint"], self.env.cr
+        no_test = patch.object(consumer_module, "is_in_test", return_value=False)
+        with no_test, cr.savepoint() as transaction:
+            consumer._calls_for_reaction(cr.dbname, results, set())
             consumer._after(results)
             if fails:
-                self.env.cr.postcommit.clear()
+                cr.postcommit.clear()
+                cr.prerollback.run()
                 transaction.rollback()
-        self.env.cr.postcommit.run()
+        cr.prerollback.clear()
+        cr.postcommit.run()
         self.env.invalidate_all()
 
     def test_an_answered_probe_closes_it_even_if_nobody_can_be_told(self):
@@ -235,6 +238,21 @@ class TestBreaker(OutboundCase):
         self.assertEqual(self.samples()[name], [0, 2])
         self.react(failed)
         self.assertEqual(self.samples()[name], [0, 3])
+
+    def test_what_a_transaction_is_storing_no_other_stores(self):
+        """Two cron threads of one process react at once: a failure counts once, whichever of them is undone."""
+        book, name = Book(), endpoint_key(self.endpoint.id)
+        book.count(name, Count.FAILURE, now=1000)
+        first = book.take({name})
+        self.assertEqual(first, {name: [Sample(1000.0, failures=1, trailing_failures=1)]})
+        book.count(name, Count.SUCCESS, now=1000)
+        second = book.take({name})
+        self.assertEqual(second, {name: [Sample(1000.0, successes=1)]})
+        book.give_back(first)
+        book.count(name, Count.FAILURE, times=2, now=1000)
+        again = book.take(())  # by whoever comes next
+        self.assertEqual(again, {name: [Sample(1000.0, failures=3, trailing_failures=3)]})
+        self.assertFalse(book.take({name}))
 
     def test_a_late_answer_of_before_is_not_taken_for_the_probes(self):
         self.fail(12)

@@ -232,6 +232,23 @@ class TestScreens(RolesCase):
             if domain and "uid" not in domain:
                 yield one.get("name"), ast.literal_eval(domain)
 
+    def test_every_chart_can_be_drawn_for_whoever_is_shown_it(self):
+        drawn = set()
+        with self.faults() as faults:
+            for role in MATRIX.roles:
+                for view in self.views.filtered(lambda view: view.type in ("graph", "pivot")):
+                    model = self.as_role(role, view.model)
+                    if not model.has_access("read"):
+                        continue
+                    fields = etree.fromstring(model.get_view(view.id, view.type)["arch"]).findall("field")
+                    measures = [f"{one.get('name')}:sum" for one in fields if one.get("type") == "measure"]
+                    names = ((one.get("name"), one.get("interval")) for one in fields if one.get("type") != "measure")
+                    groupby = [":".join(filter(None, name)) for name in names]
+                    with faults.of(role, view.model, view.type):
+                        model.formatted_read_group([], groupby, ["__count", *measures])
+                        drawn.add((role, view))
+        self.assertTrue(drawn)
+
     def _read_each(self, role, record, faults):
         """Read every field that the record's reader sees, each by itself; return how many there are."""
         names = list(record.fields_get(attributes=["type"]))
