@@ -73,7 +73,7 @@ class IntegrationMetrics(models.AbstractModel):
     @api.model
     def _read_figures(self, found):
         for (code,) in self.env.execute_query(
-            SQL("SELECT code FROM integration_system WHERE mode = 'live' AND state = 'active'")
+            SQL("SELECT code FROM integration_system WHERE mode = 'live' AND state = 'active' AND active")
         ):
             found["parked_lines"].add((code,), 0)
             found["refused_messages"].add((code,), 0)
@@ -194,7 +194,7 @@ class IntegrationMetrics(models.AbstractModel):
               LEFT JOIN LATERAL (SELECT received_at AS at FROM integration_receipt
                                   WHERE system_id = s.id AND outcome <> 'accepted'
                                   ORDER BY received_at DESC LIMIT 1) AS r ON true
-             WHERE s.mode = 'live' AND s.state = 'active' AND s.live_from <= %(now)s
+             WHERE s.mode = 'live' AND s.state = 'active' AND s.active AND s.live_from <= %(now)s
                AND EXISTS (SELECT FROM integration_system_event_type_rel t WHERE t.system_id = s.id)
             """,
                 now=tools.utc_now(),
@@ -220,7 +220,7 @@ class IntegrationMetrics(models.AbstractModel):
               FROM integration_credential c
               LEFT JOIN integration_endpoint p ON p.id = c.endpoint_id
               LEFT JOIN integration_system s ON s.id = COALESCE(c.system_id, p.system_id)
-             WHERE c.state = 'active' AND c.valid_from <= %(now)s AND s.state = 'active'
+             WHERE c.state = 'active' AND c.valid_from <= %(now)s AND s.state = 'active' AND s.active
                AND COALESCE(p.state, 'active') = 'active'
              GROUP BY s.id, p.id, c.use
             """,
