@@ -111,6 +111,10 @@ class IntegrationEvent(models.Model):
     # What Odoo emits is found by its 'uuid', which is its message's id too.
     _message_idx = models.Index("(webhook_id) WHERE system_id IS NOT NULL")
     _system_idx = models.Index("(system_id, received_at) WHERE system_id IS NOT NULL")
+    # Digits alone are numbers: of senders that number nothing, and of those that count otherwise, there is no entry.
+    _sequence_idx = models.Index(
+        "(system_id, source, (sequence::bigint)) WHERE system_id IS NOT NULL AND sequence ~ '^[0-9]{1,18}$'"
+    )
     _company_time_idx = models.Index("(company_id, received_at)")
 
     def init(self):

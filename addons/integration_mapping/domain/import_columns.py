@@ -50,7 +50,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 _NOISE: Final = re.compile(r"[^0-9a-z]+")
 _DAY: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00)?)?\Z")
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f]")
-_CURRENCY: Final = re.compile(r"^(?:[$€£]|[A-Z]{3})?(.*?)(?:[$€£]|[A-Z]{3})?$")
+_CURRENCY: Final = re.compile(r"^([$€£]|[A-Z]{3})?(.*?)([$€£]|[A-Z]{3})?$")
 _WITH_POINT: Final = re.compile(r"-?(?:\d+|\d{1,3}(?:,\d{3})+)?(?:\.\d+)?\Z")
 _WITH_COMMA: Final = re.compile(r"-?(?:\d+|\d{1,3}(?:\.\d{3})+)?(?:,\d+)?\Z")
 
@@ -181,11 +181,11 @@ def rows_of(table: Table, layout: Layout) -> list[Row]:
             value = rearm(value) if exact else value.strip()
             if value.strip():
                 said[name] = value
-        rows.append(Row(line.number, said, _width_differs(table, line.values)))
+        rows.append(Row(line.number, said, width_differs(table, line.values)))
     return rows
 
 
-def _width_differs(table: Table, values: Sequence[str]) -> bool:
+def width_differs(table: Table, values: Sequence[str]) -> bool:
     """Tell whether a line has other fields than the header; a workbook leaves empty ones out at the end."""
     width = len(table.header)
     return any(value.strip() for value in values[width:]) or (table.encoding != "xlsx" and len(values) < width)
@@ -200,21 +200,37 @@ def price_of(text: str, *, decimal_comma: bool = False) -> Decimal | None:
     >>> price_of("1,141.40"), price_of("$ 0.00"), price_of("1.141,40", decimal_comma=True), price_of("")
     (Decimal('1141.40'), Decimal('0.00'), Decimal('1141.40'), None)
     """
+    money = money_of(text, decimal_comma=decimal_comma)
+    return money[0] if money else None
+
+
+def money_of(text: str, *, decimal_comma: bool = False) -> tuple[Decimal, tuple[str, ...]] | None:
+    """Return an amount and the signs and codes of its currency that stand beside it; None where there is no amount.
+
+    Raises:
+        PriceError: It is no number, or one that could be read in two ways.
+
+    >>> money_of("$ 5.00"), money_of("(7.00 EUR)"), money_of("5"), money_of(" ")
+    ((Decimal('5.00'), ('$',)), (Decimal('-7.00'), ('EUR',)), (Decimal('5'), ()), None)
+    """
     if not text.strip():
         return None
     bare = _SPACES.sub("", text)
     negative = bare.startswith("(") and bare.endswith(")")
-    match = _CURRENCY.match(bare.strip("()") if negative else bare)
-    digits = match[1] if match else ""
+    match = _CURRENCY.match(bare[1:-1] if negative else bare)
+    digits = match[2] if match else ""
     pattern = _WITH_COMMA if decimal_comma else _WITH_POINT
     if not any(one.isdigit() for one in digits) or not digits.isascii() or not pattern.match(digits):
+        raise PriceError(text)
+    if negative and digits.startswith("-"):  # taken back twice, or written twice
         raise PriceError(text)
     digits = digits.replace(".", "").replace(",", ".") if decimal_comma else digits.replace(",", "")
     try:
         value = Decimal(digits)
     except InvalidOperation as error:  # pragma: no cover - the pattern lets numbers through only
         raise PriceError(text) from error
-    return -value if negative else value
+    marks = tuple(mark for mark in (match[1], match[3]) if mark) if match else ()
+    return -value if negative else value, marks
 
 
 def price_text(price: Decimal | None) -> str:

@@ -18,13 +18,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from ...integration_core.domain import decimals
+from ...integration_core.domain import decimals, timestamps
 from ...integration_core.domain.equation import UNASSIGNED
-from ...integration_mapping.domain.import_columns import DayError, PriceError, day_of, plain, price_of
+from ...integration_mapping.domain.import_columns import DayError, PriceError, day_of, money_of, plain, width_differs
 from ...integration_mapping.domain.table_file import Table
 from .reconciliation import Found, Key, Tally, add_up
 
@@ -36,7 +36,11 @@ MOST_TEXT: Final = 255
 MOST_DAYS: Final = 366
 """Days of a period that is compared with what Odoo has, whose rows are read anew each time."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_MOMENT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.*", re.DOTALL)
+_MOMENT: Final = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})[T ](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2}(?:\.\d{1,18})?)?"
+    r"(?: ?(?:(?P<utc>Z|UTC|GMT)|(?P<hours>[+-]\d{2})(?::?(?P<minutes>\d{2}))?))?",
+    re.ASCII,
+)
 _COUNT: Final = re.compile(r"\d{1,9}(?:\.0+)?")
 _SIDES: Final[Mapping[str, str]] = {
     "charge": TOLD,
@@ -157,6 +161,8 @@ def of_table(
     first: date,
     last: date,
     currency: str,
+    zone: tzinfo,
+    signs: Mapping[str, str] | None = None,
     kinds: Iterable[str] = (),
     decimal_comma: bool = False,
 ) -> Reading:
@@ -168,6 +174,8 @@ def of_table(
         first: First day of the period.
         last: Last day of it; rows of other days are refused.
         currency: Of rows that name none.
+        zone: Where the system is: a time with an offset is of the day that it was there.
+        signs: Sign of each currency, by its code; an amount may carry the code or the sign of its row's currency.
         kinds: Event types that there are (``key``).
         decimal_comma: Amounts are written ``1.234,56``.
 
@@ -175,11 +183,13 @@ def of_table(
         TotalsError: A column is missing, or could be one of two.
     """
     places = _columns(table.header, measure)
-    reader = _Reader(measure, first, last, currency, frozenset(kinds), decimal_comma)
+    reader = _Reader(measure, first, last, currency, zone, signs or {}, frozenset(kinds), decimal_comma)
     lines, refused, left_out = [], [], Counter[str]()
     for row in table.lines:
         said = {name: row.values[place].strip() for name, place in places.items() if place < len(row.values)}
         try:
+            if width_differs(table, row.values):
+                raise _RowError("other_width")
             line = reader.line(said)
         except _RowError as error:
             refused.append(Refused(row.number, str(error)))
@@ -216,6 +226,8 @@ class _Reader:
     first: date
     last: date
     currency: str
+    zone: tzinfo
+    signs: Mapping[str, str]
     kinds: frozenset[str]
     decimal_comma: bool
 
@@ -235,7 +247,7 @@ class _Reader:
         return line if line.amount is None else replace(line, currency=self._currency(said))
 
     def _told(self, line: TotalLine, said: Mapping[str, str]) -> TotalLine:
-        line = replace(line, amount=self._amount(said.get("amount", "")))
+        line = replace(line, amount=self._amount(said.get("amount", ""), said))
         if self.measure == "claim":
             if not line.claim:
                 raise _RowError("no_claim")
@@ -263,7 +275,7 @@ class _Reader:
             "writeoff": ("adjusted", "amount"),
         }
         texts = [said.get(name, "") for name in names.get(kind, ("amount",))]
-        amount = self._amount(next((text for text in texts if text), ""))
+        amount = self._amount(next((text for text in texts if text), ""), said)
         if side and amount is None:
             raise _RowError("no_amount")
         return replace(line, side=side, kind=kind, count=1, amount=amount if side else None)
@@ -271,12 +283,20 @@ class _Reader:
     def _day(self, text: str) -> date | None:
         moment = _MOMENT.fullmatch(text)
         try:
-            day = day_of(moment[1] if moment else text)
-        except DayError:
+            day = self._day_there(moment) if moment else day_of(text)
+        except (DayError, timestamps.TimestampError, OverflowError):
             raise _RowError("bad_day") from None
         if day is not None and not self.first <= day <= self.last:
             raise _RowError("other_period")
         return day
+
+    def _day_there(self, moment: re.Match[str]) -> date | None:
+        """Return the day of a time: as it stands there, or, where that has an offset, as it was where the system is."""
+        if not moment["utc"] and not moment["hours"]:
+            return day_of(moment["day"])
+        offset = "Z" if moment["utc"] else f"{moment['hours']}:{moment['minutes'] or '00'}"
+        at = timestamps.parse(f"{moment['day']}T{moment['clock']}{moment['seconds'] or ':00'}{offset}")
+        return at.astimezone(self.zone).date()
 
     def _count(self, text: str) -> int | None:
         if not text or self.measure == "ledger":
@@ -285,13 +305,17 @@ class _Reader:
             raise _RowError("bad_count")
         return int(text.split(".")[0])
 
-    def _amount(self, text: str) -> Decimal | None:
+    def _amount(self, text: str, said: Mapping[str, str]) -> Decimal | None:
         try:
-            amount = price_of(text, decimal_comma=self.decimal_comma)
+            money = money_of(text, decimal_comma=self.decimal_comma)
         except PriceError:
             raise _RowError("bad_amount") from None
-        if amount is None:
+        if money is None:
             return None
+        amount, marks = money
+        currency = self._currency(said)
+        if any(mark not in (currency, self.signs.get(currency)) for mark in marks):
+            raise _RowError("bad_currency")
         try:
             return decimals.parse(f"{amount:f}", signed=True)
         except decimals.DecimalError:

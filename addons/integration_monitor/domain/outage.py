@@ -176,6 +176,24 @@ def numbering(stretches: Iterable[Stretch]) -> Numbering | None:
     return Numbering(min(one.base for one in found), last, gaps)
 
 
+def sought(gaps: Iterable[Gap]) -> list[tuple[int, int]]:
+    """Return the numbers among which what fills gaps is looked for: (first, last), in order, none of them twice.
+
+    Each with the number before the gap: where that comes again the counter has begun anew, and what follows is of its
+    next round (see :func:`numbering`).
+
+    >>> sought([Gap(5, 9), Gap(3, 3), Gap(8, 12)])
+    [(2, 3), (4, 12)]
+    """
+    found: list[tuple[int, int]] = []
+    for first, last in sorted((gap.first - 1, gap.last) for gap in gaps):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
 def _rounds(stretches: Iterable[Stretch]) -> list[_Round]:
     found: list[_Round] = []
     for stretch in stretches:

@@ -92,6 +92,13 @@ class IntegrationControlTotal(models.Model):
         )
 
     @api.model
+    def _judge(self, system, measure, first, last, digest, *, taken_at, number=None):
+        """Return (the statement in force, what another one is beside it, see :func:`reconciliation.judge`)."""
+        standing = self._same_period(system, first, last, measure).filtered(lambda total: total.state == "current")
+        new = reconciliation.Version(number, taken_at.replace(tzinfo=timezone.utc), digest)
+        return standing, reconciliation.judge(new, standing._version())
+
+    @api.model
     def _store(self, system, measure, first, last, lines, *, source, taken_at, number=None, is_test=False, **more):
         """Store a statement; return (record, what it is beside the one in force, see :func:`reconciliation.judge`).
 
@@ -103,16 +110,13 @@ class IntegrationControlTotal(models.Model):
         :param is_test: of a test message: kept to be looked at, compared with nothing
         :param more: further values of the record
         """
-        earlier = self._same_period(system, first, last, measure)
-        standing = earlier.filtered(lambda total: total.state == "current")
         digest = control_totals.digest(lines)
-        verdict = "test"
-        if not is_test:
-            verdict = reconciliation.judge(
-                reconciliation.Version(number, taken_at.replace(tzinfo=timezone.utc), digest), standing._version()
-            )
+        standing, verdict = self._judge(system, measure, first, last, digest, taken_at=taken_at, number=number)
+        if is_test:
+            verdict = "test"
         if verdict == "same":
             return standing, verdict
+        earlier = self._same_period(system, first, last, measure)
         if verdict == "newer":
             standing.write({"state": "superseded"})
             standing.flush_recordset()

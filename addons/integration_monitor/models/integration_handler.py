@@ -58,8 +58,13 @@ class ControlTotalsHandler(models.AbstractModel):
         return "applied", None, total
 
     def _taken_at(self, handled):
+        """Return when the statement was taken: as it says, and not after it came.
+
+        A sender's clock that is ahead would have it go before all that is said later.
+        """
+        received = handled.event.received_at
         text = handled.data.get("taken_at")
         moment = timestamps.parse(text) if text else handled.envelope.time
         if moment is None:
-            return handled.event.received_at
-        return moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0)
+            return received
+        return min(moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0), received)

@@ -145,6 +145,8 @@ class IntegrationTrace(models.AbstractModel):
     @api.model
     def _trace_all(self, into, received, moves):
         """Add documents, payments, events and deliveries that follow from messages and documents."""
+        # sudo: what reverses documents; whether the reader sees it is asked where it is told
+        moves |= self._made_by_hand(moves.sudo().reversal_move_ids.sudo(False))
         moves, payments = self._trace_documents(into, moves)
         events = (
             self._flow_events(into, received) | self._events_about(into, moves) | self._events_about(into, payments)
@@ -200,20 +202,20 @@ class IntegrationTrace(models.AbstractModel):
         """Return the one sentence that answers: does it go on, and if not, who has to do what?"""
         stuck = trace.stuck_at(steps)
         if not stuck:
-            return {"level": "success", "text": self.env._("Nothing waits."), "detail": "", "open": None}
+            return {"level": "success", "text": self.env._("Nothing waits."), "detail": "", "money": [], "open": None}
         alike = (step for step in steps if (step.what, step.reason) == (stuck.what, stuck.reason))
         told = self._told(trace.arrange(alike).steps[0])
         since = tools.age_in_words(self.env, stuck.at) if stuck.at else ""
         details = [
             told["names"],
             self.env._("for %s", since) if since else "",
-            " + ".join(told["money"]),
             self.env._("Whose turn: %s", stuck.turn) if stuck.turn else "",
         ]
         return {
             "level": _LEVELS[stuck.level],
             "text": f"{told['title']}: {stuck.reason}" if stuck.reason else told["title"],
             "detail": " · ".join(filter(None, details)),
+            "money": told["money"],
             "open": told["open"],
         }
 

@@ -259,11 +259,27 @@ class IntegrationTraceMoney(models.AbstractModel):
         return visible
 
     @api.model
+    def _made_by_hand(self, moves):
+        """Return those of these documents on which no charge and no void is: a person made them."""
+        # sudo: whether anything is on a document; what it is the reader is not told
+        charges, voids = self.env["integration.charge"].sudo(), self.env["integration.charge.void"].sudo()
+        credited = Domain("credit_line_id.move_id", "in", moves.ids)
+        billed = charges.search(credited | Domain("invoice_id", "in", moves.ids)) if moves else charges
+        voided = voids.search(credited) if moves else voids
+        taken = {*billed.invoice_id.ids, *billed.credit_line_id.move_id.ids, *voided.credit_line_id.move_id.ids}
+        return moves.filtered(lambda move: move.id not in taken)
+
+    @api.model
     def _encounters_on(self, moves):
-        """Return {(system id, number)} of the encounters whose charges are on these documents, as the reader sees."""
+        """Return {(system id, number)} of the encounters whose charges are on these documents, as the reader sees.
+
+        A credit note that a person made is of what it reverses.
+        """
         charges = self.env["integration.charge"]
         if not moves or not charges.has_access("read"):
             return set()
+        # sudo: which invoice a document reverses; the charges on it are read with the reader's own rights
+        moves |= self._made_by_hand(moves.filtered("reversed_entry_id")).sudo().reversed_entry_id.sudo(False)
         domain = Domain("invoice_id", "in", moves.ids) | Domain("credit_line_id.move_id", "in", moves.ids)
         rows = charges._read_group(domain, ["system_id", "encounter"], limit=20)
         found = {(system.id, encounter) for system, encounter in rows}

@@ -4,6 +4,7 @@ import base64
 import logging
 from pathlib import Path
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -69,6 +70,40 @@ class TestControlTotals(ReconciliationCase):
         wizard.action_import()
         totals = self.Total.search([("system_id", "=", self.system.id)]).sorted("version")
         self.assertEqual(totals.mapped("state"), ["superseded", "current"])
+
+    def test_a_clock_that_is_ahead_rules_no_future(self):
+        event = self.report(self.total(1, "120.00"), taken_at="2099-01-01T00:00:00Z")
+        posted = self.period().total_id
+        self.assertEqual(posted.taken_at, event.received_at)
+        wizard = self.wizard(self.keys(GOOD.replace("120", "130")))
+        wizard.action_check()
+        self.assertIn("place of version 1", wizard.known_text)
+        imported = self.Total.browse(wizard.action_import()["res_id"])
+        self.assertEqual((imported.state, posted.state), ("current", "superseded"))
+
+    def test_what_would_change_nothing_is_not_stored(self):
+        self.wizard(self.keys(GOOD)).action_import()
+        standing = self.Total.search([("system_id", "=", self.system.id)])
+        standing.taken_at = fields.Datetime.add(fields.Datetime.now(), days=1)
+        wizard = self.wizard(self.keys(GOOD.replace("120", "130")))
+        wizard.action_check()
+        self.assertIn("nothing would be stored", wizard.known_text)
+        with self.assertRaisesRegex(UserError, "taken later than now"):
+            wizard.action_import()
+
+    def test_times_and_signs_are_those_of_the_system_and_of_the_row(self):
+        self.system.timezone = "America/New_York"
+        rows = ("2026-11-21T02:00:00Z,ED,{},1,$120.00\n", f"{DAY},ED,{{}},1,€ 5.00\n", f"{DAY}T02:00:00Z,ED,{{}},1,1\n")
+        wizard = self.wizard(self.keys(*[row.format(FINALIZED) for row in rows]))
+        wizard.action_check()
+        self.assertEqual((wizard.good_count, wizard.refused_count), (1, 2))
+        self.assertIn("or its amount names another one\n4: its day is outside the period", wizard.refused_text)
+
+    def test_a_row_of_another_width_is_refused(self):
+        wizard = self.wizard(self.keys(GOOD, f"{DAY},ED,{FINALIZED},1,1,234.00\n"))
+        wizard.action_check()
+        self.assertEqual((wizard.good_count, wizard.refused_count), (1, 1))
+        self.assertIn("3: it has other fields than the header", wizard.refused_text)
 
     def test_a_file_that_is_none_is_told(self):
         for content, words in [

@@ -9,6 +9,8 @@ from odoo.tests import new_test_user, tagged
 
 from .common import MonitorCase, PlanCase
 
+OUTAGE = "odoo.addons.integration_monitor.wizards.integration_outage"
+
 
 class OutageCase(MonitorCase):
     """A system whose messages came at the hours that a test says, of a day that is over."""
@@ -78,6 +80,29 @@ class TestOutage(OutageCase):
         told = self.told()
         self.assertEqual((told["missing"], sorted(told["gaps"])), (3, ["4", "6–7"]), "what came since fills the gaps")
 
+    def test_what_came_long_after_fills_the_gaps_too(self):
+        for hour, sequence in ((1, "1"), (2, "3"), (3, "7"), *((30 + more, str(8 + more)) for more in range(4))):
+            self.came(hour, sequence, encounter=f"E-{hour}")
+        with patch(f"{OUTAGE}.MOST_AFTER", 3):
+            self.assertEqual(self.told()["gaps"], ["4–6", "2"])
+            self.came(40, "5", encounter="E-40")
+            self.came(41, "02", encounter="E-41")
+            self.came(42, "4", encounter="E-42", source="/another")
+            told = self.told()
+            self.assertEqual((told["gaps"], told["looked_until"]), (["4", "6"], ""))
+        with patch(f"{OUTAGE}.MOST_AFTER", 3), patch(f"{OUTAGE}.MOST_LATER", 1):
+            told = self.told()
+            self.assertEqual((told["gaps"], told["missing"]), (["4–6", "2"], 4))
+            self.assertIn(told["looked_until"], str(self.outage().report))
+            self.assertTrue(told["looked_until"])
+
+    def test_what_the_next_round_sends_fills_no_gap(self):
+        for hour, sequence in ((1, "1"), (2, "2"), (3, "4"), (30, "5"), (31, "1"), (32, "2"), (33, "3"), (34, "4")):
+            self.came(hour, sequence, encounter=f"E-{hour}")
+        for most in (1, 100):
+            with self.subTest(most), patch(f"{OUTAGE}.MOST_AFTER", most):
+                self.assertEqual(self.told()["gaps"], ["3"])
+
     def test_the_number_before_the_period_counts(self):
         self.came(1, "7")
         self.came(12, "10", encounter="E-2")
@@ -118,7 +143,7 @@ class TestOutage(OutageCase):
     def test_too_many_pieces_ask_for_a_shorter_period(self):
         for hour, sequence in ((1, "1"), (2, "3"), (3, "5")):
             self.came(hour, sequence, encounter=f"E-{hour}")
-        with patch("odoo.addons.integration_monitor.wizards.integration_outage.MOST_STRETCHES", 2):
+        with patch(f"{OUTAGE}.MOST_STRETCHES", 2):
             self.assertTrue(self.told()["too_many"])
             self.assertIn("shorter period", str(self.outage().report))
 
@@ -194,10 +219,13 @@ class TestOutageCost(OutageCase, PlanCase):
         for hour in (1, 5, 9):
             self.came(hour, str(hour), encounter=f"E-{hour}")
         self.came(12, happened=3, encounter="E-12")
+        self.came(26, "11", encounter="E-26")
         self.make_history()
         outage = self.outage()
         self.env.flush_all()
-        with self.noting() as noted:
+        with self.noting() as noted, patch(f"{OUTAGE}.MOST_AFTER", 1):
             self.assertTrue(outage._told()["silences"])
         self.check_plans({"outage": noted})
+        [(_what, _statement, plan)] = self._plans({"numbers": [one for one in noted if "unnest" in one]})
+        self.assertIn("integration_event_sequence_idx", plan, "the numbers of gaps, and none beside them")
         self.assertEqual(len([one for one in noted if "occurred_at" in one]), 1, "however many silences")

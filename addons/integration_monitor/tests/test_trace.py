@@ -159,6 +159,39 @@ class TestTrace(TraceCase):
         refund = self.env["account.move"].search([("reversed_entry_id", "=", invoice.id)])
         self.assertEqual(self.of(refund)["key"], flow["key"])
 
+    def reverse(self, invoice):
+        """Return the draft that the button *Credit Note* of an invoice makes."""
+        dialog = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"journal_id": invoice.journal_id.id, "reason": "billed by mistake"})
+        )
+        dialog.reverse_moves()
+        self.commit()
+        return dialog.new_move_ids
+
+    def test_a_credit_note_that_a_person_makes_is_in_the_flow(self):
+        _charges, invoice = self.bill("E-1")
+        self.post_invoice(invoice)
+        self.pay(invoice)
+        refund = self.reverse(invoice)
+        for record in (invoice, refund):
+            flow = self.of(record)
+            self.assertEqual(flow["key"], f"encounter-{self.system.id}-E-1")
+            [waits] = self.steps(flow, "credit_waits")
+            self.assertEqual(waits["open"]["res_id"], refund.id)
+            self.assertEqual((flow["headline"]["level"], flow["headline"]["open"]["res_id"]), ("warning", refund.id))
+
+    def test_a_credit_note_of_another_encounter_stays_there(self):
+        charges, invoice = self.bill("E-1", self.line(1), self.line(2))
+        self.post_invoice(invoice)
+        charges[1].encounter = "E-2"  # as where one invoice is for several
+        self.void("E-2", 2)
+        note = charges[1].credit_line_id.move_id
+        self.assertEqual(note.reversed_entry_id, invoice)
+        self.assertEqual(self.of(note)["key"], f"encounter-{self.system.id}-E-2")
+        self.assertNotIn("credit_waits", self.whats(self.flow(f"encounter-{self.system.id}-E-1")))
+
     # -- rights -------------------------------------------------------------------------------------------------------
 
     def test_an_operator_sees_lines_and_deliveries_and_no_money(self):

@@ -1,5 +1,7 @@
 import base64
 from collections import Counter
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.addons.integration_core.tools import money_in_digits
@@ -77,19 +79,18 @@ class IntegrationControlTotalImport(models.TransientModel):
             raise UserError(self.env._("The file has no row that can be used: nothing was stored."))
         # sudo: statements are stored by this button and by the engine alone
         total, verdict = self._totals()._store(
-            self.system_id,
-            self.measure,
-            self.date_from,
-            self.date_to,
+            *self._period(),
             list(reading.lines),
             source="imported",
-            taken_at=fields.Datetime.now(),
+            taken_at=self._now(),
             refused_count=len(reading.refused),
             refused_text="\n".join(f"{one.number}: {self._why(one.reason)}" for one in reading.refused) or False,
             left_out_count=sum(reading.left_out.values()),
         )
         if verdict == "same":
             raise UserError(self.env._("%s says the same already: nothing was stored.", total.display_name))
+        if verdict != "newer":
+            raise UserError(self.env._("What holds for this period was taken later than now: nothing was stored."))
         self.env["integration.audit"]._record(
             "control_total.import", total, detail=f"lines: {total.line_count}, refused: {total.refused_count}"
         )
@@ -103,6 +104,13 @@ class IntegrationControlTotalImport(models.TransientModel):
 
     def _totals(self):
         return self.env["integration.control.total"].sudo()
+
+    def _now(self):
+        """Return the moment, naive UTC and exact: what came earlier in the same second is older than the file."""
+        return datetime.now(timezone.utc).replace(tzinfo=None)
+
+    def _period(self):
+        return self.system_id, self.measure, self.date_from, self.date_to
 
     def _read(self):
         self.ensure_one()
@@ -128,6 +136,8 @@ class IntegrationControlTotalImport(models.TransientModel):
                 first=self.date_from,
                 last=self.date_to,
                 currency=self.currency or "",
+                zone=ZoneInfo(self.system_id.timezone),
+                signs=self._signs(),
                 kinds=self.env["integration.event.type"].search([("direction", "=", "inbound")]).mapped("name"),
                 decimal_comma=self.decimal_comma,
             )
@@ -139,6 +149,11 @@ class IntegrationControlTotalImport(models.TransientModel):
                 "twice": self.env._("Two columns could be the %s.", self._called(error.detail)),
             }
             raise UserError(words[error.code]) from None
+
+    def _signs(self):
+        """Return {code: sign} of all currencies, whether somebody uses them or not."""
+        everyone = self.env["res.currency"].with_context(active_test=False)
+        return {one.name: one.symbol for one in everyone.search([("symbol", "!=", False)])}
 
     def _called(self, name):
         return {
@@ -161,7 +176,8 @@ class IntegrationControlTotalImport(models.TransientModel):
             "no_amount": self.env._("it has no amount"),
             "no_figure": self.env._("it has neither count nor amount"),
             "no_claim": self.env._("it names no claim"),
-            "bad_currency": self.env._("its currency is no code of three letters"),
+            "bad_currency": self.env._("its currency is no code of three letters, or its amount names another one"),
+            "other_width": self.env._("it has other fields than the header: a separator too many or too few"),
         }[reason]
 
     def _told(self, lines):
@@ -180,13 +196,12 @@ class IntegrationControlTotalImport(models.TransientModel):
 
     def _beside(self, lines):
         """Say what there is of the period already."""
-        standing = (
-            self._totals()
-            ._same_period(self.system_id, self.date_from, self.date_to, self.measure)
-            .filtered(lambda total: total.state == "current")
-        )
+        digest = control_totals.digest(lines)
+        standing, verdict = self._totals()._judge(*self._period(), digest, taken_at=self._now())
         if not standing:
             return self.env._("The first statement of this period.")
-        if standing.digest == control_totals.digest(lines):
+        if verdict == "newer":
+            return self.env._("It takes the place of version %s, which is kept.", standing.version)
+        if verdict == "same":
             return self.env._("The same as version %s: nothing would be stored.", standing.version)
-        return self.env._("It takes the place of version %s, which is kept.", standing.version)
+        return self.env._("Version %s was taken later than now: nothing would be stored.", standing.version)

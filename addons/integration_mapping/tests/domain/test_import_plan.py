@@ -234,7 +234,7 @@ def test_columns_are_known_by_many_spellings():
         find_columns(["Code", "code "], {})
 
 
-@pytest.mark.parametrize("text", ["Time based", "1,14", "1.2.3", "", "-", "1e3", "12 or 13"])
+@pytest.mark.parametrize("text", ["Time based", "1,14", "1.2.3", "", "-", "1e3", "12 or 13", "(-5.00)", "((5.00))"])
 def test_what_is_no_price(text):
     if not text:
         assert import_columns.price_of(text) is None

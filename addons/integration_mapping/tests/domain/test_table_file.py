@@ -109,6 +109,11 @@ def test_numbers_of_a_workbook_are_the_texts_that_people_see():
     assert [line.values for line in read(content, most=10).lines] == [("00007", "1.5"), ("99213", "12")]
 
 
+def test_a_sum_of_a_workbook_has_the_digits_that_people_see():
+    content = workbook(("price",), (0.1 + 0.2,), (1234.1 + 0.05,), (2.9999999999999996,), (0.00001,))
+    assert [line.values[0] for line in read(content, most=10).lines] == ["0.3", "1234.15", "3", "0.00001"]
+
+
 def test_a_sheet_that_is_not_there():
     with pytest.raises(TableError, match="sheet"):
         read(workbook(*ROWS), sheet="Prices", most=10)

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +21,7 @@ LEDGER = Path(__file__).parents[5] / "shared/data/clinical/synthea-csv/claims_tr
 
 def table(text, measure="key", **more):
     given = {"first": date(2026, 11, 1), "last": date(2026, 11, 30), "currency": "USD", "kinds": [FINALIZED]}
+    given |= {"zone": ZoneInfo("UTC"), "signs": {"USD": "$", "EUR": "€"}}
     return totals.of_table(read(text.encode(), most=1000), measure, **{**given, **more})
 
 
@@ -32,23 +34,78 @@ def test_a_file_of_totals_per_key():
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (f"2026-11-31,ED,{FINALIZED},2,1", "bad_day"),
-        (f",ED,{FINALIZED},2,1", "no_day"),
-        (f"2026-12-01,ED,{FINALIZED},2,1", "other_period"),
-        ("2026-11-20,ED,clinical.meal.served.v1,2,1", "unknown_type"),
-        (f"2026-11-20,ED,{FINALIZED},two,1", "bad_count"),
-        (f"2026-11-20,ED,{FINALIZED},-2,1", "bad_count"),
-        (f"2026-11-20,ED,{FINALIZED},2,much", "bad_amount"),
-        (f"2026-11-20,ED,{FINALIZED},2,1234567890123456", "bad_amount"),
-        (f"2026-11-20,ED,{FINALIZED},,", "no_figure"),
-        (f"2026-11-20,{'x' * 256},{FINALIZED},2,1", "too_long"),
+        (f"2026-11-31,ED,{FINALIZED},2,1,", "bad_day"),
+        (f",ED,{FINALIZED},2,1,", "no_day"),
+        (f"2026-12-01,ED,{FINALIZED},2,1,", "other_period"),
+        ("2026-11-20,ED,clinical.meal.served.v1,2,1,", "unknown_type"),
+        (f"2026-11-20,ED,{FINALIZED},two,1,", "bad_count"),
+        (f"2026-11-20,ED,{FINALIZED},-2,1,", "bad_count"),
+        (f"2026-11-20,ED,{FINALIZED},2,much,", "bad_amount"),
+        (f"2026-11-20,ED,{FINALIZED},2,1234567890123456,", "bad_amount"),
+        (f"2026-11-20,ED,{FINALIZED},,,", "no_figure"),
+        (f"2026-11-20,{'x' * 256},{FINALIZED},2,1,", "too_long"),
         (f"2026-11-20,ED,{FINALIZED},2,1,dollars", "bad_currency"),
+        (f"2026-11-20,ED,{FINALIZED},2,1,234.00,USD", "other_width"),
+        (f"2026-11-20,ED,{FINALIZED},2,1", "other_width"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused_with_its_reason(row, reason):
     reading = table(f"day,department,type,count,amount,currency\n{row}\n2026-11-20,ED,{FINALIZED},1,5.00,EUR\n")
     assert reading.refused == (Refused(2, reason),)
     assert [line.amount for line in reading.lines] == [Decimal("5.00")]
+
+
+def test_a_field_too_many_is_no_other_amount_and_an_empty_one_no_difference():
+    reading = table("claim,currency,amount\nC1,USD,1,234.00\nC2,USD,5.00,,\nC3,USD\n", "claim")
+    assert reading.refused == (Refused(2, "other_width"), Refused(4, "other_width"))
+    assert [(line.claim, line.amount) for line in reading.lines] == [("C2", Decimal("5.00"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [
+        ("EUR 7.00", "", None),
+        ("€ 5.00", "", None),
+        ("€ 5.00", "USD", None),
+        ("$5.00 EUR", "USD", None),
+        ("$5.00", "CAD", None),  # whose sign nobody gave here
+        ("$5.00", "", "5.00"),
+        ("5.00 USD", "", "5.00"),
+        ("€ 5.00", "EUR", "5.00"),
+        ("($5.00)", "USD", "-5.00"),
+    ],
+)
+def test_an_amount_may_say_its_own_currency_and_no_other(text, currency, amount):
+    reading = table(f"claim;amount;currency\nC1;{text};{currency}\n", "claim")
+    told = [(line.amount, line.currency) for line in reading.lines]
+    assert told == ([(Decimal(amount), currency or "USD")] if amount else [])
+    assert [one.reason for one in reading.refused] == ([] if amount else ["bad_currency"])
+
+
+def test_an_amount_that_is_negative_twice_is_none():
+    assert table("claim,amount\nC1,(-5.00)\n", "claim").refused == (Refused(2, "bad_amount"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("2026-12-01T02:00:00Z", "2026-11-30"),
+        ("2026-11-01T02:00:00Z", "other_period"),  # still October there
+        ("2026-11-02 02:00:00.123 UTC", "2026-11-01"),
+        ("2026-11-02T02:00+01:00", "2026-11-01"),
+        ("2026-11-02 02:00:00 -0500", "2026-11-02"),
+        ("2026-11-02 20:00:00-08", "2026-11-02"),
+        ("2026-11-02 22:00:00-08", "2026-11-03"),
+        ("2026-11-02 23:59", "2026-11-02"),
+        ("2026-11-02 23:59:59.5", "2026-11-02"),
+        ("2026-11-02 10:00:00 EST", "bad_day"),
+        ("2026-11-02 25:00:00Z", "bad_day"),
+        ("9999-12-31T23:00:00-12:00", "bad_day"),
+    ],
+)
+def test_a_time_is_of_the_day_that_it_was_where_the_system_is(text, there):
+    reading = table(f"day,type,count\n{text},{FINALIZED},1\n", zone=ZoneInfo("America/New_York"))
+    assert [str(line.day) for line in reading.lines] + [one.reason for one in reading.refused] == [there]
 
 
 def test_columns_that_are_missing_or_there_twice_are_named():
@@ -116,7 +173,12 @@ def test_the_ledger_of_a_population_names_the_190_claims_that_do_not_balance():
     if not LEDGER.is_file():
         pytest.skip("not run: data absent")
     reading = totals.of_table(
-        read(LEDGER.read_bytes(), most=100_000), "ledger", first=date(1900, 1, 1), last=date(2030, 1, 1), currency="USD"
+        read(LEDGER.read_bytes(), most=100_000),
+        "ledger",
+        first=date(1900, 1, 1),
+        last=date(2030, 1, 1),
+        currency="USD",
+        zone=ZoneInfo("America/New_York"),
     )
     assert not reading.refused
     assert reading.left_out == {"transferin": 920, "transferout": 920}

@@ -178,6 +178,14 @@ export class Trace extends Component {
         }[level];
     }
 
+    timeText(step) {
+        return step.at || _t("to come");
+    }
+
+    openLabel(step) {
+        return _t("Open: %s", [step.title, step.names].filter(Boolean).join(" "));
+    }
+
     attemptsText(step) {
         return step.attempts === 1 ? _t("1 attempt") : _t("%s attempts", step.attempts);
     }
