@@ -92,7 +92,7 @@ class IntegrationAlert(models.Model):
             alert.state = "over" if alert.until else "running"
             alert.age = tools.age_in_words(self.env, alert.since)
 
-    @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
+    @api.depends("kind", "system_id.state", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
     @api.depends_context("lang")
     def _compute_display_name(self):
         for alert in self:
@@ -100,7 +100,7 @@ class IntegrationAlert(models.Model):
             alert.display_name = alert._headline(finance=False)
 
     @api.depends_context("uid", "lang")
-    @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now", "until")
+    @api.depends("kind", "system_id.state", "count", "reading_begin", "reading_worst", "reading_now", "until")
     def _compute_words(self):
         finance = self._sees_money(self.env.user)
         for alert in self:
@@ -117,11 +117,11 @@ class IntegrationAlert(models.Model):
         for alert in self:
             alert.money = alert._money_words()
 
-    @api.depends("kind")
+    @api.depends("kind", "until", "system_id.state", "endpoint_id.trouble")
     @api.depends_context("lang")
     def _compute_turn(self):
         for alert in self:
-            alert.turn, alert.next_step = self._turn_words(alert.kind)
+            alert.turn, alert.next_step = alert._own_turn_words()
 
     # -- the engine's
     # ------------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ class IntegrationAlert(models.Model):
                 ACTIVITY,
                 user_id=person.id,
                 summary=alert.display_name,
-                note=alert._turn_words(self.kind)[1],
+                note=alert._own_turn_words()[1],
             )
         self._mail(people)
 

@@ -125,9 +125,7 @@ class IntegrationAlertReadings(models.AbstractModel):
         )
         return [
             # One that began a moment ago is past a threshold of 0 all the same, whatever the clocks say.
-            Reading(
-                f"endpoint:{endpoint}", max(seconds, 1.0) / 60, company, waiting, system=system, endpoint=endpoint
-            )
+            Reading(f"endpoint:{endpoint}", max(seconds, 1.0) / 60, company, waiting, system=system, endpoint=endpoint)
             for endpoint, company, system, seconds, waiting in rows
         ]
 
@@ -353,7 +351,7 @@ class IntegrationAlertReadings(models.AbstractModel):
     def _read_silence(self, rule):
         """Hours since a live system was heard from; nothing is said of one that rarely sends at this hour."""
         found = []
-        for system, company, _code, seconds, _heard in self.env["integration.metrics"]._silences():
+        for system, company, _code, seconds, *_ in self.env["integration.metrics"]._silences():
             hours = seconds / 3600
             late = hours > rule.threshold
             said = not late or self._usually_sends(system, rule.threshold, hours)

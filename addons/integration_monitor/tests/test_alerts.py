@@ -494,6 +494,25 @@ class TestAlertReadings(AlertCase):
         self.assertEqual(self.events(alert), [BEGAN, ENDED])
         self.assertEqual(self.alerts(failing).what, "Deliveries of Ledger fail.", "of those that still do it is said")
 
+    def test_a_receiver_that_is_not_asked_again_needs_somebody_to_resume_it(self):
+        endpoint, _subscription = self.endpoint()
+        endpoint.sudo()._begin_trouble("breaker")
+        rule = self.rule("trouble", 0)
+        self.look()
+        alert = self.alerts(rule)
+        self.assertIn("when it is asked again", alert.next_step)
+        for reason in ("gone", "configuration"):
+            with self.subTest(reason):
+                endpoint.sudo()._approving().write({"state": "active", "trouble": "breaker"})
+                endpoint.sudo()._disable(reason)
+                self.look()
+                self.assertIn("not asked again by itself", alert.next_step)
+                self.assertIn("press Resume", alert.next_step)
+                self.assertIn(alert.next_step, alert._mail_lines(finance=False))
+        endpoint.sudo()._approving().write({"state": "paused"})
+        self.env.invalidate_all()
+        self.assertIn("It is paused", alert.next_step)
+
     def test_without_a_rule_about_it_the_endpoint_tells_by_itself(self):
         endpoint, _subscription = self.endpoint()
         other, _subscription = self.endpoint()
@@ -556,6 +575,33 @@ class TestAlertReadings(AlertCase):
         self.finalize("E-now", self.line(1), drain=False)
         self.look()
         self.assertFalse(alert.running)
+
+    def test_who_is_suspended_stays_silent_and_is_named(self):
+        rule = self.rule("silence", 2, hold=5)
+        self.silent(days=5)
+        self.look()
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
+        self.look()
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running)
+        self.assertEqual(alert.turn, "Operator")
+        self.system.action_suspend()
+        for _look in range(2):  # six minutes apart
+            self.look()
+            self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running, "nothing that it sends is taken")
+        self.assertEqual(alert.what, f"{self.system.name} is suspended and has sent nothing for 3.0 h.")
+        self.assertEqual(alert.turn, "Administrator")
+        self.assertIn("Activate", alert.next_step)
+        data = self.env["integration.overview"].with_user(self.operator).get_data()
+        [row] = [one for one in data["silence"]["rows"] if one["id"] == self.system.id]
+        self.assertEqual((row["name"], row["silent"]), (f"{self.system.name} (suspended)", True))
+        self.system.action_back_to_test()
+        self.look()
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
+        self.look()
+        self.assertEqual(alert.state, "over", "of a system in test mode nothing is expected")
 
     def test_a_system_that_rarely_sends_at_this_hour_is_left_alone(self):
         rule = self.rule("silence", 2)
