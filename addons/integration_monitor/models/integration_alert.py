@@ -12,6 +12,7 @@ from odoo.tools import SQL
 from ..domain import alerting
 from ..domain.alerting import Freedom, Tell, Told
 from .integration_alert_rule import KINDS, LANES, MONEY, SEVERITIES
+from .integration_metric_figures import lost_since
 from .integration_overview_deliveries import DEAD
 
 ACTIVITY = "mail.mail_activity_data_warning"
@@ -431,5 +432,15 @@ class IntegrationAlert(models.Model):
                 return "integration_core.action_credential", [
                     holder if self.endpoint_id else ("system_id", "=", self.system_id.id)
                 ]
+            case "unaccounted":
+                return self._open_unaccounted()
         parked = [("state", "=", "parked"), ("mode", "=", "live"), ("system_id", "=", self.system_id.id)]
         return "integration_account.action_charge_parked", parked
+
+    def _open_unaccounted(self):
+        """Return as :meth:`_open_what`: the receipts of which nothing became, or the days whose money is not equal."""
+        own, since = ("system_id", "=", self.system_id.id), lost_since(self.since)
+        if self.count:
+            lost = [("mode", "=", "live"), ("bucket", "=", "unaccounted"), ("received_day", ">=", since)]
+            return "integration_monitor.action_receipt", [own, *lost]
+        return "integration_monitor.action_ledger_received", [own, ("day", ">=", since), ("unaccounted_amount", "!=", 0)]

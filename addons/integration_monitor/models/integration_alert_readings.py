@@ -407,6 +407,37 @@ class IntegrationAlertReadings(models.AbstractModel):
         return alerting.is_usual(*counts)
 
     @api.model
+    def _read_unaccounted(self, rule):
+        """Lines of a system of which nobody knows what became; where money alone is missing: its currencies."""
+        lines, money = {}, {}
+        for system, company, _currency, value in self._unaccounted("equation_units"):
+            lines[system, company] = abs(int(value))
+        for system, company, currency, value in self._unaccounted("equation_amount"):
+            if value:
+                money.setdefault((system, company), {})[currency] = abs(value)
+        found = []
+        for system, company in sorted({*lines, *money}):
+            count, sums = lines.get((system, company), 0), money.get((system, company), {})
+            [(currency, amount)] = sums.items() if len(sums) == 1 else [(None, None)]
+            value = float(count or len(sums))
+            found.append(Reading(f"system:{system}", value, company, count, amount, currency, system=system))
+        return found
+
+    @api.model
+    def _unaccounted(self, family):
+        """Return (system's id, company's id, currency or None, value) of what the equation leaves over."""
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT s.id, s.company_id, f.labels[3], f.value
+                  FROM integration_metric_figure f JOIN integration_system s ON s.code = f.labels[1]
+                 WHERE f.family = %s AND f.labels[2] = 'unaccounted'
+                """,
+                family,
+            )
+        )
+
+    @api.model
     def _read_parked_lines(self, rule):
         """Lines of a system that wait for a person."""
         amounts = self._parked_amounts()

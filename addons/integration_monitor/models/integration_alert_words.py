@@ -39,6 +39,10 @@ class IntegrationAlertWords(models.AbstractModel):
             if reading < 0:
                 return self.env._("The last key of %s has ended.", name)
             return self.env._("The last key of %(name)s ends in %(span)s.", name=name, span=span)
+        if alert.kind == "unaccounted":
+            if alert.count:
+                return self.env._("%(count)s lines of %(name)s are unaccounted for.", count=alert.count, name=name)
+            return self.env._("Money of %s is unaccounted for.", name)
         if alert.kind in ("backlog", "backlog_forecast", "failing", "burn_rate", "dead_letters"):
             return alert._headline_of_deliveries(name)
         return alert._headline_of_parked(name, span, finance)
@@ -173,6 +177,13 @@ class IntegrationAlertWords(models.AbstractModel):
                     "Start the worker, or see why the scheduled action does not run. Nothing is lost meanwhile."
                 ),
             ),
+            "unaccounted": (
+                administrator,
+                self.env._(
+                    "Keep what it opens, and the server's log, and tell whoever maintains the suite. Nobody closes a "
+                    "month on it."
+                ),
+            ),
             "backlog": (
                 operator,
                 self.env._(
@@ -240,7 +251,8 @@ class IntegrationAlertWords(models.AbstractModel):
         if alert.count:
             lines.append(self.env._("Affected: %s.", alert.count))
         if finance and (money := alert._money_words()):
-            lines.append(self.env._("Money that waits: %s.", money))
+            unaccounted = alert.kind == "unaccounted"
+            lines.append(self.env._("Money: %s.", money) if unaccounted else self.env._("Money that waits: %s.", money))
         turn, step = self._own_turn_words()
         lines += [self.env._("Whose turn: %s.", turn), step]
         return [*lines, self.env._("Step by step: %s", alert.runbook_url)] if alert.runbook_url else lines

@@ -685,6 +685,50 @@ class TestAlertReadings(AlertCase):
         self.look()
         self.assertEqual(self.alerts(rule).begin_text, "6.0 days")
 
+    def count_and_look(self):
+        self.env.flush_all()
+        self.env["integration.metric.figures"]._count_figures()
+        self.look()
+
+    def test_what_is_unaccounted_for_stays_so_until_it_is_found(self):
+        rule = self.rule("unaccounted", 0)
+        self.finalize("E-1", self.line(1), self.line(2))
+        self.count_and_look()
+        self.assertFalse(self.alerts(rule))
+        receipt = self.env["integration.receipt"].search([("encounter", "=", "E-1")], order="id desc", limit=1)
+        self.env.cr.execute("UPDATE integration_charge SET encounter = 'E-1', event_id = 0 WHERE id = %s",
+                            (receipt.charge_id.id,))  # fmt: skip
+        self.count_and_look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.what, alert.turn), ("1 lines of EHR are unaccounted for.", "Administrator"))
+        self.assertIn("USD", alert.with_user(self.viewer).money)
+        action = alert.with_user(self.admin).action_open()
+        self.assertEqual(self.env["integration.receipt"].search(action["domain"]), receipt)
+        # Five days later it is still missing, and no figure of yesterday and today says so.
+        self.env.cr.execute("UPDATE integration_receipt SET received_day = received_day - 5 WHERE encounter = 'E-1'")
+        self.env.cr.execute("UPDATE integration_alert SET since = since - interval '5 days' WHERE id = %s", alert.ids)
+        self.env.invalidate_all()
+        self.count_and_look()
+        self.assertEqual((alert.running, alert.count), (True, 1))
+        self.env.cr.execute("DELETE FROM integration_receipt WHERE id = %s", receipt.ids)
+        self.env.invalidate_all()
+        self.count_and_look()
+        self.assertEqual(alert.state, "over")
+
+    def test_money_alone_may_be_unaccounted_for(self):
+        rule = self.rule("unaccounted", 0)
+        self.finalize("E-1", self.line(1))
+        self.env.cr.execute("UPDATE integration_receipt SET amount = amount + 288 WHERE encounter = 'E-1'")
+        self.count_and_look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.what, alert.count), ("Money of EHR is unaccounted for.", 0))
+        self.assertIn("288.00", alert.with_user(self.viewer).money)
+        self.assertIn("288.00", " ".join(alert._mail_lines(finance=True)))
+        self.assertNotIn("288", " ".join(alert._mail_lines(finance=False)))
+        action = alert.with_user(self.admin).action_open()
+        [line] = self.env["integration.ledger.line"].with_user(self.admin).search(action["domain"])
+        self.assertEqual(line.unaccounted_amount, 288)
+
     def test_parked_lines(self):
         rule = self.rule("parked_lines", 1)
         self.finalize("E-1", self.line(1, service="UNKNOWN"), self.line(2, service="UNKNOWN"))
