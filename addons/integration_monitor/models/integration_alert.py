@@ -432,15 +432,15 @@ class IntegrationAlert(models.Model):
                 return "integration_core.action_credential", [
                     holder if self.endpoint_id else ("system_id", "=", self.system_id.id)
                 ]
-            case "unaccounted":
-                return self._open_unaccounted()
-        parked = [("state", "=", "parked"), ("mode", "=", "live"), ("system_id", "=", self.system_id.id)]
-        return "integration_account.action_charge_parked", parked
+        return self._open_money()
 
-    def _open_unaccounted(self):
-        """Return as :meth:`_open_what`: the receipts of which nothing became, or the days whose money is not equal."""
+    def _open_money(self):
+        """Return as :meth:`_open_what`: what is parked, or what nothing became of, or the days whose money differs."""
         own, since = ("system_id", "=", self.system_id.id), lost_since(self.since)
+        if self.kind != "unaccounted":
+            return "integration_account.action_charge_parked", [("state", "=", "parked"), ("mode", "=", "live"), own]
         if self.count:
             lost = [("mode", "=", "live"), ("bucket", "=", "unaccounted"), ("received_day", ">=", since)]
             return "integration_monitor.action_receipt", [own, *lost]
-        return "integration_monitor.action_ledger_received", [own, ("day", ">=", since), ("unaccounted_amount", "!=", 0)]
+        differs = [("day", ">=", since), ("unaccounted_amount", "!=", 0)]
+        return "integration_monitor.action_ledger_received", [own, *differs]

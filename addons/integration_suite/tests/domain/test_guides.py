@@ -30,6 +30,11 @@ ROLES = {
     "*settings*": "settings",
 }
 """{how people are called: their column in ``docs/roles.csv``}."""
+GROUPS = {
+    "admin": {"group_admin", "group_operator", "group_steward", "group_finance_viewer"},
+    "finance_viewer": {"group_finance_viewer", "group_finance_reviewer"},
+}
+"""{column: groups that such people hold, where it is not the one of that name}; finance is who sees and who decides."""
 PARTS = ("How you notice.", "What it means.", "Whose turn.", "How you know it is over.")
 """What each runbook says, in this order; these words are its own."""
 
@@ -157,15 +162,35 @@ def sentences(text):
     return re.split(r"(?<=[.:;)*])\s+(?=[A-Z*])|\n(?=\s*(?:\d\.|-|\||#))|\n\n", text)
 
 
+@cache
+def pressed_by():
+    """Return {what a button says: groups that see one that says so, or None for everybody}."""
+    found = {}
+    for path in [*ADDONS.glob("*/views/*.xml"), *ADDONS.glob("*/wizards/*.xml")]:
+        for button in etree.parse(str(path)).iter("button"):
+            if "oe_stat_button" in (button.get("class") or ""):
+                continue  # it is called after what it shows
+            groups = {one.rpartition(".")[2] for one in (button.get("groups") or "").split(",") if one}
+            said = words(button.get("string") or "")
+            known = found.get(said, set())
+            found[said] = known | groups if groups and known is not None else None
+    return found
+
+
+def presses(roles, term):
+    """Tell whether one of the roles sees a button that says so; True for what is no button."""
+    groups = pressed_by().get(term)
+    return not groups or any(groups & GROUPS.get(role, {f"group_{role}"}) for role in roles)
+
+
 def turns(page):
-    """Return (roles, path) of each menu that a page sends somebody to: whose page it is, and whoever is named beside."""
+    """Return (roles, term) of all that a page names: whose page it is and whoever is named beside, and what it is."""
     text = page.read_text(encoding="utf-8")
     whose = re.search(r"\*\*Whose turn\.\*\* (.*?)\n\n", text, re.DOTALL)
     own = roles_in(whose.group(1)) if whose else {ROLES[page.stem]}
     for sentence in sentences(text):
         for term in _BOLD.findall(sentence):
-            if " → " in term:
-                yield own | roles_in(_BOLD.sub("", sentence)), words(term).split(" → ")
+            yield own | roles_in(_BOLD.sub("", sentence)), words(term)
 
 
 def terms(page):
@@ -183,9 +208,14 @@ def test_what_is_named_is_on_the_screen(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_a_menu_is_there_for_whose_turn_it_is(page):
-    found = list(turns(page))
+    found = [(roles, term.split(" → ")) for roles, term in turns(page) if " → " in term]
     assert found
     assert [path for roles, path in found if not sees(roles, path)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_button_is_there_for_whose_turn_it_is(page):
+    assert [(roles, term) for roles, term in turns(page) if not presses(roles, term)] == []
 
 
 def test_a_menu_that_is_not_theirs_is_noticed():
@@ -195,8 +225,15 @@ def test_a_menu_that_is_not_theirs_is_noticed():
     assert sees({"settings"}, ["Integration", "Configuration", "Original or copy"])
     assert roles_in("An operator presses it.") == {"operator"}
     page = DOCS / "runbooks" / "ehr-silent.md"
-    assert ({"operator"}, ["Integration", "Reconciliation", "Outage report"]) in list(turns(page))
-    assert ({"operator", "finance_viewer"}, periods) in list(turns(page))
+    assert ({"operator"}, "Integration → Reconciliation → Outage report") in list(turns(page))
+    assert ({"operator", "finance_viewer"}, "Integration → Reconciliation → Periods") in list(turns(page))
+
+
+def test_a_button_that_is_not_theirs_is_noticed():
+    assert presses({"admin"}, "Rotate…")
+    assert not presses({"operator"}, "Rotate…")
+    assert presses({"operator", "admin"}, "Rotate…")
+    assert presses({"steward"}, "Something that no button says")
 
 
 @pytest.mark.parametrize("page", PATHS, ids=named)
