@@ -118,7 +118,7 @@ class IntegrationAlert(models.Model):
         for alert in self:
             alert.money = alert._money_words()
 
-    @api.depends("kind", "until", "system_id.state", "endpoint_id.trouble")
+    @api.depends("kind", "until", "system_id.state", "endpoint_id.state", "endpoint_id.trouble")
     @api.depends_context("lang")
     def _compute_turn(self):
         for alert in self:
