@@ -2,7 +2,8 @@
 
 The text of an error may quote what was stored or sent, and a statement holds it: the name of who pays, for one. So the
 engine logs an error's class and the lines of code it came through (:func:`failed`), and of a query that PostgreSQL
-refused Odoo's own log keeps the statement with its values left out (:class:`QueryFilter`).
+refused Odoo's own log keeps the statement with its values left out (:class:`QueryFilter`). Of what a person's request
+was refused for, Odoo's log keeps the class (:class:`ErrorFilter`): the person reads the text.
 """
 
 import logging
@@ -17,6 +18,8 @@ _LITERAL: Final = re.compile(r"'(?:[^']|'')*'")
 _BAD_QUERY: Final = "bad query"
 _MAX_STATEMENT: Final = 4000
 _MAX_CAUSES: Final = 5
+_SAYING_ERRORS: Final = ("odoo.http", "odoo.addons.bus.websocket")
+"""Loggers that are handed errors to write down as they are."""
 
 
 def failed(logger: logging.Logger, message: str, *args: object, error: BaseException) -> None:
@@ -61,11 +64,23 @@ class QueryFilter(logging.Filter):
         return True
 
 
+class ErrorFilter(logging.Filter):
+    """Rewrites what is logged of an error as its text: the class alone stays."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, one whose message is an error with the error's name instead."""
+        said: object = record.msg  # Odoo hands over errors where a text is meant
+        if isinstance(said, BaseException):
+            record.msg, record.args = "%s", (name_of(said),)
+        return True
+
+
 def install() -> None:
-    """Keep values out of Odoo's log of queries, once per process."""
-    logger = logging.getLogger("odoo.sql_db")
-    if not any(isinstance(one, QueryFilter) for one in logger.filters):
-        logger.addFilter(QueryFilter())
+    """Keep values out of Odoo's logs of queries and of requests, once per process."""
+    for name, kind in (("odoo.sql_db", QueryFilter), *((name, ErrorFilter) for name in _SAYING_ERRORS)):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, kind) for one in logger.filters):
+            logger.addFilter(kind())
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Final
 
@@ -60,7 +60,7 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record.created),
             "level": _text(logging.getLevelName(record.levelno), MAX_FACT),
             "logger": _text(record.name, MAX_FACT),
-            "message": _text(_message(record), MAX_MESSAGE),
+            "message": _text(_message(record, self._name), MAX_MESSAGE),
         }
         line.update(_process(record))
         line.update({name: _fact(value) for name, value in log_context.known().items()})
@@ -87,13 +87,20 @@ class JsonFormatter(logging.Formatter):
     def _outline_of(self, exc_info: object) -> str:
         return self.formatException(exc_info)
 
+    def _name(self, value: object) -> object:
+        """Return what may be told of a part of a message: of an error the last line of its outline."""
+        return (self._outline(value).splitlines() or [""])[-1].strip() if isinstance(value, BaseException) else value
 
-def _message(record: logging.LogRecord) -> str:
+
+def _message(record: logging.LogRecord, name: Callable[[object], object]) -> str:
     told = getattr(record, "told", None)  # the message without the outline that the text format appends to it
     if isinstance(told, str):
         return told
     try:
-        return record.getMessage()
+        message, args = str(name(record.msg)), record.args
+        if isinstance(args, Mapping):
+            return message % {key: name(value) for key, value in args.items()}
+        return message % tuple(name(one) for one in args) if args else message
     except Exception:  # noqa: BLE001 - a value that cannot be shown, or arguments that do not fit
         # What was to be filled in is left out: nobody knows what it is.
         return record.msg if isinstance(record.msg, str) else _UNREADABLE

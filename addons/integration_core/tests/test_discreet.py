@@ -1,7 +1,9 @@
 import logging
+from unittest.mock import patch
 
 import psycopg2
-from odoo.tests import TransactionCase, tagged
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .. import discreet
@@ -55,3 +57,26 @@ class TestDiscreet(TransactionCase):
         self.assertIn("delivery 7 failed\n", line)
         self.assertIn("test_discreet.py", line)
         self.assertNotIn(SECRET, line)
+
+    def test_what_a_request_was_refused_for_is_logged_by_its_class(self):
+        with self.assertLogs("odoo.http", logging.WARNING) as logs:
+            logging.getLogger("odoo.http").warning(ValidationError(f"The number of {SECRET} is wrong"))
+        self.assertEqual(logs.output, ["WARNING:odoo.http:ValidationError"])
+
+    def test_what_a_rule_refuses_is_named_by_its_number_whatever_the_mode(self):
+        reader = new_test_user(self.env, "curious", groups="base.group_user,base.group_no_one")
+        partner = self.env["res.partner"].create({"name": SECRET})
+        self.env["ir.rule"].create(
+            {
+                "name": "Not this one",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "domain_force": f"[('id', '!=', {partner.id})]",
+            }
+        )
+        in_debug = patch.object(type(self.env["res.users"]), "has_group", return_value=True)
+        with in_debug, self.assertRaises(AccessError) as refused:
+            partner.with_user(reader).check_access("read")
+        text = str(refused.exception)
+        self.assertNotIn(SECRET, text)
+        self.assertIn(f"(res.partner: {partner.id}", text)
+        self.assertIn("Not this one", text, "it is the longer text, of the debug mode")

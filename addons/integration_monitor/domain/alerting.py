@@ -1,7 +1,7 @@
 """When an alert begins, goes on and ends, and when people may be told of it.
 
 Once at the start and once at the end, however often it is looked in between: a reading has to be past its threshold for
-a while before an alert begins, and back below it by a margin, for the same while, before it ends.
+a while before an alert begins, and back below it by a margin, for that while or a longer one, before it ends.
 """
 
 from __future__ import annotations
@@ -65,12 +65,14 @@ class Limit:
         margin: How far back below the threshold (above a floor) a reading must be for the alert to end; 0 or more.
         floor: Readings below the threshold are bad, not those above it.
         hold: For how long a reading must be bad before an alert begins, and good before it ends.
+        keep_firing: For how long it must be good before it ends, where that is longer.
     """
 
     threshold: float
     margin: float = 0.0
     floor: bool = False
     hold: timedelta = timedelta(0)
+    keep_firing: timedelta = timedelta(0)
 
     def is_bad(self, reading: float) -> bool:
         """Tell whether a reading is past the threshold; one on it is not."""
@@ -113,7 +115,7 @@ def step(limit: Limit, reading: float | None, course: Course, now: datetime) -> 
         return stays, replace(course, turning_since=None)
     # A clock that was put back must not hold an alert up for as long as it was wrong.
     since = min(course.turning_since or now, now)
-    if now - since < limit.hold:
+    if now - since < (max(limit.hold, limit.keep_firing) if course.running else limit.hold):
         return stays, replace(course, turning_since=since)
     return (Step.END if course.running else Step.BEGIN), Course(not course.running)
 

@@ -29,13 +29,8 @@ class Point:
 
     @property
     def share(self) -> float | None:
-        """Percentage of tries that went well, rounded down: a single failure never reads as 100 %; None without any.
-
-        >>> Point(datetime(2026, 1, 1), Tally(100_000, 1)).share
-        99.99
-        """
-        tries = self.tally.tries
-        return 10_000 * (tries - self.tally.failed) // tries / 100 if tries else None
+        """Percentage of tries that went well; None without any."""
+        return self.tally.success
 
 
 def hours(now: datetime, zone: tzinfo) -> list[datetime]:

@@ -60,8 +60,12 @@ class Tally:
 
     @property
     def success(self) -> float | None:
-        """Percentage that went well; None without any try."""
-        return 100.0 * (self.tries - self.failed) / self.tries if self.tries else None
+        """Percentage that went well, rounded down: a single failure never reads as 100 %; None without any try.
+
+        >>> Tally(100_000, 1).success
+        99.99
+        """
+        return 10_000 * (self.tries - self.failed) // self.tries / 100 if self.tries else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,13 @@ class Sample:
 
 
 def hours_left(samples: Sequence[Sample], *, least_span: timedelta) -> float | None:
-    """Return in how many hours a backlog is worked off if it goes on as it did; :data:`NEVER` at most.
+    """Return in how many hours a backlog is worked off if it goes on as since its peak; :data:`NEVER` at most.
 
-    What arrives and what is done are not told apart: that the backlog grew or shrank is both together.
+    What arrives and what is done are not told apart: that the backlog grew or shrank is both together. What came in one
+    burst, or was let go, began to shrink at its peak, and says nothing before.
 
     :param samples: in any order
-    :param least_span: of a shorter time nothing is said
+    :param least_span: of a shorter time nothing is said, nor of a backlog that has shrunk for a shorter time
     :return: None where nothing can be said; 0.0 when nothing waits
     """
     if not samples:
@@ -134,11 +139,16 @@ def hours_left(samples: Sequence[Sample], *, least_span: timedelta) -> float | N
     first, last = min(samples, key=lambda one: one.at), max(samples, key=lambda one: one.at)
     if not last.waiting:
         return 0.0
-    span = last.at - first.at
-    if span < least_span or not span:
+    if last.at - first.at < least_span or last.at == first.at:
         return None
-    done_per_hour = (first.waiting - last.waiting) / (span.total_seconds() / 3600)
-    return min(last.waiting / done_per_hour, NEVER) if done_per_hour > 0 else NEVER
+    peak = max(samples, key=lambda one: (one.waiting, one.at))
+    if peak.at == last.at:
+        return NEVER
+    shrinking = last.at - peak.at
+    if shrinking < least_span:
+        return None
+    done_per_hour = (peak.waiting - last.waiting) / (shrinking.total_seconds() / 3600)
+    return min(last.waiting / done_per_hour, NEVER)
 
 
 # -- how something stands

@@ -10,7 +10,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..domain import alerting
-from ..domain.alerting import Freedom, Tell, Told
+from ..domain.alerting import Freedom, Reading, Tell, Told
 from .integration_alert_rule import KINDS, LANES, MONEY, SEVERITIES
 from .integration_metric_figures import lost_since
 from .integration_overview_deliveries import DEAD
@@ -22,6 +22,8 @@ BEGAN = "integration.alert.began.v1"
 ENDED = "integration.alert.ended.v1"
 SEND_NOW = "integration_send_now"
 """Context key: mails leave right after the commit, as nobody may be there to send them later."""
+UNTOLD_DAYS = 7
+"""For so long people are looked for who can be told of what began and ended in quiet hours."""
 _SECONDS = {"engine": 1, "backlog": 60, "trouble": 60, "silence": 3600, "parked_age": 86400}
 """{kind whose readings are ages: seconds of its unit}."""
 
@@ -51,8 +53,15 @@ class IntegrationAlert(models.Model):
     since = fields.Datetime(required=True, readonly=True)
     began_at = fields.Datetime("Noticed", required=True, readonly=True)
     until = fields.Datetime("Over", readonly=True)
+    unwatched = fields.Boolean(
+        "No longer watched",
+        readonly=True,
+        help="It ended because its rule, or what it is about, was archived or is not in the rule's scope any more, or "
+        "the system went back to test. "
+        "Whether it is over, nobody knows.",
+    )
     running = fields.Boolean(compute="_compute_running", store=True)
-    told_at = fields.Datetime("Told", readonly=True, help="Empty: muted, or in quiet hours.")
+    told_at = fields.Datetime("Told", readonly=True, help="Empty: muted, in quiet hours, or there is nobody to tell.")
     slept = fields.Boolean("Kept back by quiet hours", readonly=True)
     cleared_at = fields.Datetime("All-clear", readonly=True)
     told_ids = fields.Many2many("res.users", "integration_alert_told_rel", string="Told to", readonly=True)
@@ -65,7 +74,9 @@ class IntegrationAlert(models.Model):
     reading_worst = fields.Float(readonly=True, groups=fields.NO_ACCESS)
     reading_now = fields.Float(readonly=True, groups=fields.NO_ACCESS)
 
-    state = fields.Selection([("running", "Running"), ("over", "Over")], compute="_compute_state")
+    state = fields.Selection(
+        [("running", "Running"), ("unwatched", "No longer watched"), ("over", "Over")], compute="_compute_state"
+    )
     age = fields.Char(compute="_compute_state")
     what = fields.Char("What happened", compute="_compute_words")
     begin_text = fields.Char("At the start", compute="_compute_words")
@@ -86,11 +97,12 @@ class IntegrationAlert(models.Model):
 
     # People are told one after the other in one transaction, each in their language: every text here depends on it.
 
-    @api.depends("until", "since")
+    @api.depends("until", "since", "unwatched")
     @api.depends_context("lang")
     def _compute_state(self):
         for alert in self:
-            alert.state = "over" if alert.until else "running"
+            ended = "unwatched" if alert.unwatched else "over"
+            alert.state = ended if alert.until else "running"
             alert.age = tools.age_in_words(self.env, alert.since)
 
     @api.depends("kind", "system_id.state", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
@@ -147,7 +159,7 @@ class IntegrationAlert(models.Model):
                 "endpoint_id": reading.endpoint,
                 "subscription_id": reading.subscription,
                 "lane": reading.lane,
-                "since": now - age,
+                "since": (now - age).replace(microsecond=0),
                 "began_at": now,
                 "reading_begin": reading.value,
                 "reading_worst": reading.value,
@@ -186,11 +198,25 @@ class IntegrationAlert(models.Model):
     def _end(self, now):
         self.write({"until": now})
         for alert in self:
+            alert.unwatched = not alert._is_watched()
             self.env["integration.audit"]._record("alert.end", alert)
             # Where there was nobody to tell, other systems were told all the same.
             if not alert.told_at and alert._is_journalled(BEGAN):
                 alert._emit_event(ENDED)
         self.env["integration.live"]._hint()
+
+    def _is_watched(self):
+        """Tell whether the rule would still see what the alert is about: else its end says nothing of that."""
+        self.ensure_one()
+        rule, system = self.rule_id, self.system_id
+        company = self.company_id.id or None
+        reading = Reading(
+            self.subject, None, company, system=system.id, endpoint=self.endpoint_id.id, lane=self.lane or None
+        )
+        in_scope = self.env["integration.alert.readings"]._is_in_scope(rule, reading)
+        # Of one that went back to test nothing is expected any more, and nothing was heard.
+        expected = self.kind != "silence" or system.mode == "live"
+        return rule.active and in_scope and expected and (system.active or not system)
 
     @api.model
     def _end_without_rule(self):
@@ -203,8 +229,13 @@ class IntegrationAlert(models.Model):
 
     @api.model
     def _not_yet_told(self):
-        """Return the alerts of which people may have to be told something."""
-        open_end = Domain("cleared_at", "=", False) & (Domain("told_at", "!=", False) | Domain("slept", "=", True))
+        """Return the alerts of which people may have to be told something.
+
+        Of one that is over and of which nobody could be told for days, nobody is any more.
+        """
+        recent = Domain("until", ">", fields.Datetime.now() - timedelta(days=UNTOLD_DAYS))
+        slept = Domain("slept", "=", True) & recent
+        open_end = Domain("cleared_at", "=", False) & (Domain("told_at", "!=", False) | slept)
         return self.search(Domain("until", "=", False) | open_end)
 
     def _tell_now(self):
@@ -238,11 +269,15 @@ class IntegrationAlert(models.Model):
         by_person = {}
         for alert in missed.sorted("since"):
             people = alert._people()
+            if not people:
+                continue  # tried again at the next look, as a beginning is
             alert.write({"cleared_at": now, "told_ids": [fields.Command.set(people.ids)]})
             for person in people.filtered("active"):
                 by_person[person] = by_person.get(person, self.browse()) | alert
         for person, alerts in by_person.items():
-            alerts.with_context(lang=person.lang)._mail_missed(person)
+            # Somebody's mail that fails keeps nobody else's back.
+            told = alerts.with_context(lang=person.lang)
+            self.env["integration.engine"]._contained(lambda told=told, person=person: told._mail_missed(person))
         if by_person:
             self._send_soon()
 
@@ -290,16 +325,23 @@ class IntegrationAlert(models.Model):
     def _people(self):
         """Return who is told: the rule's owner, owner and deputy of the endpoint or system, or the administrators.
 
-        Who may not open alerts, or has left, is passed over. Owner and deputy are told together, for no calendar says
-        which of them is away.
+        Who may not open alerts, or has left, is passed over, and so is who has no address for mails that they want,
+        unless nobody has. Owner and deputy are told together, for no calendar says which of them is away.
         """
         self.ensure_one()
         endpoint, system = self.endpoint_id, self.system_id
         of_both = (one.owner_id | one.deputy_id for one in (endpoint, system))
-        for people in (self.rule_id.owner_id, *of_both):
-            if told := people.filtered(lambda user: user.active and self._may_open(user)):
-                return told
-        return self._administrators().filtered(self._may_open)
+        groups = [
+            people.filtered(lambda user: user.active and self._may_open(user))
+            for people in (self.rule_id.owner_id, *of_both, self._administrators())
+        ]
+        reached = [told for group in groups if (told := group.filtered(self._is_reachable))]
+        return next(filter(None, [*reached, *groups]), self.env["res.users"])
+
+    @api.model
+    def _is_reachable(self, user):
+        """Tell whether somebody is told by mail and has an address for it, or reads it in Odoo."""
+        return bool(user.email) or user.notification_type == "inbox"
 
     @api.model
     def _administrators(self):
@@ -317,7 +359,9 @@ class IntegrationAlert(models.Model):
         for person in people.filtered("active"):
             alert = self.with_context(lang=person.lang)
             finance = self._sees_money(person)
-            if self.until:
+            if self.until and self.unwatched:
+                subject = alert.env._("No longer watched: %s", alert.display_name)
+            elif self.until:
                 subject = alert.env._("Over: %s", alert.display_name)
             elif again:
                 subject = alert.env._("Still: %s", alert.display_name)

@@ -52,14 +52,18 @@ class IntegrationAlertReadings(models.AbstractModel):
 
     @api.model
     def _read_backlog(self, rule):
-        """Minutes that the oldest delivery of a lane has been due which nothing keeps back."""
-        endpoints = self._endpoints()
+        """Minutes that the oldest delivery of a lane has been due which nothing keeps back.
+
+        A receiver that takes nothing is another kind's, but for critical messages: these call somebody at night.
+        """
+        endpoints, troubled = self._endpoints(), self._troubled()
         found = {}
         for company, rank, subscription, system, many, _tried, moves, age, *_ in self.env[
             "integration.metrics"
         ]._due_groups():
             endpoint = endpoints.get(subscription)
-            if not moves or not self._is_asked(rule, system, endpoint):
+            known = endpoint in troubled and _LANES[rank] != "critical"
+            if not moves or known or not self._is_asked(rule, system, endpoint):
                 continue
             count, oldest = found.get((company, rank), (0, 0.0))
             found[company, rank] = (count + many, max(oldest, age))
@@ -252,15 +256,19 @@ class IntegrationAlertReadings(models.AbstractModel):
 
     @api.model
     def _sample_backlog(self):
-        """Note how much waits now in each lane, what a pause holds apart; a day of it is kept.
+        """Note how much waits now in each lane, what a pause holds, or a receiver that takes nothing, apart.
+
+        A day of it is kept.
 
         A lane that has emptied is noted, too: without it the last thing known of it would be that something waits.
         """
+        endpoints, troubled = self._endpoints(), self._troubled()
         waiting = {}
-        for company, rank, _subscription, _system, many, _tried, moves, _age, *_ in self.env[
+        for company, rank, subscription, _system, many, _tried, moves, _age, *_ in self.env[
             "integration.metrics"
         ]._due_groups():
-            waiting[company, rank] = waiting.get((company, rank), 0) + (many if moves else 0)
+            goes_on = moves and endpoints.get(subscription) not in troubled
+            waiting[company, rank] = waiting.get((company, rank), 0) + (many if goes_on else 0)
         self.env.cr.execute(
             SQL(
                 "DELETE FROM integration_backlog_sample WHERE at < %s - make_interval(days => 1)",

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import SQL
 
 from ..domain.alerting import Limit, Quiet
 
@@ -45,6 +46,7 @@ SCOPES = {
     "engine": (),
 }
 """{kind: fields by which it can be narrowed}."""
+MOST_MUTED_DAYS = 31
 DOCS = "https://github.com/odoo-healthcare-integration/suite/blob/main/docs/"
 RUNBOOKS = {
     "engine": "runbooks/odoo-down.md",
@@ -112,6 +114,9 @@ class IntegrationAlertRule(models.Model):
     hold = fields.Integer(
         "For at least (min)", help="Something must be wrong for so long to begin an alert, and right to end it."
     )
+    keep_firing = fields.Integer(
+        "Over after (min)", help="What goes up and down all the time is one alert: right for so long, it is over."
+    )
     remind_hours = fields.Integer("Remind after (h)", help="0: once at the start and once at the end, and no more.")
     quiet_from = fields.Float(
         "Quiet from", help="In the company's time zone, or that of most of its systems. From 0:00 to 0:00: none."
@@ -131,9 +136,10 @@ class IntegrationAlertRule(models.Model):
     mute_reason = fields.Char(readonly=True, copy=False)
     muted_by_id = fields.Many2one("res.users", "Muted by", readonly=True, copy=False)
     is_muted = fields.Boolean("Muted", compute="_compute_is_muted")
+    may_mute = fields.Boolean(compute="_compute_may_mute")
 
     _numbers_check = models.Constraint(
-        "CHECK (threshold >= 0 AND margin >= 0 AND hold >= 0 AND remind_hours >= 0 AND least >= 1"
+        "CHECK (threshold >= 0 AND margin >= 0 AND hold >= 0 AND keep_firing >= 0 AND remind_hours >= 0 AND least >= 1"
         " AND window_minutes BETWEEN 1 AND 1440)",
         "Thresholds and times are 0 or more; the window is 1 to 1440 minutes, and at least one try is looked at.",
     )
@@ -173,6 +179,15 @@ class IntegrationAlertRule(models.Model):
         for rule in self:
             rule.is_muted = bool(rule.muted_until and rule.muted_until > now)
 
+    @api.depends("company_id")
+    @api.depends_context("uid")
+    def _compute_may_mute(self):
+        user = self.env.user
+        for rule in self:
+            # A rule of every company is one for each of them: who works in one alone mutes it for none.
+            everywhere = rule.company_id or user._is_in_every_company()
+            rule.may_mute = bool(everywhere and user.has_group(OPERATOR))
+
     @api.constrains("kind", "system_id", "endpoint_id", "lane")
     def _check_scope(self):
         for rule in self:
@@ -190,12 +205,32 @@ class IntegrationAlertRule(models.Model):
             if name not in SCOPES.get(self.kind, ()):
                 self[name] = False
 
+    def write(self, vals):
+        """Change rules.
+
+        :raises UserError: for another kind while alerts of the rule run: they would go on with readings of another
+            thing
+        """
+        for rule in self:
+            if "kind" in vals and rule.kind != vals["kind"] and rule._running():
+                raise UserError(
+                    self.env._("Alerts of this rule run: archive it, which ends them, and make another rule.")
+                )
+        result = super().write(vals)
+        if {"kind", "active"} & set(vals):
+            # What was bad for a while was so by what the rule was.
+            self.env.cr.execute(
+                SQL("DELETE FROM integration_alert_turning WHERE rule_id = ANY (%s)", list(self.ids))
+            )
+        return result
+
     # -- what it says
     # ------------------------------------------------------------------------------------------------------------
 
     def _limit(self):
         self.ensure_one()
-        return Limit(self.threshold, self.margin, self.kind in FLOORS, timedelta(minutes=self.hold))
+        hold, keep_firing = timedelta(minutes=self.hold), timedelta(minutes=self.keep_firing)
+        return Limit(self.threshold, self.margin, self.kind in FLOORS, hold, keep_firing)
 
     def _nothing_bad(self):
         """Return what is read of something that is not there any more."""
@@ -294,7 +329,7 @@ class IntegrationAlertRule(models.Model):
 
     def action_mute(self):
         """Ask until when and why nobody is to be told."""
-        self._check_operator()
+        self._check_may_mute()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Mute %s", self.name),
@@ -306,20 +341,24 @@ class IntegrationAlertRule(models.Model):
 
     def action_unmute(self):
         """Tell people again, from now on."""
-        self._check_operator()
+        self._check_may_mute()
         # sudo: operators mute rules and change nothing else of them
         self.sudo().write({"muted_until": False, "mute_reason": False, "muted_by_id": False})
 
     def _mute(self, until, reason):
         """Have nobody told until a moment (naive UTC); what happens meanwhile is recorded.
 
-        :raises UserError: for a moment that is past, or without a reason
+        :raises UserError: for a moment that is past or too far away, or without a reason
         """
-        self._check_operator()
+        self._check_may_mute()
         if not (reason or "").strip():
             raise UserError(self.env._("Say why, for those who wonder why nobody was told."))
         if not until or until <= fields.Datetime.now():
             raise UserError(self.env._("Choose a time to come: nothing stays muted for good."))
+        if until > fields.Datetime.now() + timedelta(days=MOST_MUTED_DAYS):
+            raise UserError(
+                self.env._("Choose a time within %s days; archive a rule that is not needed.", MOST_MUTED_DAYS)
+            )
         # sudo: as in action_unmute
         self.sudo().write({"muted_until": until, "mute_reason": reason.strip(), "muted_by_id": self.env.user.id})
 
@@ -328,6 +367,13 @@ class IntegrationAlertRule(models.Model):
         self.check_access("read")
         if not self.env.user.has_group(OPERATOR):
             raise AccessError(self.env._("Only operators and administrators test and mute alert rules."))
+
+    def _check_may_mute(self):
+        self._check_operator()
+        if not self.may_mute:
+            raise AccessError(
+                self.env._("This rule is one for every company: those who are allowed in every company mute it.")
+            )
 
     def _audit_change_word(self, names):
         if "muted_until" in names:

@@ -73,7 +73,7 @@ class IntegrationMetrics(models.AbstractModel):
     @api.model
     def _read_figures(self, found):
         for (code,) in self.env.execute_query(
-            SQL("SELECT code FROM integration_system WHERE mode = 'live' AND state = 'active'")
+            SQL("SELECT code FROM integration_system WHERE mode = 'live' AND state = 'active' AND active")
         ):
             found["parked_lines"].add((code,), 0)
             found["refused_messages"].add((code,), 0)
@@ -224,7 +224,7 @@ class IntegrationMetrics(models.AbstractModel):
               FROM integration_credential c
               LEFT JOIN integration_endpoint p ON p.id = c.endpoint_id
               LEFT JOIN integration_system s ON s.id = COALESCE(c.system_id, p.system_id)
-             WHERE c.state = 'active' AND c.valid_from <= %(now)s AND s.state = 'active'
+             WHERE c.state = 'active' AND c.valid_from <= %(now)s AND s.state = 'active' AND s.active
                AND COALESCE(p.state, 'active') = 'active'
              GROUP BY s.id, p.id, c.use
             """,

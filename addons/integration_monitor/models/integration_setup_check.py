@@ -34,7 +34,8 @@ class IntegrationSetupCheck(models.AbstractModel):
         fix=Fix(_("Users"), "base.action_res_users"),
     )
     def _check_alert_readers(self):
-        administrators = self.env["integration.alert"]._administrators()
+        alerts = self.env["integration.alert"]
+        administrators = alerts._administrators().filtered(alerts._is_reachable)
         return setup_rules.alert_readers(
             administrators=len(administrators.filtered(lambda user: self.env.company in user.company_ids))
         )

@@ -58,7 +58,9 @@ class AlertCase(MonitorCase):
             self.sent = True
         self.env.flush_all()
         self.env.cr.execute(
-            "UPDATE integration_due SET due_at = (now() AT TIME ZONE 'UTC') - make_interval(mins => %s)", (minutes,)
+            # Readings ask the clock, and this transaction may have begun a while ago.
+            "UPDATE integration_due SET due_at = (clock_timestamp() AT TIME ZONE 'UTC') - make_interval(mins => %s)",
+            (minutes,),
         )
 
     def count_tries(self, subscription, *, good=0, bad=0):
@@ -92,6 +94,7 @@ class TestAlerts(AlertCase):
         self.assertEqual(self.mails(alert).notified_partner_ids, self.operator.partner_id)
         self.assertEqual(self.events(alert), [BEGAN])
         self.assertAlmostEqual(alert.since, fields.Datetime.now() - timedelta(minutes=100), delta=timedelta(minutes=1))
+        self.assertFalse(alert.since.microsecond, "mails print it")
         self.late(300)
         self.look()
         self.assertEqual((alert.begin_text, alert.worst_text), ("100 min", "300 min"))
@@ -214,6 +217,119 @@ class TestAlerts(AlertCase):
         self.assertFalse(any(self.events(alert) or alert.told_at for alert in alerts))
         self.assertEqual(alerts.told_ids, self.operator)
 
+    def begin_and_end_quietly(self, rules):
+        """Have an alert of each rule begin and end in quiet hours that are over."""
+        hour = fields.Datetime.now().hour
+        rules.write({"quiet_from": hour, "quiet_to": (hour + 2) % 24})
+        self.look()
+        with patch.object(type(self.env["integration.alert.readings"]), "_read_backlog", lambda *args: []):
+            self.look()
+        rules.write({"quiet_from": 0, "quiet_to": 0})
+        for rule in rules:
+            alert = self.alerts(rule)
+            self.assertEqual((alert.state, alert.slept, alert.told_at), ("over", True, False))
+
+    def test_of_what_began_and_ended_in_quiet_hours_people_are_looked_for(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        other.partner_id.tz = "UTC"
+        rule = self.rule(company_id=other.id)
+        reading = Reading("lane:bulk", 100.0, other.id, lane="bulk")
+        with patch.object(type(self.env["integration.alert.readings"]), "_read_backlog", lambda *args: [reading]):
+            self.begin_and_end_quietly(rule)
+        alert = self.alerts(rule)
+        self.assertFalse(alert._people())
+        self.look()
+        self.assertFalse(alert.cleared_at, "nobody was told")
+        ended = alert.until
+        alert.until = ended - timedelta(days=8)
+        self.admin.company_ids |= other
+        self.look()
+        self.assertFalse(self.mails(alert), "it is too long ago")
+        alert.until = ended
+        self.look(2)
+        self.assertEqual((alert.told_ids, len(self.mails(alert))), (self.admin, 1))
+        self.assertTrue(alert.cleared_at)
+
+    def test_a_mail_that_fails_keeps_nobody_elses_back(self):
+        self.late()
+        self.company.partner_id.tz = "UTC"
+        rules = [self.rule(), self.rule(owner_id=self.admin.id)]
+        self.begin_and_end_quietly(rules[0] | rules[1])
+        mine, others = map(self.alerts, rules)
+        send = type(mine)._mail_missed
+
+        def fail_for_one(alerts, person):
+            if person == self.operator:
+                raise ValueError("no mail for you")
+            return send(alerts, person)
+
+        with patch.object(type(mine), "_mail_missed", fail_for_one), mute_logger(*QUIET):
+            self.look()
+        self.assertEqual((len(self.mails(mine)), len(self.mails(others))), (0, 1))
+
+    def test_who_has_no_address_for_mails_is_passed_over_unless_nobody_has(self):
+        self.late()
+        administrators = self.env["integration.alert"]._administrators()
+        administrators.write({"notification_type": "email"})
+        self.operator.write({"notification_type": "email", "email": False})
+        rule = self.rule()
+        self.look()
+        self.assertIn(self.admin, self.alerts(rule).told_ids)
+        self.assertNotIn(self.operator, self.alerts(rule).told_ids)
+        administrators.email = False
+        self.assertEqual(self.alerts(rule)._people(), self.operator, "an activity is better than nothing")
+        self.operator.notification_type = "inbox"
+        self.assertEqual(self.alerts(rule)._people(), self.operator)
+
+    def test_what_is_right_for_a_moment_keeps_an_alert(self):
+        rule = self.rule(keep_firing=5)
+        self.late()
+        self.look()
+        alert = self.alerts(rule)
+        for _time in range(3):
+            self.late(0)
+            self.look()
+            self.late()
+            self.look()
+        self.assertEqual((self.alerts(rule), alert.running, len(self.mails(alert))), (alert, True, 1))
+        self.late(0)
+        self.look()
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '5 minutes'")
+        self.look()
+        self.assertEqual(alert.state, "over")
+
+    def test_a_rule_of_every_company_is_muted_by_who_is_in_every_company(self):
+        self.env["res.company"].create({"name": "Elsewhere"})
+        shared, own = self.rule(company_id=False), self.rule()
+        until = fields.Datetime.now() + timedelta(hours=1)
+        mine = shared.with_user(self.operator)
+        self.assertEqual((mine.may_mute, own.with_user(self.operator).may_mute), (False, True))
+        for press in (mine.action_mute, mine.action_unmute, lambda: mine._mute(until, "Planned work")):
+            with self.assertRaises(AccessError):
+                press()
+        own.with_user(self.operator)._mute(until, "Planned work")
+        self.operator.company_ids = self.env["res.company"].search([])
+        mine.invalidate_recordset()
+        self.assertTrue(mine.may_mute)
+        mine._mute(until, "Planned work")
+        self.assertTrue(shared.is_muted)
+
+    def test_the_kind_of_a_rule_stays_while_its_alerts_run(self):
+        rule = self.rule(hold=1)
+        self.late()
+        self.look()
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '1 minute'")
+        self.look()
+        self.assertTrue(self.alerts(rule).running)
+        with self.assertRaises(UserError):
+            rule.kind = "dead_letters"
+        rule.active = False
+        self.look()
+        rule.active = True
+        self.look()
+        self.assertFalse(self.alerts(rule).filtered("running"), "what is bad must last anew")
+        rule.kind = "dead_letters"
+
     def test_what_began_and_ended_while_it_was_muted_is_never_told(self):
         rule = self.rule()
         rule.with_user(self.operator)._mute(fields.Datetime.now() + timedelta(hours=1), "New switch in the lab")
@@ -247,6 +363,8 @@ class TestAlerts(AlertCase):
             rule.with_user(self.operator)._mute(later, " ")
         with self.assertRaises(UserError):
             rule.with_user(self.operator)._mute(fields.Datetime.now(), "x")
+        with self.assertRaises(UserError):
+            rule.with_user(self.operator)._mute(fields.Datetime.now() + timedelta(days=32), "x")
         for user in (self.viewer, self.auditor):
             with self.assertRaises(AccessError):
                 rule.with_user(user)._mute(later, "x")
@@ -369,8 +487,18 @@ class TestAlerts(AlertCase):
         self.look()
         rule.active = False
         self.look()
-        self.assertEqual(self.alerts(rule).state, "over")
-        self.assertEqual(self.events(self.alerts(rule)), [BEGAN, ENDED])
+        alert = self.alerts(rule)
+        self.assertEqual(alert.state, "unwatched", "nobody knows whether it is over")
+        self.assertEqual(self.events(alert), [BEGAN, ENDED])
+        self.assertEqual(self.mails(alert)[-1].subject, f"No longer watched: {alert.what}")
+
+    def test_what_a_rule_does_not_look_at_any_more_is_not_said_to_be_over(self):
+        rule = self.rule()
+        self.late()
+        self.look()
+        rule.lane = "bulk" if self.alerts(rule).lane == "normal" else "normal"
+        self.look()
+        self.assertEqual(self.alerts(rule).state, "unwatched")
 
     def test_a_rule_that_fails_holds_up_no_other(self):
         rule = self.rule()
@@ -514,6 +642,30 @@ class TestAlertReadings(AlertCase):
         self.env.invalidate_all()
         self.assertIn("It is paused", alert.next_step)
 
+    def test_what_waits_for_a_receiver_in_trouble_is_no_backlog_but_where_it_is_critical(self):
+        endpoint, subscription = self.endpoint()
+        late = {lane: self.rule(threshold=15, lane=lane) for lane in ("critical", "normal")}
+        self.late()
+        self.env.cr.execute("UPDATE integration_due SET subscription_id = %s, lane = 1", (subscription.id,))
+        endpoint.sudo()._begin_trouble("breaker")
+        readings = self.env["integration.alert.readings"]
+        waiting = "SELECT sum(waiting) FROM integration_backlog_sample GROUP BY at ORDER BY at DESC LIMIT 1"
+        moves = patch.object(type(self.env["integration.delivery"]), "_claim_condition", lambda *args: SQL("true"))
+
+        def look():
+            with moves:
+                found = {lane: [one.lane for one in readings._read(rule)] for lane, rule in late.items()}
+                readings._sample_backlog()
+            self.env.cr.execute(waiting)
+            return found, self.env.cr.fetchone()[0]
+
+        self.assertEqual(look(), ({"critical": [], "normal": []}, 0), "nobody is told twice of one thing")
+        self.env.cr.execute("UPDATE integration_due SET lane = 0")
+        self.assertEqual(look()[0]["critical"], ["critical"], "this calls somebody at night")
+        endpoint.sudo()._approving().write({"trouble": False, "trouble_since": False})
+        self.env.cr.execute("UPDATE integration_due SET lane = 1")
+        self.assertEqual(look()[0]["normal"], ["normal"])
+
     def test_without_a_rule_about_it_the_endpoint_tells_by_itself(self):
         endpoint, _subscription = self.endpoint()
         other, _subscription = self.endpoint()
@@ -602,7 +754,24 @@ class TestAlertReadings(AlertCase):
         self.look()
         self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
         self.look()
-        self.assertEqual(alert.state, "over", "of a system in test mode nothing is expected")
+        self.assertEqual(alert.state, "unwatched", "of a system in test mode nothing is expected")
+
+    def test_an_archived_system_is_neither_silent_nor_are_its_keys_anybodys(self):
+        silence, keys = self.rule("silence", 2), self.rule("key_expiry", 14)
+        key, _text = self.env["integration.credential"]._generate(
+            {"system_id": self.system.id}, company=self.company, use="inbound"
+        )
+        soon = fields.Datetime.now() + timedelta(days=3)
+        key.sudo()._approving().write({"state": "active", "valid_to": soon})
+        self.silent(days=5)
+        self.look()
+        began = self.alerts(silence) | self.alerts(keys).filtered(lambda one: one.system_id == self.system)
+        self.assertEqual(len(began), 2)
+        self.system.active = False
+        self.look()
+        self.assertEqual(began.mapped("state"), ["unwatched"] * 2)
+        readings = self.env["integration.alert.readings"]
+        self.assertNotIn(self.system.id, [one.system for rule in (silence, keys) for one in readings._read(rule)])
 
     def test_a_system_that_rarely_sends_at_this_hour_is_left_alone(self):
         rule = self.rule("silence", 2)

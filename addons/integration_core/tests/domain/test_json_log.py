@@ -52,6 +52,19 @@ def raised():
         return sys.exc_info()
 
 
+@pytest.mark.parametrize(
+    ("msg", "args", "told"),
+    [
+        (ValueError(SECRET), (), "ValueError"),
+        ("failed: %s", (ValueError(SECRET),), "failed: ValueError"),
+        ("failed: %r of %s", (ValueError(SECRET), 7), "failed: 'ValueError' of 7"),
+        ("failed: %(why)s", ({"why": ValueError(SECRET)},), "failed: ValueError"),
+    ],
+)
+def test_an_error_that_is_a_message_or_a_part_of_one_is_told_by_its_class(msg, args, told):
+    assert written(record(msg, *args))["message"] == told
+
+
 @given(
     st.one_of(TEXTS, st.builds(Unshowable)),
     st.lists(VALUES, max_size=4),

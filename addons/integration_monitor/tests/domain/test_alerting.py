@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 
 import pytest
@@ -24,6 +25,7 @@ from addons.integration_monitor.domain.alerting import (
     next_telling,
     step,
 )
+from addons.integration_monitor.domain.objectives import Tally, burn_rate
 
 NOON = datetime(2026, 11, 20, 12)
 MINUTE = timedelta(minutes=1)
@@ -34,6 +36,7 @@ LIMITS = st.builds(
     margin=st.floats(0, 20),
     floor=st.booleans(),
     hold=st.integers(0, 5).map(lambda minutes: timedelta(minutes=minutes)),
+    keep_firing=st.integers(0, 8).map(lambda minutes: timedelta(minutes=minutes)),
 )
 
 
@@ -56,8 +59,9 @@ def test_beginnings_and_ends_take_turns(limit: Limit, readings: list[float | Non
 def test_what_begins_was_bad_for_as_long_as_the_rule_says_and_what_ends_was_good(
     limit: Limit, readings: list[float | None]
 ) -> None:
-    looks = int(limit.hold / MINUTE) + 1
     for at, what in enumerate(walk(limit, readings)):
+        held = max(limit.hold, limit.keep_firing) if what is Step.END else limit.hold
+        looks = int(held / MINUTE) + 1
         known = [reading for reading in readings[: at + 1] if reading is not None]
         if what is Step.BEGIN:
             assert at + 1 >= looks
@@ -85,6 +89,33 @@ def test_it_does_not_flap_around_its_threshold() -> None:
     readings: list[float | None] = [11, 9, 11, 9, 11, 4]
     assert walk(Limit(10, margin=5), readings) == [Step.BEGIN, *[Step.GO_ON] * 4, Step.END]
     assert walk(Limit(10, hold=2 * MINUTE), readings) == [Step.NOTHING] * 6
+
+
+def test_what_is_good_for_a_moment_keeps_firing() -> None:
+    limit = Limit(0, keep_firing=3 * MINUTE)
+    readings: list[float | None] = [1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]
+    assert walk(limit, readings) == [Step.BEGIN, *[Step.GO_ON] * 8, Step.END, Step.NOTHING]
+
+
+@pytest.mark.parametrize(("keep_firing", "margin", "most"), [(15, 7.2, 4), (0, 0.0, 1000)])
+def test_an_endpoint_that_fails_about_as_often_as_the_threshold_says_tells_of_it_once(
+    keep_firing: int, margin: float, most: int
+) -> None:
+    """1.5 % of 100 tries a minute fail, all day, where 0.1 % may: 15 times as many, and 14.4 begin an alert."""
+    dice = random.Random(7)
+    failed = [sum(dice.random() < 0.015 for _try in range(100)) for _minute in range(24 * 60)]
+    rates = [
+        min(burn_rate(Tally(100 * span, sum(failed[at - span : at])), 99.9) or 0.0 for span in (60, 5))
+        for at in range(60, len(failed))
+    ]
+    turns = [
+        what
+        for what in walk(Limit(14.4, margin, keep_firing=keep_firing * MINUTE), list(rates))
+        if what in (Step.BEGIN, Step.END)
+    ]
+    assert turns
+    assert len(turns) <= most
+    assert most < 1000 or len(turns) > 100, "without it, all day"
 
 
 def test_a_clock_that_was_put_back_holds_nothing_up() -> None:

@@ -13,6 +13,7 @@ from addons.integration_monitor.domain.objectives import NEVER, Cause, Health, S
 
 NOON = datetime(2026, 11, 20, 12)
 HALF_AN_HOUR = timedelta(minutes=30)
+MINUTE = timedelta(minutes=1)
 
 
 def waits(*counts: int, minutes: int = 15) -> list[Sample]:
@@ -76,6 +77,23 @@ def test_a_backlog_that_shrinks_is_worked_off() -> None:
 @pytest.mark.parametrize("counts", [(100, 100, 100), (100, 150, 200), (0, 0, 1)])
 def test_a_backlog_that_does_not_shrink_never_is(counts: tuple[int, ...]) -> None:
     assert objectives.hours_left(waits(*counts), least_span=HALF_AN_HOUR) == NEVER
+
+
+def each_minute(*counts: int) -> list[Sample]:
+    return waits(*counts, minutes=1)
+
+
+def test_what_came_at_once_is_measured_from_its_peak() -> None:
+    burst = [10_000 - 300 * minute for minute in range(21)]
+    forecast = [
+        objectives.hours_left(each_minute(*[0] * 10, *burst[: minute + 1]), least_span=15 * MINUTE)
+        for minute in range(21)
+    ]
+    assert forecast[:15] == [None] * 15, "too little is known of it"
+    assert forecast[20] == pytest.approx(4_000 / 300 / 60)
+    grows, stuck = [500 * minute for minute in range(21)], [9_000] * 21
+    for counts in (grows, stuck):
+        assert objectives.hours_left(each_minute(*[0] * 10, *counts), least_span=15 * MINUTE) == NEVER
 
 
 def test_nothing_waits() -> None:

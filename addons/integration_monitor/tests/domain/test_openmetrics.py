@@ -26,7 +26,8 @@ def some_families(draw):
         kind = draw(st.sampled_from(list(Kind)))
         labels = tuple(draw(st.lists(NAMES, unique=True, max_size=3)))
         bounds = BOUNDS if kind is Kind.HISTOGRAM else ()
-        family = Family(Definition(f"some_{number}_seconds", kind, draw(TEXTS) or "x", labels, _unit(kind), bounds))
+        text = draw(TEXTS.map(lambda text: text if text.strip() else "x"))  # nothing but blanks reads as no text
+        family = Family(Definition(f"some_{number}_seconds", kind, text, labels, _unit(kind), bounds))
         for key in draw(st.lists(st.tuples(*[TEXTS] * len(labels)), unique=True, max_size=4)):
             _fill(draw, family, key)
         found.append(family)

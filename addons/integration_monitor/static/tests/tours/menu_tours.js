@@ -24,11 +24,11 @@ async function openEach() {
 }
 
 registry.category("web_tour.tours").add("integration_every_menu", {
+    timeout: 120000,
     steps: () => [
         {
             content: "Every menu opens",
             trigger: ".o_main_navbar .o_menu_brand:contains(Integration)",
-            timeout: 120000,
             run: openEach,
         },
         {
