@@ -340,6 +340,23 @@ def test_a_copy_under_the_same_identity_does_nothing_until_somebody_says_what_it
     wait_until(lambda: accepted(server, secret["now"]), what="the original goes on")
 
 
+def test_a_database_that_odoo_restored_as_a_copy_goes_on_when_the_key_file_names_it(server, secret):
+    """Odoo's database manager gives what it restores another identity, unless somebody says that it was moved."""
+    server.stop()
+    identity = "0b9b3a8e-0000-4000-8000-000000000000"
+    server.sql("UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'", identity)
+    server.start(ready=False)
+    assert not accepted(server, secret["now"])
+    refused = server.run("integration_key", "original")
+    assert refused.returncode == 1
+    assert "is the original from now on" not in refused.stderr
+    assert f'"database_uuid": "{identity}"' in refused.stderr
+    content = json.loads(server.master_key.read_text())
+    server.master_key.write_text(json.dumps({**content, "database_uuid": identity}))
+    wait_until(lambda: accepted(server, secret["now"]), what="the original goes on")
+    assert "wraps" in succeed(server.run("integration_key", "master", "status"))
+
+
 def test_odoos_neutralize_leaves_a_copy_without_keys(server):
     server.stop()
     succeed(server.run("neutralize"))

@@ -24,15 +24,19 @@ def promtool(*words: str | Path) -> str:
     return done.stdout
 
 
-def series(name: str, values: str, **labels: str) -> dict[str, str]:
+def series(name: str, values: str, *, prefix: str = P, **labels: str) -> dict[str, str]:
     told = ",".join(f'{label}="{value}"' for label, value in {"instance": "a", **labels}.items())
-    return {"series": f"{P}{name}{{{told}}}", "values": values}
+    return {"series": f"{prefix}{name}{{{told}}}", "values": values}
+
+
+def up(values: str, instance: str = "a") -> dict[str, str]:
+    return series("up", values, prefix="", instance=instance, job="odoo-integration")
 
 
 BUILD = series("build_info", "1x200")
 # Per rule: what makes it fire, what does not, and when it is looked, in minutes.
 CASES = {
-    "IntegrationMetricsMissing": ([], [BUILD], 6),
+    "IntegrationMetricsMissing": ([], [BUILD, up("1x200")], 6),
     "IntegrationNotReady": ([series("ready", "0x60")], [series("ready", "1x60")], 3),
     "IntegrationEngineSilent": (
         [
@@ -51,6 +55,8 @@ CASES = {
         [
             series("equation_units", "0x60", system="ehr", part="unaccounted"),
             series("equation_units", "9x60", part="parked"),
+            series("equation_amount", "0x60", system="ehr", part="unaccounted", currency="USD"),
+            series("equation_amount", "288x60", system="ehr", part="parked", currency="USD"),
         ],
         12,
     ),
@@ -78,6 +84,14 @@ CASES = {
         [series("breakers", "1x60", endpoint="Ledger", state="half_open")],
         [series("breakers", "2x60", endpoint="Ledger", state="closed")],
         7,
+    ),
+    "IntegrationEndpointDisabled": (
+        [series("endpoints", "1x60", endpoint="Ledger", state="disabled")],
+        [
+            series("endpoints", "0x60", endpoint="Ledger", state="disabled"),
+            series("endpoints", "1x60", endpoint="Ledger", state="paused"),
+        ],
+        3,
     ),
     "IntegrationDeliveriesFailing": (
         [series("tries_total", "0+10x60", subscription="L", outcome=o) for o in ("retry", "delivered")],
@@ -173,17 +187,70 @@ def test_a_rule_fires_when_it_should_and_at_no_other_time(name, tmp_path):
     assert "SUCCESS" in promtool("test", "rules", file)
 
 
-def test_an_engine_that_never_was_there_is_noticed_too(tmp_path):
-    given = [series("oldest_due_seconds", "300x60", lane="bulk")]
-    look = {
-        "expr": 'count(ALERTS{alertname="IntegrationEngineSilent",alertstate="firing"})',
-        "eval_time": "3m",
-        "exp_samples": [{"labels": "{}", "value": 1}],
-    }
-    test = {"interval": "1m", "input_series": given, "promql_expr_test": [look]}
+# Per rule that is tried again: what makes it fire, when it is looked, and what is told: labels, summary, description.
+TOLD = {
+    "an engine that never was there": (
+        "IntegrationEngineSilent",
+        [series("oldest_due_seconds", "300x60", lane="bulk")],
+        "3m",
+        {},
+        "The engine gives no sign of life, and work is due.",
+        "a delivery has been due for 5m 0s.",
+    ),
+    "lines that are there and money that is not": (
+        "IntegrationUnitsUnaccounted",
+        [
+            series("equation_units", "0x60", system="ehr", part="unaccounted"),
+            series("equation_amount", "288x60", system="ehr", part="unaccounted", currency="USD"),
+        ],
+        "12m",
+        {"system": "ehr", "currency": "USD"},
+        "The equation of ehr does not add up.",
+        "288 USD of what was received yesterday and today",
+    ),
+    "one Odoo of two": (
+        "IntegrationMetricsMissing",
+        [series("build_info", "1x200", instance="b"), up("1x200", "b"), up("0x200")],
+        "6m",
+        {"job": "odoo-integration"},
+        "not being read from a.",
+        "Prometheus gets no metrics",
+    ),
+    "the only Odoo, once": (
+        "IntegrationMetricsMissing",
+        [up("0x200")],
+        "6m",
+        {"job": "odoo-integration"},
+        "not being read from a.",
+        "Prometheus gets no metrics",
+    ),
+    "the key of an endpoint": (
+        "IntegrationKeyExpired",
+        [series("credential_expiry_timestamp_seconds", "60x60", system="ehr", use="outbound", endpoint="Ledger")],
+        "5m",
+        {"system": "ehr", "use": "outbound", "endpoint": "Ledger"},
+        "The last key of ehr, endpoint Ledger, (outbound) has ended.",
+        "Nothing is accepted from it, or sent to it.",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_a_rule_fires_once_and_says_of_what(what, tmp_path):
+    name, given, moment, labels, summary, description = TOLD[what]
+    rule = next(one for one in rules() if one["name"] == name)
+    look = {"eval_time": moment, "alertname": name, "exp_alerts": [{"exp_labels": {}, "exp_annotations": {}}]}
+    test = {"interval": "1m", "input_series": given, "alert_rule_test": [look]}
     file = tmp_path / "test.yml"
     file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]}))
-    promtool("test", "rules", file)
+    # Expected is nothing, so that the tool shows what it got.
+    done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, timeout=60, check=False)
+    got = (done.stdout + done.stderr).partition("got:")[2]
+    assert got.count("alertname=") == 1, got
+    for label, value in {"severity": rule["severity"], "instance": "a", **labels}.items():
+        assert f'{label}="{value}"' in got
+    assert summary in got
+    assert description in got
 
 
 def test_each_rule_says_how_bad_it_is_what_is_wrong_and_where_to_read_on():

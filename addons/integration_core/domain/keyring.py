@@ -75,7 +75,7 @@ _REMEDIES: Final[Mapping[Problem, str]] = {
     Problem.TAMPERED: "The encrypted data does not belong to this place or was altered. Restore it from a backup.",
     Problem.OTHER_DATABASE: (
         "The master key belongs to another database. This looks like a copy: nothing is sent or accepted until a key"
-        " file for this database is in place."
+        " file for this database is in place. Integration > Configuration > Original or copy says what to do."
     ),
     Problem.MOVED_DATABASE: (
         "This database lies in another place than the one it was made in: it is a copy, or was restored from a backup."

@@ -44,10 +44,16 @@ class IntegrationKeyring(models.AbstractModel):
     @api.model
     def _status(self):
         """Return why nothing is sent or accepted, in words for an administrator, or None when all is well."""
+        error = self._error()
+        return error and error.remedy
+
+    @api.model
+    def _error(self):
+        """Return the :class:`KeyringError` for which nothing is sent or accepted, or None when all is well."""
         try:
             self._get()
         except keyring.KeyringError as error:
-            return error.remedy
+            return error
         return None
 
     @api.model

@@ -3,7 +3,10 @@ import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
+from lxml import etree
+from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools.safe_eval import safe_eval
 
 from ..domain import key_file, keyring
 from ..domain.keyring import KeyringError, Problem
@@ -109,6 +112,68 @@ class TestMasterKey(IntegrationCase):
         other = key_file.for_database(self.path.read_text(), "0b9b3a8e-0000-4000-8000-000000000000")
         key_file.replace(self.path, other)
         self.assertIsNone(self.ring._status())
+
+    def rename(self):
+        """Give the database another identity, as Odoo does when it restores one as a copy; return it."""
+        identity = "0b9b3a8e-0000-4000-8000-000000000000"
+        self.env["ir.config_parameter"].set_param("database.uuid", identity)
+        self.env.flush_all()
+        self.env.registry.clear_cache()
+        return identity
+
+    def wizard(self):
+        return self.env["integration.copy.wizard"].create({"sure": True})
+
+    def offered(self, wizard):
+        """Return the names of the buttons that the form offers."""
+        arch = etree.fromstring(wizard.get_view(view_type="form")["arch"])
+        values = wizard.read(["undecided", "status"])[0]
+        return [
+            button.get("name")
+            for button in arch.xpath("//button[@type='object']")
+            if not any(
+                safe_eval(group.get("invisible"), values) for group in button.xpath("ancestor::group[@invisible]")
+            )
+        ]
+
+    def test_a_database_that_odoo_restored_as_a_copy_can_go_on_as_the_original(self):
+        self.assertEqual(self.offered(self.wizard()), [])
+        self.move()
+        identity = self.rename()
+        wizard = self.wizard()
+        self.assertEqual(self.offered(wizard), ["action_original", "action_test_copy"])
+        self.assertEqual(wizard.identity, identity)
+        for declare in (wizard.action_original, self.env["integration.copy"]._declare_original):
+            with self.assertRaisesRegex(UserError, f'"database_uuid": "{identity}"'):
+                declare()
+            self.assertIsNotNone(self.ring._status())
+        key_file.replace(self.path, key_file.for_database(self.path.read_text(), identity))
+        self.assertIsNone(self.ring._status())
+        self.assertTrue(self.opens())
+        self.assertEqual(self.offered(self.wizard()), [])
+
+    def test_the_original_in_another_place_needs_its_own_key_file_first(self):
+        self.move()
+        fitting = self.path.read_text()
+        key_file.replace(self.path, key_file.for_database(fitting, "somewhere-else"))
+        with self.assertRaisesRegex(UserError, "database_uuid"):
+            self.wizard().action_original()
+        key_file.replace(self.path, fitting)
+        self.assertTrue(self.wizard().undecided, "what was refused has settled nothing")
+        self.path.unlink()
+        with self.assertRaisesRegex(UserError, "No master key"):
+            self.wizard().action_original()
+        self.path.write_text(fitting)
+        self.wizard().action_original()
+        self.assertIsNone(self.ring._status())
+
+    def test_a_database_that_odoo_restored_as_a_copy_can_become_a_test_copy(self):
+        self.rename()
+        self.wizard().action_test_copy()
+        self.env.invalidate_all()
+        self.assertEqual((self.system.state, self.system.mode), ("suspended", "test"))
+        self.assertIn("another database", self.ring._status())
+        self.assertEqual(self.offered(self.wizard()), [], "it is decided, and lacks a key file of its own")
 
     def test_to_write_the_same_identity_again_makes_no_original(self):
         self.move()

@@ -3,20 +3,24 @@ from odoo.exceptions import UserError
 
 
 class IntegrationCopyWizard(models.TransientModel):
-    """Asks what a database that lies in another place than it was made in is: the original, or a copy for tests."""
+    """Asks what a database that was restored or copied is: the original, or a copy for tests."""
 
     _name = "integration.copy.wizard"
     _description = "Original or copy"
 
-    at_home = fields.Boolean(compute="_compute_status")
+    undecided = fields.Boolean(compute="_compute_status")
     status = fields.Char(compute="_compute_status", help="Why nothing is sent or accepted.")
+    identity = fields.Char(
+        "Identity", compute="_compute_status", help="What the master key file of this database names as database_uuid."
+    )
     sure = fields.Boolean("The database that this one was copied from will never run again")
 
     @api.depends_context("uid")
     def _compute_status(self):
         for wizard in self:
-            wizard.at_home = self.env["integration.configuration"]._is_at_home()
+            wizard.undecided = self.env["integration.copy"]._is_undecided()
             wizard.status = self.env["integration.keyring"]._status()
+            wizard.identity = self.env["integration.copy"]._identity()
 
     def action_original(self):
         """Go on as the original."""

@@ -79,12 +79,15 @@ DEFINITIONS: Final = (
         "endpoint",
         "state",
     ),
+    _of(
+        "endpoints", Kind.GAUGE, "Endpoints by state; a disabled one is not asked again by itself.", "endpoint", "state"
+    ),
     _of("refused_messages", Kind.GAUGE, "Verified messages that were refused and wait for a person.", "system"),
     _of("mapping_tasks", Kind.GAUGE, "Codes that something waits for.", "system", "kind"),
     _of(
         "silence_seconds",
         Kind.GAUGE,
-        "Since when a live system that may send has sent nothing that could be verified; from going live on.",
+        "Since when a live system that may send, suspended or not, has sent nothing that could be verified.",
         "system",
         unit="seconds",
     ),

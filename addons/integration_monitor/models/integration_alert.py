@@ -12,6 +12,7 @@ from odoo.tools import SQL
 from ..domain import alerting
 from ..domain.alerting import Freedom, Reading, Tell, Told
 from .integration_alert_rule import KINDS, LANES, MONEY, SEVERITIES
+from .integration_metric_figures import lost_since
 from .integration_overview_deliveries import DEAD
 
 ACTIVITY = "mail.mail_activity_data_warning"
@@ -55,7 +56,8 @@ class IntegrationAlert(models.Model):
     unwatched = fields.Boolean(
         "No longer watched",
         readonly=True,
-        help="It ended because its rule, or what it is about, was archived or is not in the rule's scope any more. "
+        help="It ended because its rule, or what it is about, was archived or is not in the rule's scope any more, or "
+        "the system went back to test. "
         "Whether it is over, nobody knows.",
     )
     running = fields.Boolean(compute="_compute_running", store=True)
@@ -103,7 +105,7 @@ class IntegrationAlert(models.Model):
             alert.state = ended if alert.until else "running"
             alert.age = tools.age_in_words(self.env, alert.since)
 
-    @api.depends("kind", "system_id", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
+    @api.depends("kind", "system_id.state", "endpoint_id", "subscription_id", "lane", "count", "reading_now", "until")
     @api.depends_context("lang")
     def _compute_display_name(self):
         for alert in self:
@@ -111,7 +113,7 @@ class IntegrationAlert(models.Model):
             alert.display_name = alert._headline(finance=False)
 
     @api.depends_context("uid", "lang")
-    @api.depends("kind", "count", "reading_begin", "reading_worst", "reading_now", "until")
+    @api.depends("kind", "system_id.state", "count", "reading_begin", "reading_worst", "reading_now", "until")
     def _compute_words(self):
         finance = self._sees_money(self.env.user)
         for alert in self:
@@ -128,11 +130,11 @@ class IntegrationAlert(models.Model):
         for alert in self:
             alert.money = alert._money_words()
 
-    @api.depends("kind")
+    @api.depends("kind", "until", "system_id.state", "endpoint_id.state", "endpoint_id.trouble")
     @api.depends_context("lang")
     def _compute_turn(self):
         for alert in self:
-            alert.turn, alert.next_step = self._turn_words(alert.kind)
+            alert.turn, alert.next_step = alert._own_turn_words()
 
     # -- the engine's
     # ------------------------------------------------------------------------------------------------------------
@@ -212,7 +214,9 @@ class IntegrationAlert(models.Model):
             self.subject, None, company, system=system.id, endpoint=self.endpoint_id.id, lane=self.lane or None
         )
         in_scope = self.env["integration.alert.readings"]._is_in_scope(rule, reading)
-        return rule.active and in_scope and (system.active or not system)
+        # Of one that went back to test nothing is expected any more, and nothing was heard.
+        expected = self.kind != "silence" or system.mode == "live"
+        return rule.active and in_scope and expected and (system.active or not system)
 
     @api.model
     def _end_without_rule(self):
@@ -308,7 +312,7 @@ class IntegrationAlert(models.Model):
                 ACTIVITY,
                 user_id=person.id,
                 summary=alert.display_name,
-                note=alert._turn_words(self.kind)[1],
+                note=alert._own_turn_words()[1],
             )
         self._mail(people)
 
@@ -472,5 +476,15 @@ class IntegrationAlert(models.Model):
                 return "integration_core.action_credential", [
                     holder if self.endpoint_id else ("system_id", "=", self.system_id.id)
                 ]
-        parked = [("state", "=", "parked"), ("mode", "=", "live"), ("system_id", "=", self.system_id.id)]
-        return "integration_account.action_charge_parked", parked
+        return self._open_money()
+
+    def _open_money(self):
+        """Return as :meth:`_open_what`: what is parked, or what nothing became of, or the days whose money differs."""
+        own, since = ("system_id", "=", self.system_id.id), lost_since(self.since)
+        if self.kind != "unaccounted":
+            return "integration_account.action_charge_parked", [("state", "=", "parked"), ("mode", "=", "live"), own]
+        if self.count:
+            lost = [("mode", "=", "live"), ("bucket", "=", "unaccounted"), ("received_day", ">=", since)]
+            return "integration_monitor.action_receipt", [own, *lost]
+        differs = [("day", ">=", since), ("unaccounted_amount", "!=", 0)]
+        return "integration_monitor.action_ledger_received", [own, *differs]

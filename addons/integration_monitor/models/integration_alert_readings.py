@@ -129,9 +129,7 @@ class IntegrationAlertReadings(models.AbstractModel):
         )
         return [
             # One that began a moment ago is past a threshold of 0 all the same, whatever the clocks say.
-            Reading(
-                f"endpoint:{endpoint}", max(seconds, 1.0) / 60, company, waiting, system=system, endpoint=endpoint
-            )
+            Reading(f"endpoint:{endpoint}", max(seconds, 1.0) / 60, company, waiting, system=system, endpoint=endpoint)
             for endpoint, company, system, seconds, waiting in rows
         ]
 
@@ -361,7 +359,7 @@ class IntegrationAlertReadings(models.AbstractModel):
     def _read_silence(self, rule):
         """Hours since a live system was heard from; nothing is said of one that rarely sends at this hour."""
         found = []
-        for system, company, _code, seconds, _heard in self.env["integration.metrics"]._silences():
+        for system, company, _code, seconds, *_ in self.env["integration.metrics"]._silences():
             hours = seconds / 3600
             late = hours > rule.threshold
             said = not late or self._usually_sends(system, rule.threshold, hours)
@@ -415,6 +413,37 @@ class IntegrationAlertReadings(models.AbstractModel):
             )
         )
         return alerting.is_usual(*counts)
+
+    @api.model
+    def _read_unaccounted(self, rule):
+        """Lines of a system of which nobody knows what became; where money alone is missing: its currencies."""
+        lines, money = {}, {}
+        for system, company, _currency, value in self._unaccounted("equation_units"):
+            lines[system, company] = abs(int(value))
+        for system, company, currency, value in self._unaccounted("equation_amount"):
+            if value:
+                money.setdefault((system, company), {})[currency] = abs(value)
+        found = []
+        for system, company in sorted({*lines, *money}):
+            count, sums = lines.get((system, company), 0), money.get((system, company), {})
+            [(currency, amount)] = sums.items() if len(sums) == 1 else [(None, None)]
+            value = float(count or len(sums))
+            found.append(Reading(f"system:{system}", value, company, count, amount, currency, system=system))
+        return found
+
+    @api.model
+    def _unaccounted(self, family):
+        """Return (system's id, company's id, currency or None, value) of what the equation leaves over."""
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT s.id, s.company_id, f.labels[3], f.value
+                  FROM integration_metric_figure f JOIN integration_system s ON s.code = f.labels[1]
+                 WHERE f.family = %s AND f.labels[2] = 'unaccounted'
+                """,
+                family,
+            )
+        )
 
     @api.model
     def _read_parked_lines(self, rule):

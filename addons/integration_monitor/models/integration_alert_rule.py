@@ -11,6 +11,7 @@ from ..domain.alerting import Limit, Quiet
 OPERATOR = "integration_core.group_operator"
 KINDS = [
     ("engine", "The engine gives no sign of life"),
+    ("unaccounted", "Something is unaccounted for"),
     ("backlog", "Deliveries are late"),
     ("trouble", "A receiver does not take what is sent"),
     ("backlog_forecast", "A backlog is not worked off"),
@@ -27,7 +28,7 @@ SEVERITIES = [("critical", "Critical"), ("warning", "Warning"), ("info", "Inform
 LANES = [("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")]
 FLOORS = ("key_expiry",)
 """Kinds whose readings are bad below the threshold."""
-MONEY = ("parked_lines", "parked_money", "parked_age")
+MONEY = ("unaccounted", "parked_lines", "parked_money", "parked_age")
 """Kinds that are finance's, too."""
 SCOPES = {
     "backlog": ("lane", "system_id", "endpoint_id"),
@@ -37,6 +38,7 @@ SCOPES = {
     "trouble": ("system_id", "endpoint_id"),
     "failing": ("system_id", "endpoint_id"),
     "silence": ("system_id",),
+    "unaccounted": ("system_id",),
     "parked_lines": ("system_id",),
     "parked_money": ("system_id",),
     "parked_age": ("system_id",),
@@ -48,9 +50,10 @@ MOST_MUTED_DAYS = 31
 DOCS = "https://github.com/odoo-healthcare-integration/suite/blob/main/docs/"
 RUNBOOKS = {
     "engine": "runbooks/odoo-down.md",
+    "unaccounted": "metrics.md#integrationunitsunaccounted",
     "backlog": "metrics.md#integrationbacklog",
     "backlog_forecast": "metrics.md#integrationbacklog",
-    "trouble": "metrics.md#integrationbreakeropen",
+    "trouble": "guides/operator.md#a-receiver-does-not-take-what-is-sent",
     "failing": "metrics.md#integrationdeliveriesfailing",
     "burn_rate": "health.md#objectives-and-error-budgets",
     "dead_letters": "runbooks/dead-letters.md",
@@ -154,6 +157,7 @@ class IntegrationAlertRule(models.Model):
     def _compute_unit(self):
         units = {
             "engine": self.env._("seconds without a sign of life, while work is due"),
+            "unaccounted": self.env._("lines of a system (or currencies, where money alone is missing)"),
             "backlog": self.env._("minutes that the oldest has been due"),
             "trouble": self.env._("minutes since a receiver stopped taking what is sent"),
             "backlog_forecast": self.env._("hours until the backlog of a lane is worked off, as it goes now"),

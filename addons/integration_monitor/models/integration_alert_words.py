@@ -32,11 +32,17 @@ class IntegrationAlertWords(models.AbstractModel):
         if alert.kind == "trouble":
             return self.env._("%s does not take what is sent.", name)
         if alert.kind == "silence":
+            if alert._is_refused():
+                return self.env._("%(name)s is suspended and has sent nothing for %(span)s.", name=name, span=span)
             return self.env._("%(name)s has sent nothing for %(span)s.", name=name, span=span)
         if alert.kind == "key_expiry":
             if reading < 0:
                 return self.env._("The last key of %s has ended.", name)
             return self.env._("The last key of %(name)s ends in %(span)s.", name=name, span=span)
+        if alert.kind == "unaccounted":
+            if alert.count:
+                return self.env._("%(count)s lines of %(name)s are unaccounted for.", count=alert.count, name=name)
+            return self.env._("Money of %s is unaccounted for.", name)
         if alert.kind in ("backlog", "backlog_forecast", "failing", "burn_rate", "dead_letters"):
             return alert._headline_of_deliveries(name)
         return alert._headline_of_parked(name, span, finance)
@@ -119,6 +125,47 @@ class IntegrationAlertWords(models.AbstractModel):
             return self.env._("not at all, as it goes now")
         return self.env._("in %s h, as it goes now", f"{hours:.1f}")
 
+    def _is_refused(self):
+        """Tell whether an alert that runs is about a system that is suspended: whatever it sends is refused."""
+        self.ensure_one()
+        return not self.until and self.sudo().system_id.state == "suspended"  # sudo: as in _headline
+
+    def _own_turn_words(self):
+        """Return (whose turn it is, what to do) of this alert, as things stand now."""
+        self.ensure_one()
+        if self.kind == "silence" and self._is_refused():
+            return self.env._("Administrator"), self.env._(
+                "Whatever it sends is refused. If that is not meant, press Activate on it; if it is to send no more, "
+                "Back to test ends this alert, too."
+            )
+        if self.kind == "trouble":
+            return self._turn_words_of_trouble(self.sudo().endpoint_id)  # sudo: as in _headline
+        return self._turn_words(self.kind)
+
+    def _turn_words_of_trouble(self, endpoint):
+        turn, step = self._turn_words("trouble")
+        match endpoint.state, endpoint.trouble:
+            case "paused", _:
+                step = self.env._(
+                    "It is paused: its events wait, nothing is lost and nothing is tried until somebody presses Resume "
+                    "on it."
+                )
+            case "draft", _:
+                step = self.env._("Its events wait and nothing is lost until its address is approved.")
+            case _, "gone":
+                step = self.env._(
+                    "Its events wait and nothing is lost, but it is not asked again by itself: it has said that it is "
+                    "gone for good. Ask the partner; when it is there again press Resume on it. Where it has moved, "
+                    "an administrator enters the new address and has it approved."
+                )
+            case _, "configuration":
+                step = self.env._(
+                    "Its events wait and nothing is lost, but it is not asked again by itself: it has failed three "
+                    "times in a row in a way that passes only with a change. Open it, have mended what its last tries "
+                    "say, then press Resume on it."
+                )
+        return turn, step
+
     @api.model
     def _turn_words(self, kind):
         """Return (whose turn it is, what to do)."""
@@ -130,6 +177,13 @@ class IntegrationAlertWords(models.AbstractModel):
                     "Start the worker, or see why the scheduled action does not run. Nothing is lost meanwhile."
                 ),
             ),
+            "unaccounted": (
+                administrator,
+                self.env._(
+                    "Keep what it opens, and the server's log, and tell whoever maintains the suite. Nobody closes a "
+                    "month on it."
+                ),
+            ),
             "backlog": (
                 operator,
                 self.env._(
@@ -139,7 +193,8 @@ class IntegrationAlertWords(models.AbstractModel):
             "trouble": (
                 operator,
                 self.env._(
-                    "Its events wait and nothing is lost. Open it: it says what is wrong, and when it is asked again."
+                    "Its events wait and nothing is lost. Open it: it says what is wrong, and when it is asked again. "
+                    "Probe now does not wait for it."
                 ),
             ),
             "failing": (
@@ -196,7 +251,8 @@ class IntegrationAlertWords(models.AbstractModel):
         if alert.count:
             lines.append(self.env._("Affected: %s.", alert.count))
         if finance and (money := alert._money_words()):
-            lines.append(self.env._("Money that waits: %s.", money))
-        turn, step = self._turn_words(alert.kind)
+            unaccounted = alert.kind == "unaccounted"
+            lines.append(self.env._("Money: %s.", money) if unaccounted else self.env._("Money that waits: %s.", money))
+        turn, step = self._own_turn_words()
         lines += [self.env._("Whose turn: %s.", turn), step]
         return [*lines, self.env._("Step by step: %s", alert.runbook_url)] if alert.runbook_url else lines

@@ -15,9 +15,16 @@ FIGURES_SECONDS = 10
 """So often the figures of the background are counted at most."""
 FIGURES_SHARE = 0.01
 """They never take more than this share of the engine's time."""
+LOST_DAYS = 31
+"""For so many days at most is looked whether what an alert calls unaccounted for is still missing."""
 OTHER_CURRENCY = "other"
 _RECEIVED_LOCK = 0x696E7472  # "intr"
 _FIGURES_LOCK = 0x696E746D  # "intm"
+
+
+def lost_since(began):
+    """Return the first day of receipt of what an alert that began then calls unaccounted for, in whatever zone."""
+    return began.date() - timedelta(days=1)
 
 
 class IntegrationMetricFigures(models.AbstractModel):
@@ -235,16 +242,24 @@ class IntegrationMetricFigures(models.AbstractModel):
 
     @api.model
     def _equation_figures(self):
-        """Return (family, labels, value) of the equation of yesterday and today, whatever zone a system is in."""
+        """Return (family, labels, value) of the equation of yesterday and today, whatever zone a system is in.
+
+        What is unaccounted for does not come right because a day is past: while an alert says it, it is counted from
+        the days on which that began.
+        """
         # All companies: whoever reads this holds a token that somebody made who is allowed in each of them.
         ids = [one for (one,) in self.env.execute_query(SQL("SELECT id FROM res_company"))]
         companies = self.env["res.company"].browse(ids)
-        found = self.env["integration.ledger"]._equation(companies, *self._days(fields.Date.today()))
+        first, last = self._days(fields.Date.today())
+        ledger = self.env["integration.ledger"]
+        found = lost = ledger._equation(companies, first, last)
+        if since := self._lost_since(first):
+            lost = ledger._equation(companies, since, last)
         codes = dict(self.env.execute_query(SQL("SELECT id, code FROM integration_system")))
         currencies = self._currencies()
         units, amounts = {}, {}
-        for row in found:
-            for part in PARTS:
+        for part in PARTS:
+            for row in lost if part == "unaccounted" else found:
                 tally = row.difference if part == "unaccounted" else row.tally(Bucket(part))
                 code = codes.get(row.key.system, "")
                 units[code, part] = units.get((code, part), 0) + tally.units
@@ -255,6 +270,17 @@ class IntegrationMetricFigures(models.AbstractModel):
             *(("equation_units", list(key), value) for key, value in units.items()),
             *(("equation_amount", list(key), value) for key, value in amounts.items()),
         ]
+
+    @api.model
+    def _lost_since(self, first):
+        """Return the first day from which on something may still be missing, where it is before ``first``; or None."""
+        [(began,)] = self.env.execute_query(
+            SQL("SELECT min(since) FROM integration_alert WHERE kind = 'unaccounted' AND until IS NULL")
+        )
+        if not began:
+            return None
+        since = max(lost_since(began), fields.Date.subtract(fields.Date.today(), days=LOST_DAYS))
+        return since if since < first else None
 
     @api.model
     def _currencies(self):

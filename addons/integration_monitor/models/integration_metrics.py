@@ -169,32 +169,36 @@ class IntegrationMetrics(models.AbstractModel):
                 found["breakers"].add((endpoint.name, state), 0)
             for name in breakers._names_of(endpoint):
                 found["breakers"].add((endpoint.name, states.get(name, "closed")), 1)
+            for state in endpoint._fields["state"].get_values(self.env):
+                found["endpoints"].add((endpoint.name, state), int(state == endpoint.state))
 
     @api.model
     def _read_silence(self, found):
-        for _system, _company, code, age, _heard in self._silences():
+        for _system, _company, code, age, *_ in self._silences():
             found["silence_seconds"].put((code,), age)
 
     @api.model
     def _silences(self):
-        """Return rows of the live systems that may send.
+        """Return rows of the live systems that may send, those that are suspended included.
 
-        :return: (system's id, company's id, code, seconds since it was last heard from, whether it ever was) rows;
-            seconds count from going live on
+        Who is suspended is refused, and care goes on there all the same: that nothing comes is no less true for it.
+
+        :return: (system's id, company's id, code, seconds since it was last heard from, whether it ever was, whether it
+            is suspended) rows; seconds count from going live on
         """
         return self.env.execute_query(
             SQL(
                 """
             SELECT s.id, s.company_id, s.code,
                    greatest(0, extract(epoch FROM %(now)s - greatest(s.live_from, e.at, r.at)))::float8,
-                   COALESCE(e.at, r.at) IS NOT NULL
+                   COALESCE(e.at, r.at) IS NOT NULL, s.state = 'suspended'
               FROM integration_system s
               LEFT JOIN LATERAL (SELECT received_at AS at FROM integration_event WHERE system_id = s.id
                                   ORDER BY received_at DESC LIMIT 1) AS e ON true
               LEFT JOIN LATERAL (SELECT received_at AS at FROM integration_receipt
                                   WHERE system_id = s.id AND outcome <> 'accepted'
                                   ORDER BY received_at DESC LIMIT 1) AS r ON true
-             WHERE s.mode = 'live' AND s.state = 'active' AND s.active AND s.live_from <= %(now)s
+             WHERE s.mode = 'live' AND s.state IN ('active', 'suspended') AND s.active AND s.live_from <= %(now)s
                AND EXISTS (SELECT FROM integration_system_event_type_rel t WHERE t.system_id = s.id)
             """,
                 now=tools.utc_now(),

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from .integration_overview_deliveries import DEAD
+from .integration_overview_plumbing import LATE_MOST
 
 PERIODS = {"today": 1, "week": 7, "month": 30}
 ROLES = {
@@ -131,7 +132,7 @@ class IntegrationOverview(models.AbstractModel):
                 self.env._("The engine has stopped."),
                 self.env._(
                     "%s deliveries are overdue. Tell whoever runs Odoo: its scheduled jobs are not running.",
-                    engine["late"],
+                    self._late_words(engine["late"]),
                 ),
             )
         if equation and not equation["balanced"]:
@@ -152,7 +153,7 @@ class IntegrationOverview(models.AbstractModel):
                 self.env._("Ready, and nothing was received yet."),
                 self.env._("Register a system and let it send."),
             )
-        return self._flowing(last, waiting, unseen)
+        return self._flowing(last, engine["late"], waiting, unseen)
 
     @api.model
     def _waiting_for_people(self, deliveries, parked, to_map, holds):
@@ -160,6 +161,8 @@ class IntegrationOverview(models.AbstractModel):
         found = []
         if holds["rows"]:
             found.append(self.env._("holds (%s)", ", ".join(row["what"] for row in holds["rows"])))
+        if deliveries and (stopped := self._stopped_receivers()):
+            found.append(self.env._("receivers that take nothing (%s)", stopped))
         if deliveries and deliveries["dead"]:
             found.append(self.env._("dead letters (%s)", deliveries["dead"]))
         if parked and parked["count"]:
@@ -176,6 +179,9 @@ class IntegrationOverview(models.AbstractModel):
         name, and no way to open what their role has nothing to do with.
         """
         companies, found = self.env.companies.ids, []
+        if deliveries is None and (stopped := self._stopped_receivers()):
+            turn = self.env._("Receivers that take nothing are the operators' turn.")
+            found.append((self.env._("receivers that take nothing (%s)", stopped), turn))
         if deliveries is None:
             dead = Domain("company_id", "in", companies) & DEAD
             # sudo: a number of the user's own companies
@@ -191,13 +197,38 @@ class IntegrationOverview(models.AbstractModel):
         return found
 
     @api.model
-    def _flowing(self, last, waiting, unseen):
+    def _stopped_receivers(self):
+        """Return how many live endpoints of the chosen companies do not take what is sent, for whatever reason."""
+        troubled = Domain("trouble_since", "!=", False) & Domain("approved_mode", "!=", "test")
+        # sudo: a number of the user's own companies
+        endpoints = self.env["integration.endpoint"].sudo()
+        return endpoints.search_count(troubled & Domain("company_id", "in", self.env.companies.ids))
+
+    @api.model
+    def _flowing(self, last, late, waiting, unseen):
+        """Return the sentence for while the engine is alive: all is well only if nothing is late or waits for people.
+
+        :param int late: deliveries that have been due for too long
+        """
         detail = self.env._("The last message came %s ago.", self._age(last))
-        what = [*waiting, *(text for text, _turn in unseen)]
-        if not what:
+        what = ", ".join([*waiting, *(text for text, _turn in unseen)])
+        if not (late or what):
             return self._sentence("success", self.env._("Everything flows."), detail)
         detail = " ".join([detail, *(turn for _text, turn in unseen)])
-        return self._sentence("warning", self.env._("Flowing. Waiting for a person: %s.", ", ".join(what)), detail)
+        late = self._late_words(late) if late else ""
+        if not late:
+            text = self.env._("Flowing. Waiting for a person: %s.", what)
+        elif not what:
+            text = self.env._("Flowing. Late deliveries: %s.", late)
+        else:
+            text = self.env._(
+                "Flowing. Late deliveries: %(late)s. Waiting for a person: %(what)s.", late=late, what=what
+            )
+        return self._sentence("warning", text, detail)
+
+    @api.model
+    def _late_words(self, late):
+        return self.env._("%s or more", LATE_MOST) if late >= LATE_MOST else str(late)
 
     @staticmethod
     def _sentence(level, text, detail=""):
@@ -316,7 +347,7 @@ class IntegrationOverview(models.AbstractModel):
 
     @api.model
     def _operator_warnings(self):
-        warnings = []
+        warnings = self._suspended_warnings()
         stopped = Domain("state", "in", ("paused", "disabled"))
         for endpoint in self.env["integration.endpoint"].search(stopped, limit=20):
             label = dict(endpoint._fields["state"]._description_selection(self.env))[endpoint.state]
@@ -342,3 +373,16 @@ class IntegrationOverview(models.AbstractModel):
             for subscription in self.env["integration.subscription"].search([("state", "=", "paused")], limit=20)
         ]
         return warnings
+
+    @api.model
+    def _suspended_warnings(self):
+        """Return the live systems of which nothing is taken: one that was suspended by mistake is to be noticed."""
+        suspended = Domain("state", "=", "suspended") & Domain("mode", "=", "live")
+        return [
+            {
+                "level": "danger",
+                "text": self.env._("System %s: suspended. Whatever it sends is refused.", system.name),
+                "action": self._open(system.name, system._name, [("id", "=", system.id)], views=("list", "form")),
+            }
+            for system in self.env["integration.system"].search(suspended, limit=20)
+        ]

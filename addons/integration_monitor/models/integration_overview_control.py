@@ -194,14 +194,14 @@ class IntegrationOverviewControl(models.AbstractModel):
             return None
         now, silent = fields.Datetime.now(), self._silent_systems()
         known = {
-            system: (seconds, heard)
-            for system, company, _code, seconds, heard in self.env["integration.metrics"]._silences()
+            system: (seconds, heard, suspended)
+            for system, company, _code, seconds, heard, suspended in self.env["integration.metrics"]._silences()
             if company in self.env.companies.ids
         }
         rows = [
             {
                 "id": system.id,
-                "name": system.name,
+                "name": self.env._("%s (suspended)", system.name) if known[system.id][2] else system.name,
                 "age": self._age(now - timedelta(seconds=known[system.id][0])),
                 "heard": known[system.id][1],
                 "silent": system.id in silent,

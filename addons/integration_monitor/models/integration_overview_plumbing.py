@@ -6,6 +6,8 @@ from odoo.tools import SQL
 
 LATE = timedelta(minutes=2)
 """Work that has been due for longer than this, while no engine beats, means that the engine has stopped."""
+LATE_MOST = 1000
+"""Late deliveries are counted up to so many."""
 
 
 class IntegrationOverviewPlumbing(models.AbstractModel):
@@ -31,7 +33,7 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
 
     @api.model
     def _late_work(self, companies=None):
-        """Return how many deliveries have been due for too long (counted up to 1,000), what a pause holds apart.
+        """Return how many deliveries have been due for too long (up to ``LATE_MOST``), what a pause holds apart.
 
         :param companies: whose, as records; None: those that the user has chosen
         """
@@ -41,12 +43,13 @@ class IntegrationOverviewPlumbing(models.AbstractModel):
                 SELECT count(*) FROM (
                     SELECT 1 FROM integration_due d JOIN integration_subscription s ON s.id = d.subscription_id
                      WHERE d.tier IN (0, 1, 5) AND d.due_at < %s AND d.company_id IN %s AND %s AND (%s)
-                     LIMIT 1000) AS late
+                     LIMIT %s) AS late
                 """,
                 fields.Datetime.now() - LATE,
                 tuple((self.env.companies if companies is None else companies).ids),
                 self.env["integration.delivery"]._claim_condition(),
                 self.env["integration.hold"]._let_go(),
+                LATE_MOST,
             )
         )
         return self.env.cr.fetchone()[0]

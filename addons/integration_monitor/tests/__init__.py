@@ -15,6 +15,7 @@ from . import test_control_totals
 from . import test_reconciled_periods
 from . import test_alerts
 from . import test_alert_engine
+from . import test_runbooks
 from . import test_month_end
 from . import test_month_book
 from . import test_outage

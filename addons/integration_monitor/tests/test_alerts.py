@@ -622,6 +622,26 @@ class TestAlertReadings(AlertCase):
         self.assertEqual(self.events(alert), [BEGAN, ENDED])
         self.assertEqual(self.alerts(failing).what, "Deliveries of Ledger fail.", "of those that still do it is said")
 
+    def test_a_receiver_that_is_not_asked_again_needs_somebody_to_resume_it(self):
+        endpoint, _subscription = self.endpoint()
+        endpoint.sudo()._approving().write({"state": "active"})
+        endpoint.sudo()._begin_trouble("breaker")
+        rule = self.rule("trouble", 0)
+        self.look()
+        alert = self.alerts(rule)
+        self.assertIn("when it is asked again", alert.next_step)
+        for reason in ("gone", "configuration"):
+            with self.subTest(reason):
+                endpoint.sudo()._approving().write({"state": "active", "trouble": "breaker"})
+                endpoint.sudo()._disable(reason)
+                self.look()
+                self.assertIn("not asked again by itself", alert.next_step)
+                self.assertIn("press Resume", alert.next_step)
+                self.assertIn(alert.next_step, alert._mail_lines(finance=False))
+        endpoint.sudo()._approving().write({"state": "paused"})
+        self.env.invalidate_all()
+        self.assertIn("It is paused", alert.next_step)
+
     def test_what_waits_for_a_receiver_in_trouble_is_no_backlog_but_where_it_is_critical(self):
         endpoint, subscription = self.endpoint()
         late = {lane: self.rule(threshold=15, lane=lane) for lane in ("critical", "normal")}
@@ -708,6 +728,33 @@ class TestAlertReadings(AlertCase):
         self.finalize("E-now", self.line(1), drain=False)
         self.look()
         self.assertFalse(alert.running)
+
+    def test_who_is_suspended_stays_silent_and_is_named(self):
+        rule = self.rule("silence", 2, hold=5)
+        self.silent(days=5)
+        self.look()
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
+        self.look()
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running)
+        self.assertEqual(alert.turn, "Operator")
+        self.system.action_suspend()
+        for _look in range(2):  # six minutes apart
+            self.look()
+            self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
+        alert = self.alerts(rule)
+        self.assertTrue(alert.running, "nothing that it sends is taken")
+        self.assertEqual(alert.what, f"{self.system.name} is suspended and has sent nothing for 3.0 h.")
+        self.assertEqual(alert.turn, "Administrator")
+        self.assertIn("Activate", alert.next_step)
+        data = self.env["integration.overview"].with_user(self.operator).get_data()
+        [row] = [one for one in data["silence"]["rows"] if one["id"] == self.system.id]
+        self.assertEqual((row["name"], row["silent"]), (f"{self.system.name} (suspended)", True))
+        self.system.action_back_to_test()
+        self.look()
+        self.env.cr.execute("UPDATE integration_alert_turning SET since = since - interval '6 min'")
+        self.look()
+        self.assertEqual(alert.state, "unwatched", "of a system in test mode nothing is expected")
 
     def test_an_archived_system_is_neither_silent_nor_are_its_keys_anybodys(self):
         silence, keys = self.rule("silence", 2), self.rule("key_expiry", 14)
@@ -807,6 +854,50 @@ class TestAlertReadings(AlertCase):
         self.env.cr.execute("UPDATE integration_charge SET parked_since = parked_since - interval '6 days'")
         self.look()
         self.assertEqual(self.alerts(rule).begin_text, "6.0 days")
+
+    def count_and_look(self):
+        self.env.flush_all()
+        self.env["integration.metric.figures"]._count_figures()
+        self.look()
+
+    def test_what_is_unaccounted_for_stays_so_until_it_is_found(self):
+        rule = self.rule("unaccounted", 0)
+        self.finalize("E-1", self.line(1), self.line(2))
+        self.count_and_look()
+        self.assertFalse(self.alerts(rule))
+        receipt = self.env["integration.receipt"].search([("encounter", "=", "E-1")], order="id desc", limit=1)
+        self.env.cr.execute("DELETE FROM integration_charge WHERE id = %s", receipt.charge_id.ids)
+        self.env.invalidate_all()
+        self.count_and_look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.what, alert.turn), ("1 lines of EHR are unaccounted for.", "Administrator"))
+        self.assertIn("120.00", alert.with_user(self.viewer).money)
+        action = alert.with_user(self.admin).action_open()
+        self.assertEqual(self.env["integration.receipt"].search(action["domain"]), receipt)
+        # Five days later it is still missing, and no figure of yesterday and today says so.
+        self.env.cr.execute("UPDATE integration_receipt SET received_day = received_day - 5 WHERE encounter = 'E-1'")
+        self.env.cr.execute("UPDATE integration_alert SET since = since - interval '5 days' WHERE id = %s", alert.ids)
+        self.env.invalidate_all()
+        self.count_and_look()
+        self.assertEqual((alert.running, alert.count), (True, 1))
+        self.env.cr.execute("DELETE FROM integration_receipt WHERE id = %s", receipt.ids)
+        self.env.invalidate_all()
+        self.count_and_look()
+        self.assertEqual(alert.state, "over")
+
+    def test_money_alone_may_be_unaccounted_for(self):
+        rule = self.rule("unaccounted", 0)
+        self.finalize("E-1", self.line(1))
+        self.env.cr.execute("UPDATE integration_receipt SET amount = amount + 288 WHERE encounter = 'E-1'")
+        self.count_and_look()
+        alert = self.alerts(rule)
+        self.assertEqual((alert.what, alert.count), ("Money of EHR is unaccounted for.", 0))
+        self.assertIn("288.00", alert.with_user(self.viewer).money)
+        self.assertIn("288.00", " ".join(alert._mail_lines(finance=True)))
+        self.assertNotIn("288", " ".join(alert._mail_lines(finance=False)))
+        action = alert.with_user(self.admin).action_open()
+        [line] = self.env["integration.ledger.line"].with_user(self.admin).search(action["domain"])
+        self.assertEqual(line.unaccounted_amount, 288)
 
     def test_parked_lines(self):
         rule = self.rule("parked_lines", 1)

@@ -225,6 +225,30 @@ class TestMetrics(MetricsCase):
         self.assertEqual(self.value("breakers", found, endpoint="Ledger", state="closed"), 1)
         self.assertEqual(self.value("breakers", found, endpoint="Ledger", state="open"), 1)
 
+    def test_an_endpoint_that_was_disabled_is_told(self):
+        endpoint = self.env["integration.endpoint"].create(
+            {"name": "Ledger", "url": "https://ledger.example/in", "system_id": self.system.id}
+        )
+        endpoint._approving().write({"state": "active", "approval_state": "approved", "approved_mode": "live"})
+
+        def states():
+            found = self.scrape()
+            return {
+                state: self.value("endpoints", found, endpoint="Ledger", state=state)
+                for state in ("draft", "active", "paused", "disabled")
+            }
+
+        self.assertEqual(states(), {"draft": 0, "active": 1, "paused": 0, "disabled": 0})
+        endpoint._disable("gone")
+        self.assertEqual(states(), {"draft": 0, "active": 0, "paused": 0, "disabled": 1})
+
+    def test_who_is_suspended_is_silent_too(self):
+        self.system.write({"live_from": fields.Datetime.now() - timedelta(hours=2)})
+        self.system.action_suspend()
+        self.assertAlmostEqual(self.value("silence_seconds", system=self.system.code), 7200, delta=60)
+        self.system.action_back_to_test()
+        self.assertIsNone(self.value("silence_seconds", system=self.system.code))
+
     def test_the_figures_are_counted_no_more_often_than_they_may(self):
         figures = self.env["integration.metric.figures"]
         self.look()

@@ -5,6 +5,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tests import freeze_time, new_test_user, tagged
 
+from ..models import integration_overview
 from .common import MonitorCase
 
 
@@ -130,6 +131,46 @@ class TestOverview(MonitorCase):
         self.env["integration.heartbeat"]._beat("host:1:2", "awake", kind="worker", lanes=(0, 1, 2))
         self.assertFalse(self.data()["engine"]["stopped"])
 
+    def test_while_a_backlog_is_due_not_everything_flows(self):
+        """An engine that has just come back has all of it before it."""
+        self.finalize("E-0", self.line(1))
+        event = self.finalize("E-1", self.line(1), drain=False)
+        self.env.cr.execute(
+            "UPDATE integration_due SET due_at = %s WHERE event_id = %s",
+            (fields.Datetime.subtract(fields.Datetime.now(), minutes=10), event.id),
+        )
+        late = len(event.delivery_ids)
+        self.env["integration.heartbeat"]._beat("host:1:2", "awake", kind="worker", lanes=(0, 1, 2))
+        headline = self.data()["headline"]
+        self.assertEqual((headline["level"], headline["text"]), ("warning", f"Flowing. Late deliveries: {late}."))
+        with patch.object(integration_overview, "LATE_MOST", 1):
+            self.assertIn("Late deliveries: 1 or more.", self.data()["headline"]["text"])
+        self.finalize("E-2", self.line(1, service="NEW"), drain=False)
+        self.drain()
+        self.assertIn("Flowing. Waiting for a person: parked lines (1", self.data()["headline"]["text"])
+        last = self.finalize("E-3", self.line(1), drain=False)
+        self.env.cr.execute(
+            "UPDATE integration_due SET due_at = due_at - interval '10 minutes' WHERE event_id = %s", (last.id,)
+        )
+        self.assertRegex(
+            self.data()["headline"]["text"], r"^Flowing. Late deliveries: \d. Waiting for a person: parked lines \(1,"
+        )
+
+    def test_while_a_receiver_takes_nothing_not_everything_flows(self):
+        self.finalize("E-1", self.line(1))
+        endpoint = self.env["integration.endpoint"].create(
+            {"name": "Ledger", "url": "https://ledger.example/in", "system_id": self.system.id}
+        )
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        self.assertEqual(self.data(viewer)["headline"]["text"], "Everything flows.")
+        endpoint._approving().write({"state": "active", "approval_state": "approved", "approved_mode": "live"})
+        endpoint._disable("gone")
+        text = "Flowing. Waiting for a person: receivers that take nothing (1)."
+        self.assertEqual({self.data(one)["headline"]["text"] for one in (self.boss, viewer)}, {text})
+        self.assertIn("the operators' turn", self.data(viewer)["headline"]["detail"])
+        endpoint._approving().write({"approved_mode": "test"})
+        self.assertEqual(self.data()["headline"]["text"], "Everything flows.", "tests are nobody's work")
+
     def test_a_missing_master_key_is_said(self):
         with patch.dict(os.environ):
             os.environ.pop("INTEGRATION_MASTER_KEY", None)
@@ -189,6 +230,18 @@ class TestOverview(MonitorCase):
         subscription.action_pause()
         texts = " ".join(warning["text"] for warning in self.data()["warnings"])
         self.assertIn(f"Subscription {subscription.name}: paused.", texts)
+
+    def test_a_live_system_that_is_suspended_is_warned_about(self):
+        def warnings():
+            return [one for one in self.data()["warnings"] if "suspended" in one["text"]]
+
+        self.assertEqual(warnings(), [])
+        self.system.action_suspend()
+        [warning] = warnings()
+        self.assertEqual(warning["text"], f"System {self.system.name}: suspended. Whatever it sends is refused.")
+        self.assertEqual(self.env["integration.system"].search(warning["action"]["domain"]), self.system)
+        self.system.action_back_to_test()
+        self.assertEqual(warnings(), [])
 
     def test_the_last_hour_in_three_figures(self):
         self.assertEqual(self.data()["deliveries"]["hour"]["share"], "")
