@@ -11,7 +11,7 @@ class IntegrationCopyWizard(models.TransientModel):
     undecided = fields.Boolean(compute="_compute_status")
     status = fields.Char(compute="_compute_status", help="Why nothing is sent or accepted.")
     identity = fields.Char(
-        "Identity", compute="_compute_status", help="What the master key file of this database names as database_uuid."
+        compute="_compute_status", help="What the master key file of this database names as database_uuid."
     )
     sure = fields.Boolean("The database that this one was copied from will never run again")
 
