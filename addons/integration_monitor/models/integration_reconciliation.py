@@ -9,6 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from ..domain import control_totals, reconciliation
 from ..domain.reconciliation import OPEN
 from .integration_control_total import MEASURES
+from .integration_reconciliation_line import GONE
 
 EXPLAINED = 200
 """Breaks of one comparison whose candidates are looked for, those of most money first."""
@@ -156,7 +157,7 @@ class IntegrationReconciliation(models.Model):
         """Compare both sides anew, and keep what people said of breaks that are as they were."""
         self.ensure_one()
         results, records = self._results()
-        rows = self.env["integration.reconciliation.line"]._keep(self, results)
+        rows = self.env["integration.reconciliation.line"]._keep(self, results, records)
         self.env["integration.reconciliation.candidate"]._keep(self, rows, results, records)
         self._count_up()
         self.compared_at = fields.Datetime.now()
@@ -172,7 +173,7 @@ class IntegrationReconciliation(models.Model):
         results = reconciliation.compare(told, found, lambda _key: tolerance)
         breaks = [result for result in results if result.outcome.is_break]
         breaks.sort(key=lambda result: abs(result.amount or 0), reverse=True)
-        records = facts._records(self.total_id, lines, breaks[:EXPLAINED])
+        records = facts._records(self.total_id, lines, told, breaks[:EXPLAINED])
         return results, {result.key: records.get(result.key, []) for result in breaks[:EXPLAINED]}
 
     def _count_up(self):
@@ -272,7 +273,7 @@ class IntegrationReconciliation(models.Model):
         )
 
     def _digest(self):
-        """Return the SHA-256 of both sides of every row and of how each stands."""
+        """Return the SHA-256 of both sides of every row that was compared, and of how each stands."""
         rows = sorted(
             [
                 line._key_text(),
@@ -284,6 +285,7 @@ class IntegrationReconciliation(models.Model):
                 line.state or "",
             ]
             for line in self.line_ids
+            if line.outcome != GONE
         )
         return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
