@@ -337,6 +337,7 @@ class IntegrationReconciliationLine(models.Model):
             raise UserError(self.env._("Say why: the reason stays with the break."))
         now = fields.Datetime.now()
         # sudo: rows are written by comparing and by these buttons alone
+        self.sudo().reconciliation_id._lock()
         for line in self.sudo():
             line.reconciliation_id._tell_decision(line, state)
             line.write(
