@@ -33,6 +33,8 @@ TOLD: Final = "told"
 FOUND: Final = "found"
 """The sides of a ledger: charges are told, what settles them is found. Of the other measures all lines are told."""
 MOST_TEXT: Final = 255
+MOST_COUNT: Final = 2**31 - 1
+"""Pieces of one key, all its items together."""
 MOST_DAYS: Final = 366
 """Days of a period that is compared with what Odoo has, whose rows are read anew each time."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
@@ -336,20 +338,27 @@ class Grain:
     """How finely a control total tells things apart; what it does not tell apart is compared together.
 
     Attributes:
-        cost_centers: By cost center.
         kinds: Event types that it speaks of; of others it says nothing, and nothing is compared.
+        by_center: Those of them whose cost centers it tells apart.
+        claims: Claims that it tells as a whole, of whichever days.
+        by_day: Claims of which each item tells its day.
     """
 
-    cost_centers: bool
-    kinds: frozenset[str]
+    kinds: frozenset[str] = frozenset()
+    by_center: frozenset[str] = frozenset()
+    claims: frozenset[str] = frozenset()
+    by_day: frozenset[str] = frozenset()
 
 
 def grain_of(lines: Iterable[TotalLine]) -> Grain:
-    """Return how finely a control total of the measure ``key`` tells things apart."""
+    """Return how finely a control total tells things apart: each event type and each claim by itself."""
     some = list(lines)
+    claims = frozenset(one.claim for one in some if one.claim and one.day is None)
     return Grain(
-        cost_centers=any(one.cost_center for one in some),
         kinds=frozenset(one.kind for one in some),
+        by_center=frozenset(one.kind for one in some if one.cost_center),
+        claims=claims,
+        by_day=frozenset(one.claim for one in some if one.claim) - claims,
     )
 
 
@@ -374,16 +383,48 @@ def measure_of(lines: Sequence[TotalLine]) -> str | None:
 
 def told_of(lines: Sequence[TotalLine], measure: str) -> dict[Key, Tally]:
     """Return what the control total says, per key."""
-    if measure == "key":
-        grain = grain_of(lines)
-        return add_up(
+    told = [one for one in lines if one.side == TOLD]
+    if measure == "ledger":
+        return add_up(_of_claim(one) for one in told)
+    grain = grain_of(told)
+    if measure == "claim":
+        return add_up(_of_claim(one, one.day if one.claim in grain.by_day else None) for one in told)
+    return _together(
+        add_up(
             (
-                Key(one.day, (one.cost_center or UNASSIGNED) if grain.cost_centers else "", one.kind, "", one.currency),
+                Key(one.day, _center_of(one, grain), one.kind, "", one.currency),
                 Tally(one.count, one.amount),
             )
-            for one in lines
+            for one in told
         )
-    return add_up(_of_claim(one) for one in lines if one.side == TOLD)
+    )
+
+
+def _center_of(line: TotalLine, grain: Grain) -> str:
+    return (line.cost_center or UNASSIGNED) if line.kind in grain.by_center else ""
+
+
+def _together(told: Mapping[Key, Tally]) -> dict[Key, Tally]:
+    """Put pieces that are told without a currency to the money of their place, where that is of one currency."""
+    priced: dict[Key, list[Key]] = {}
+    for key in told:
+        if key.currency:
+            priced.setdefault(key.place, []).append(key)
+
+    def home(key: Key) -> Key:
+        others = priced.get(key, [])
+        return others[0] if len(others) == 1 else key
+
+    return add_up((home(key), tally) for key, tally in told.items())
+
+
+def counts_too_much(told: Mapping[Key, Tally]) -> bool:
+    """Tell whether a key has more pieces than can be counted.
+
+    >>> counts_too_much({Key(): Tally(MOST_COUNT)}), counts_too_much({Key(): Tally(MOST_COUNT + 1)})
+    (False, True)
+    """
+    return any((one.count or 0) > MOST_COUNT for one in told.values())
 
 
 def found_of(lines: Sequence[TotalLine]) -> dict[Key, Found]:
@@ -392,9 +433,9 @@ def found_of(lines: Sequence[TotalLine]) -> dict[Key, Found]:
     return {key: Found(tally) for key, tally in tallies.items()}
 
 
-def _of_claim(line: TotalLine) -> tuple[Key, Tally]:
+def _of_claim(line: TotalLine, day: date | None = None) -> tuple[Key, Tally]:
     """Money alone: how many charges and payments a claim has need not be equal."""
-    return Key(claim=line.claim, currency=line.currency), Tally(None, line.amount)
+    return Key(day, claim=line.claim, currency=line.currency), Tally(None, line.amount)
 
 
 def digest(lines: Iterable[TotalLine]) -> str:

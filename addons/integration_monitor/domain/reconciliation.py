@@ -22,7 +22,7 @@ MOST_RECORDS: Final = 500
 MOST_OF_A_KIND: Final = 3
 """Candidates of one kind that are worth a person's time."""
 APPLIED: Final = "applied"
-NOT_APPLIED: Final = ("parked", "waiting", "rejected", "withdrawn", "duplicate", "unaccounted")
+NOT_APPLIED: Final = ("parked", "waiting", "rejected", "withdrawn", "replaced", "duplicate", "unaccounted")
 """What may have become of a line that does not count, in the order in which they are looked at."""
 STILL_DUE: Final = frozenset({"parked", "waiting"})
 """What will count once its cause is mended."""
@@ -36,11 +36,13 @@ class Outcome(str, Enum):
     BREAK = "break"
     ONLY_TOLD = "only_told"
     ONLY_FOUND = "only_found"
+    UNCOUNTED = "uncounted"
+    """Neither side counts anything: it was not told, and nothing of what is here was applied."""
 
     @property
     def is_break(self) -> bool:
         """Whether it is work for a person."""
-        return self not in (Outcome.MATCHED, Outcome.WITHIN)
+        return self in (Outcome.BREAK, Outcome.ONLY_TOLD, Outcome.ONLY_FOUND)
 
 
 @dataclass(frozen=True)
@@ -195,24 +197,42 @@ def add_up(rows: Iterable[tuple[Key, Tally]]) -> dict[Key, Tally]:
 
 
 def align(told: Mapping[Key, Tally], found: Mapping[Key, Found]) -> dict[Key, Found]:
-    """Return what was found under the keys that the control total uses.
-
-    Where it says no money, pieces of every currency belong to its key and money is not compared. Lines that came
-    without a price have no currency: they are counted with the one that the control total names there.
-    """
-    named: dict[Key, set[str]] = {}
-    for key in told:
-        named.setdefault(key.place, set()).add(key.currency)
+    """Return what was found under the keys that the control total uses (see :class:`Homes`)."""
+    homes = Homes(told)
     aligned: dict[Key, Found] = {}
     for key, one in found.items():
-        currencies = named.get(key.place, set())
-        where, what = key, one
-        if currencies == {""}:
-            where, what = key.place, _without_money(one)
-        elif not key.currency and len(currencies) == 1:
-            where = replace(key, currency=next(iter(currencies)))
-        aligned[where] = aligned.get(where, Found()) + what
+        places = homes.of(key)
+        for where in places:
+            what = one
+            if not where.currency and where in told:
+                what = _without_money(one)
+            elif len(places) > 1:
+                what = replace(one, counts=one.counts and Tally(None, one.counts.amount))
+            aligned[where] = aligned.get(where, Found()) + what
     return aligned
+
+
+class Homes:
+    """Which keys of a control total a piece belongs to.
+
+    Where it says no money, pieces of every currency belong to its key and money is not compared. Where it tells the
+    money of several currencies and how many pieces they are together, a piece belongs to both keys. Lines that came
+    without a price have no currency: they are counted with the one that the control total names there.
+    """
+
+    def __init__(self, told: Mapping[Key, Tally]) -> None:
+        self._named: dict[Key, dict[str, Tally]] = {}
+        for key, tally in told.items():
+            self._named.setdefault(key.place, {})[key.currency] = tally
+
+    def of(self, key: Key) -> list[Key]:
+        """Return the keys that pieces of a key as found count for: that of pieces first, then that of money."""
+        named = self._named.get(key.place, {})
+        if "" in named and all(tally.count is None for currency, tally in named.items() if currency):
+            return [key.place] if len(named) == 1 or not key.currency else [key.place, key]
+        if not key.currency and len(named) == 1:
+            return [replace(key, currency=next(iter(named)))]
+        return [key]
 
 
 def _without_money(found: Found) -> Found:
@@ -246,6 +266,8 @@ def _order(key: Key) -> tuple[str, ...]:
 
 
 def _judge(result: Result, tolerance: Tolerance) -> Outcome:
+    if result.told is None and result.found is None:
+        return Outcome.UNCOUNTED
     if result.is_equal:
         return Outcome.MATCHED
     if tolerance.allows(result):
@@ -291,9 +313,9 @@ class Candidate:
     """Something that accounts for a break exactly.
 
     Attributes:
-        kind: ``parked``, ``waiting``, ``rejected``, ``withdrawn``, ``duplicate``, ``unaccounted`` (all lines of the
-            key of which that became), ``not_yet`` (parked and waiting together), ``late``, ``copy``, ``single``,
-            ``pair``, ``sign``, ``digits``, ``elsewhere``.
+        kind: ``parked``, ``waiting``, ``rejected``, ``withdrawn``, ``replaced``, ``duplicate``, ``unaccounted`` (all
+            lines of the key of which that became), ``not_yet`` (parked and waiting together), ``late``, ``copy``,
+            ``single``, ``pair``, ``sign``, ``digits``, ``elsewhere``.
         count: Pieces that it accounts for.
         amount: Money that it accounts for, with the sign of the difference; None where only pieces differ.
         refs: Its records.
@@ -312,7 +334,7 @@ def explain(result: Result, records: Sequence[Record], others: Iterable[Result] 
 
     Args:
         result: The break.
-        records: Lines of its key; no more than :data:`MOST_RECORDS` of them are looked at.
+        records: Lines of its key; the first :data:`MOST_RECORDS` of them are looked at.
         others: Results among which the opposite difference is looked for.
     """
     looked_at = records[:MOST_RECORDS]

@@ -30,6 +30,7 @@ from . import integration_metrics_token
 from . import integration_live
 from . import integration_hold
 from . import integration_approval
+from . import integration_charge
 from . import ir_websocket
 from . import integration_alert_words
 from . import integration_alert_readings

@@ -31,6 +31,8 @@ class ControlTotalsHandler(models.AbstractModel):
             return "rejected", "day_outside_period", None
         if any(line.amount is not None and not line.currency for line in lines):
             return "rejected", "amount_without_currency", None
+        if control_totals.counts_too_much(control_totals.told_of(lines, measure)):
+            return "rejected", "count_too_high", None
         # sudo: statements are kept for finance; the engine's user, who stores them, reads none
         total, verdict = (
             self.env["integration.control.total"]

@@ -181,7 +181,8 @@ class IntegrationLedger(models.AbstractModel):
                    %(bucket)s AS bucket,
                    CASE WHEN own.id IS NULL THEN r.amount WHEN own.priced THEN own.amount_sent END AS amount,
                    CASE WHEN own.id IS NULL THEN r.price_unknown ELSE NOT own.priced END AS price_unknown,
-                   r.event_type_id, r.received_at, r.encounter, own.service_code, r.unit, own.id AS charge_id
+                   r.event_type_id, r.received_at, r.encounter, own.service_code, r.unit, own.id AS charge_id,
+                   own.current AS stands
               FROM integration_receipt r %(joins)s
              WHERE r.company_id IN %(companies)s AND r.mode = 'live' AND %(span)s
             """,
@@ -204,7 +205,8 @@ class IntegrationLedger(models.AbstractModel):
                    false AS received, NULL::numeric AS amount_received, false AS unknown_received, %(bucket)s AS bucket,
                    CASE WHEN own.priced THEN own.amount_sent END AS amount,
                    COALESCE(NOT own.priced, false) AS price_unknown,
-                   e.event_type_id, e.received_at, own.encounter, own.service_code, f.unit, own.id AS charge_id
+                   e.event_type_id, e.received_at, own.encounter, own.service_code, f.unit, own.id AS charge_id,
+                   own.current AS stands
               FROM integration_event e
               JOIN integration_system s ON s.id = e.system_id
               JOIN integration_effect f ON f.event_id = e.id

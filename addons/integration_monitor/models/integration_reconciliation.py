@@ -5,10 +5,12 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 
 from ..domain import control_totals, reconciliation
 from ..domain.reconciliation import OPEN
 from .integration_control_total import MEASURES
+from .integration_reconciliation_line import GONE
 
 EXPLAINED = 200
 """Breaks of one comparison whose candidates are looked for, those of most money first."""
@@ -22,7 +24,9 @@ class IntegrationReconciliation(models.Model):
     """One period of one system: what it says it sent, against what is here, and who signed that off.
 
     Comparing is a chore of the engine: when a control total arrives, when a tolerance changes, each hour while there
-    are breaks and the period is recent, and each day once it is signed off, so that later changes are told.
+    are breaks and the period is recent, and each day once it is signed off, so that later changes are told. Of a ledger
+    both sides lie in one file: it is compared when another file or a tolerance comes. Whoever compares, decides or
+    signs locks the period first.
     """
 
     _name = "integration.reconciliation"
@@ -52,6 +56,8 @@ class IntegrationReconciliation(models.Model):
     )
     compared_at = fields.Datetime("Compared", readonly=True)
     next_at = fields.Datetime("Compared next", readonly=True, index="btree_not_null")
+    failed_at = fields.Datetime("Could not be compared", readonly=True, help="Empty: the last comparison went well.")
+    failure = fields.Char("Why not", readonly=True)
     matched_count = fields.Integer("Equal", readonly=True, aggregator=None)
     within_count = fields.Integer("Within tolerance", readonly=True, aggregator=None)
     break_count = fields.Integer("Breaks", readonly=True)
@@ -90,7 +96,7 @@ class IntegrationReconciliation(models.Model):
         for one in self:
             one.total_ids = one.total_id._same_period(one.system_id, one.date_from, one.date_to, one.measure)
 
-    @api.depends("state", "open_count", "open_text")
+    @api.depends("state", "open_count", "open_text", "failed_at", "failure")
     def _compute_todo(self):
         words = {
             "new": self.env._("The engine compares it within a minute."),
@@ -101,11 +107,22 @@ class IntegrationReconciliation(models.Model):
             ),
         }
         for one in self:
-            one.todo = words.get(one.state) or self.env._(
-                "Breaks for finance to look at: %(count)s (%(money)s).",
-                count=one.open_count,
-                money=one.open_text or self.env._("pieces only"),
+            one.todo = (
+                one._failure_text()
+                or words.get(one.state)
+                or self.env._(
+                    "Breaks for finance to look at: %(count)s (%(money)s).",
+                    count=one.open_count,
+                    money=one.open_text or self.env._("pieces only"),
+                )
             )
+
+    def _failure_text(self):
+        """Say that what stands here was not compared with what both sides say now, and why; empty where it was."""
+        return self.failed_at and self.env._(
+            "It could not be compared: %(reason)s The engine tries again each hour. Tell an administrator.",
+            reason=self.failure,
+        )
 
     # -- when it is compared ------------------------------------------------------------------------------------------
 
@@ -116,7 +133,8 @@ class IntegrationReconciliation(models.Model):
         domain = [("system_id", "=", total.system_id.id), *((name, "=", value) for name, value in period.items())]
         now = fields.Datetime.now()
         if one := self.search(domain, limit=1):
-            one.write({"total_id": total.id, "next_at": now})
+            # How it stands, and why it could not be compared, was said beside another total.
+            one.write({"total_id": total.id, "next_at": now, "state": "new", "failed_at": False, "failure": False})
             return one
         owners = {"company_id": total.company_id.id, "system_id": total.system_id.id}
         return self.create({**period, **owners, "total_id": total.id, "next_at": now})
@@ -124,8 +142,21 @@ class IntegrationReconciliation(models.Model):
     @api.model
     def _recompare(self, companies):
         """Let all periods of these companies that are still watched be compared anew."""
-        self.search([("company_id", "in", companies.ids), ("next_at", "!=", False)]).write(
-            {"next_at": fields.Datetime.now()}
+        now = fields.Datetime.now()
+        watched = ["|", ("next_at", "!=", False), ("date_to", ">=", self._watched_from(now))]
+        self.search([("company_id", "in", companies.ids), *watched]).write({"next_at": now})
+
+    @api.model
+    def _watched_from(self, now):
+        return fields.Date.subtract(now.date(), days=WATCHED_DAYS)
+
+    def _lock(self):
+        """Let nobody else compare these periods, decide about them or sign them, until this transaction ends.
+
+        :raise psycopg2.errors.SerializationFailure: somebody did since this transaction began to look
+        """
+        self.env.cr.execute(
+            SQL("SELECT id FROM integration_reconciliation WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", self.ids)
         )
 
     @api.model
@@ -133,20 +164,21 @@ class IntegrationReconciliation(models.Model):
         """Compare the periods whose turn it is, one a time; return how many are left."""
         self.env.cr.execute(
             "SELECT id FROM integration_reconciliation WHERE next_at <= %s"
-            " ORDER BY next_at LIMIT 2 FOR UPDATE SKIP LOCKED",
+            " ORDER BY next_at LIMIT 2 FOR NO KEY UPDATE SKIP LOCKED",
             (fields.Datetime.now(),),
         )
         due = [row[0] for row in self.env.cr.fetchall()]
         # sudo: the engine's user compares what finance reads
         for one in self.sudo().browse(due[:1]):
             if reason := self.env["integration.engine"]._contained(one._compare):
-                one.next_at = fields.Datetime.now() + AGAIN
+                now = fields.Datetime.now()
+                one.write({"next_at": now + AGAIN, "failed_at": now, "failure": reason})
                 self.env["integration.audit"]._record("reconciliation.failed", one, reason=reason)
         return len(due[1:])
 
     def _next(self, now):
         self.ensure_one()
-        if fields.Date.subtract(now.date(), days=WATCHED_DAYS) > self.date_to:
+        if self.measure == "ledger" or self._watched_from(now) > self.date_to:
             return False
         return now + (AGAIN_SIGNED if self.state in ("signed", "agrees") else AGAIN)
 
@@ -155,12 +187,13 @@ class IntegrationReconciliation(models.Model):
     def _compare(self):
         """Compare both sides anew, and keep what people said of breaks that are as they were."""
         self.ensure_one()
+        self._lock()
         results, records = self._results()
-        rows = self.env["integration.reconciliation.line"]._keep(self, results)
+        rows = self.env["integration.reconciliation.line"]._keep(self, results, records)
         self.env["integration.reconciliation.candidate"]._keep(self, rows, results, records)
-        self._count_up()
-        self.compared_at = fields.Datetime.now()
-        self.next_at = self._next(self.compared_at)
+        self._count_up(compared=True)
+        now = fields.Datetime.now()
+        self.write({"compared_at": now, "next_at": self._next(now), "failed_at": False, "failure": False})
 
     def _results(self):
         """Return (results of every key, {key of one of the biggest breaks: its records})."""
@@ -172,11 +205,11 @@ class IntegrationReconciliation(models.Model):
         results = reconciliation.compare(told, found, lambda _key: tolerance)
         breaks = [result for result in results if result.outcome.is_break]
         breaks.sort(key=lambda result: abs(result.amount or 0), reverse=True)
-        records = facts._records(self.total_id, lines, breaks[:EXPLAINED])
+        records = facts._records(self.total_id, lines, told, breaks[:EXPLAINED])
         return results, {result.key: records.get(result.key, []) for result in breaks[:EXPLAINED]}
 
-    def _count_up(self):
-        """Count rows and money anew, and say how it stands."""
+    def _count_up(self, *, compared=False):
+        """Count rows and money anew, and say how it stands: of what waits to be compared that is not known yet."""
         self.ensure_one()
         self.line_ids.flush_recordset()
         outcomes = Counter(self.line_ids.mapped("outcome"))
@@ -191,7 +224,7 @@ class IntegrationReconciliation(models.Model):
                 "oldest": min(to_do.mapped("since"), default=False),
                 "net_text": breaks._money_text(),
                 "open_text": to_do._money_text(),
-                "state": self._standing(to_do),
+                "state": self._standing(to_do) if compared or self.state != "new" else "new",
             }
         )
 
@@ -205,9 +238,13 @@ class IntegrationReconciliation(models.Model):
         self.check_access("read")
         self._check_reviewer()
         # sudo: rows are written by comparing alone, not by the person who asks for it
-        for one in self.sudo():
-            one._compare()
+        self.sudo()._compare_all()
         return True
+
+    def _compare_all(self):
+        self._lock()  # of several in one order, so that nobody waits for whoever waits for him
+        for one in self:
+            one._compare()
 
     # -- sign-off -----------------------------------------------------------------------------------------------------
 
@@ -225,8 +262,7 @@ class IntegrationReconciliation(models.Model):
         self._check_reviewer()
         # What is signed is what both sides say now, not what they said when they were last compared.
         # sudo: rows are written by comparing alone, as in action_compare
-        for one in self.sudo():
-            one._compare()
+        self.sudo()._compare_all()
         if reason is None and any(one.open_count for one in self):
             return self.env["integration.reason.wizard"]._ask("sign_period", self)
         reason = reason or ""
@@ -272,7 +308,7 @@ class IntegrationReconciliation(models.Model):
         )
 
     def _digest(self):
-        """Return the SHA-256 of both sides of every row and of how each stands."""
+        """Return the SHA-256 of both sides of every row that was compared, and of how each stands."""
         rows = sorted(
             [
                 line._key_text(),
@@ -284,6 +320,7 @@ class IntegrationReconciliation(models.Model):
                 line.state or "",
             ]
             for line in self.line_ids
+            if line.outcome != GONE
         )
         return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.addons.integration_core.tools import money_in_digits
 from odoo.exceptions import UserError
 
-from ..domain.reconciliation import OPEN, Key, Tally, next_state
+from ..domain.reconciliation import MOST_RECORDS, OPEN, Key, Tally, next_state
 
 STATES = [("open", "Open"), ("explained", "Explained"), ("resolved", "Resolved"), ("accepted", "Accepted")]
 OUTCOMES = [
@@ -13,8 +13,10 @@ OUTCOMES = [
     ("break", "Differs"),
     ("only_told", "Only in the control total"),
     ("only_found", "Only here"),
+    ("uncounted", "Here, and not counted"),
+    ("gone", "Neither side has it any more"),
 ]
-BREAKS = ("break", "only_told", "only_found")
+GONE = "gone"
 BESIDE = ("parked", "waiting", "rejected")
 """What is here and does not count, shown beside what does."""
 
@@ -62,6 +64,12 @@ class IntegrationReconciliationLine(models.Model):
         "integration.reconciliation.candidate", "line_id", "What explains it", readonly=True
     )
     candidate_text = fields.Char("Likeliest cause", compute="_compute_candidate_text")
+    searched = fields.Selection(
+        [("part", "500 of its records"), ("none", "None of its records: 200 breaks are bigger")],
+        "Searched for what explains it",
+        readonly=True,
+        help="Empty: all of its records.",
+    )
     state = fields.Selection(STATES, "Break", readonly=True, help="Empty: its sides never differed.")
     owner_id = fields.Many2one("res.users", readonly=True)
     since = fields.Datetime(readonly=True, help="Since when its sides differ.")
@@ -102,12 +110,14 @@ class IntegrationReconciliationLine(models.Model):
         return f"{self._name_text(self.kind)} · {self.currency or ''}"
 
     @api.depends_context("lang")
-    @api.depends("turned", "reason")
+    @api.depends("turned", "reason", "outcome")
     def _compute_reason_text(self):
         for line in self:
             line.reason_text = line._reason_in_words()
 
     def _reason_in_words(self):
+        if self.turned == "agrees" and self.outcome == GONE:
+            return self.env._("Neither side has it any more.")
         if self.turned == "agrees":
             return self.env._("Both sides agree now.")
         if self.turned == "again" and self.reason:
@@ -117,11 +127,13 @@ class IntegrationReconciliationLine(models.Model):
         return self.reason
 
     @api.depends_context("lang")
-    @api.depends("candidate_ids.text", "is_break", "state", "difference_count", "difference")
+    @api.depends("candidate_ids.text", "is_break", "state", "difference_count", "difference", "searched")
     def _compute_candidate_text(self):
         for line in self:
             text = line.candidate_ids[:1].text
-            if not text and line.is_break and (line.difference_count < 0 or line.difference < 0):
+            if not text and line.searched:
+                text = self.env._("Nothing found, and not all of its records were searched")
+            elif not text and line.is_break and (line.difference_count < 0 or line.difference < 0):
                 text = self.env._("Nothing here explains it: ask the sender")
             line.candidate_text = text
 
@@ -143,26 +155,37 @@ class IntegrationReconciliationLine(models.Model):
     # -- what a comparison leaves -------------------------------------------------------------------------------------
 
     @api.model
-    def _keep(self, period, results):
+    def _keep(self, period, results, records):
         """Write the results of a comparison of a period; return {key: row}.
 
-        A row that neither side speaks of any more stays and says so: both its sides are then 0.
+        :param results: every result
+        :param records: {key: list of :class:`Record`}, of the breaks that are looked into
         """
         rows = {line._key(): line for line in period.line_ids}
-        told = {result.key: self._values_of(result) for result in results}
-        nothing = self._values_of(None)
+        told = {result.key: self._values_of(result, records) for result in results}
+        self.union(*(line for key, line in rows.items() if key not in told))._leave(period)
         new = []
         for key, values in told.items():
             if key in rows:
                 rows[key]._take(values)
             else:
                 new.append({**self._names(period, key), **values, **self._begun(values)})
-        for key in rows.keys() - told.keys():
-            rows[key]._take(nothing)
         created = self.create(new)
         period._tell_new(created)
         rows.update({line._key(): line for line in created})
         return rows
+
+    def _leave(self, period):
+        """Take leave of rows that neither side has any more.
+
+        They go, unless somebody had to do with them, or signed them off: then they stay and say so.
+        """
+        nothing = self._values_of(None, {})
+        # Whoever decides about a break owns it from then on.
+        kept = self if period.signoff_ids else self.filtered("owner_id")
+        for line in kept:
+            line._take(nothing)
+        (self - kept).unlink()
 
     def _names(self, period, key):
         return {
@@ -180,10 +203,11 @@ class IntegrationReconciliationLine(models.Model):
         return {"state": "open", "since": fields.Datetime.now()} if values["is_break"] else {}
 
     @api.model
-    def _values_of(self, result):
+    def _values_of(self, result, records):
         told, found = (result and result.told) or Tally(), (result and result.found) or Tally()
         values = {
-            "outcome": result.outcome.value if result else "matched",
+            "outcome": result.outcome.value if result else GONE,
+            "searched": self._searched(result, records),
             "is_break": bool(result and result.outcome.is_break),
             "compares_count": bool(result and result.count is not None),
             "compares_amount": bool(result and result.amount is not None),
@@ -200,6 +224,13 @@ class IntegrationReconciliationLine(models.Model):
             values[f"{status}_count"] = tally.count or 0
             values[f"{status}_amount"] = float(tally.amount or 0)
         return values
+
+    def _searched(self, result, records):
+        if not (result and result.outcome.is_break):
+            return False
+        if result.key not in records:
+            return "none"
+        return "part" if len(records[result.key]) > MOST_RECORDS else False
 
     def _figures(self, values=None):
         """Return what both sides say, of these values or of the row as it is."""
@@ -281,12 +312,13 @@ class IntegrationReconciliationLine(models.Model):
 
     def _records(self):
         total = self.reconciliation_id.total_id
-        own = [("company_id", "=", self.company_id.id), ("system_id", "=", self.system_id.id), ("mode", "=", "live")]
         match self.measure:
             case "ledger":
                 return "integration.control.total.line", [("total_id", "=", total.id), ("claim", "=", self.claim)]
             case "claim":
-                return "integration.charge", [*own, ("claim", "=", self.claim), ("current", "=", True)]
+                facts = self.env["integration.reconciliation.facts"]
+                return "integration.charge", facts._domain_of_claim(total, self.claim, self.day)
+        own = [("company_id", "=", self.company_id.id), ("system_id", "=", self.system_id.id), ("mode", "=", "live")]
         day = ["|", ("service_day", "=", self.day), "&", ("service_day", "=", False), ("received_day", "=", self.day)]
         center = [("money_center", "=", self.cost_center)] if self.cost_center else []
         return "integration.receipt", [*own, *day, *center, ("event_type_id.name", "=", self.kind)]
@@ -295,7 +327,7 @@ class IntegrationReconciliationLine(models.Model):
         self.check_access("read")
         self.env["integration.reconciliation"]._check_reviewer()
         if self.filtered(lambda line: not line.is_break):
-            raise UserError(self.env._("Both sides agree here: there is nothing to decide."))
+            raise UserError(self.env._("Nothing differs here: there is nothing to decide."))
 
     def _decide(self, state, reason):
         self._check_decides()
@@ -305,6 +337,7 @@ class IntegrationReconciliationLine(models.Model):
             raise UserError(self.env._("Say why: the reason stays with the break."))
         now = fields.Datetime.now()
         # sudo: rows are written by comparing and by these buttons alone
+        self.sudo().reconciliation_id._lock()
         for line in self.sudo():
             line.reconciliation_id._tell_decision(line, state)
             line.write(

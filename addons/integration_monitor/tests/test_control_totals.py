@@ -115,6 +115,8 @@ class TestControlTotals(ReconciliationCase):
         ]:
             with self.assertRaisesRegex(UserError, words):
                 self.wizard(content).action_import()
+        with self.assertRaisesRegex(UserError, "more than 2,147,483,647 pieces"):
+            self.wizard(self.keys(*[GOOD.replace(",1,", ",999999999,")] * 3)).action_import()
         with self.assertRaisesRegex(UserError, "before it begins"):
             self.wizard(self.keys(GOOD), date_from="2026-11-21").action_check()
         with self.assertRaisesRegex(UserError, "more than 366 days"):
@@ -142,6 +144,9 @@ class TestControlTotals(ReconciliationCase):
         self.assertEqual(period.net_text, "USD 11,101.22")
         self.assertEqual(set(period.line_ids.filtered("is_break").mapped("claim")), self.unbalanced(content))
         self.assertEqual((period.total_id.refused_count, period.total_id.left_out_count), (0, 1840))
+        self.assertFalse(period.next_at, "both sides lie in one file")
+        self.env["integration.reconciliation.tolerance"].create({"company_id": self.company.id, "count": 1})
+        self.assertTrue(period.next_at, "another tolerance is another comparison")
 
     def unbalanced(self, content):
         """Return the claims whose charges and payments differ, added up in another way than the tool does: in cents."""

@@ -1,13 +1,17 @@
 """Control totals against what Odoo has: breaks with what explains them, decisions, tolerances, sign-off."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
-from psycopg2.errors import RestrictViolation
+from psycopg2.errors import RestrictViolation, SerializationFailure
 
+from ..models import integration_reconciliation as reconciliation
+from ..models import integration_reconciliation_facts as facts
+from ..models import integration_reconciliation_line as rows
 from .common import FINALIZED, MonitorCase, PlanCase
 
 REPORTED = "control.totals.reported.v1"
@@ -165,6 +169,131 @@ class TestReconciledPeriods(ReconciliationCase):
         action = rows.filtered("is_break").action_records()
         self.assertEqual(self.env[action["res_model"]].search(action["domain"]), self.charges("E-1", 2))
 
+    def claim(self, name, amount, **more):
+        return {"claim": name, "amount": amount, "currency": "USD", **more}
+
+    def test_a_claim_that_a_facility_puts_into_another_company_is_found(self):
+        other = self.env["res.company"].create({"name": "Other hospital", "currency_id": self.usd.id})
+        other.integration_self_pay_partner_id = self.patients
+        self._map("facility", "F2", other)
+        self._service("VISIT", "Visit there", company=other)
+        self.finalize("E-1", self.line(1, claim="C-1"), facility="F2", department=None)
+        self.assertEqual((self.charges("E-1").company_id, self.charges("E-1").park_reason), (other, False))
+        self.report(self.claim("C-1", "120.00"))
+        period = self.period()
+        self.assertEqual((period.company_id, period.state), (self.company, "agrees"))
+        self.report(self.claim("C-1", "100.00"))
+        [row] = self.period().line_ids
+        self.assertEqual((row.difference, row.candidate_ids.mapped("kind")), (20.0, []))
+        # Whoever does not work there learns how much it is, and no more.
+        action = row.with_user(self.viewer).action_records()
+        self.assertFalse(self.env["integration.charge"].with_user(self.viewer).search(action["domain"]))
+        self.assertEqual(self.env["integration.charge"].search(action["domain"]), self.charges("E-1"))
+
+    def stay(self):
+        """Let a claim have 100.00 on each of three days, of which the first is in November."""
+        for number, day in enumerate(("2026-11-30", "2026-12-01", "2026-12-02"), 1):
+            line = self.line(number, price="100.00", claim="C-9")
+            self.finalize("E-9", line, performed_at=f"{day}T09:30:00Z")
+
+    def of_month(self, month):
+        self.env.invalidate_all()
+        return self.Period.search([("system_id", "=", self.system.id), ("date_from", "=", f"2026-{month}-01")])
+
+    def test_a_claim_is_of_the_statement_that_tells_it_whichever_its_days(self):
+        self.stay()
+        self.finalize("E-8", self.line(1, claim="C-8"), performed_at="2026-12-01T09:30:00Z")
+        self.report(self.claim("C-9", "300.00"), first="2026-11-01", last="2026-11-30")
+        self.report(self.claim("C-8", "120.00"), first="2026-12-01", last="2026-12-31")
+        november, december = self.of_month(11), self.of_month(12)
+        self.assertEqual(november.line_ids.mapped("outcome"), ["matched"])
+        self.assertEqual(self.records(november.line_ids), self.charges("E-9"))
+        self.assertEqual(december.line_ids.mapped("claim"), ["C-8"])
+        # When the statement that tells it is corrected, what is of December is there alone.
+        self.report(self.claim("C-7", "1.00"), first="2026-11-01", last="2026-11-30")
+        december._compare()
+        row = december.line_ids.filtered(lambda line: line.claim == "C-9")
+        self.assertEqual((row.outcome, row.found_amount), ("only_found", 200.0))
+        self.assertEqual(self.records(row).mapped("line"), ["3", "2"])
+
+    def records(self, row):
+        action = row.action_records()
+        return self.env[action["res_model"]].search(action["domain"])
+
+    def test_a_claim_that_is_told_by_day_is_compared_by_day(self):
+        self.stay()
+        days = [self.claim("C-9", "100.00", service_date=day) for day in ("2026-12-01", "2026-12-02")]
+        self.report(days[0], first="2026-12-01", last="2026-12-31")
+        first, second = self.of_month(12).line_ids.sorted("day")
+        self.assertEqual((str(first.day), first.outcome), ("2026-12-01", "matched"))
+        self.assertEqual((str(second.day), second.outcome), ("2026-12-02", "only_found"))
+        self.assertEqual((self.records(first).line, self.records(second).line), ("2", "3"))
+        self.report(*days, first="2026-12-01", last="2026-12-31")
+        self.assertEqual(self.of_month(12).state, "agrees")
+        # What is of November no statement tells.
+        self.report(self.claim("C-7", "0.00"), first="2026-11-01", last="2026-11-30")
+        row = self.of_month(11).line_ids.filtered("is_break")
+        self.assertEqual((row.claim, str(row.day), row.found_amount), ("C-9", "2026-11-30", 100.0))
+
+    def test_days_of_claims_are_those_of_the_system_wherever_its_facility_is(self):
+        self._map("facility", "F1", self.company)
+        self.company.partner_id.tz = "America/New_York"
+        for number, moment in enumerate(("2026-11-20T03:00:00Z", "2026-11-21T03:00:00Z"), 1):
+            line = self.line(1, claim=f"C-{number}")
+            self.finalize(f"E-{number}", line, facility="F1", performed_at=moment)
+        self.assertEqual(
+            [str(one.service_day) for one in self.charges("E-1") | self.charges("E-2")], ["2026-11-19", DAY]
+        )
+        self.report(self.claim("C-7", "0.00"))
+        row = self.period().line_ids.filtered("is_break")
+        self.assertEqual((row.claim, self.records(row)), ("C-1", self.charges("E-1")))
+
+    def test_a_charge_of_which_a_part_was_voided_counts_with_what_is_left(self):
+        self.finalize("E-1", self.line(1, quantity="2", price="60.00", claim="C-1"))
+        self.void("E-1", {"line": "1", "quantity": "1"})
+        self.report(self.claim("C-1", "60.00"))
+        self.assertEqual((self.period().state, self.period().line_ids.found_amount), ("agrees", 60.0))
+        self.report(self.claim("C-1", "120.00"))
+        [row] = self.period().line_ids
+        self.assertEqual((row.difference, row.candidate_ids[:1].kind), (-60.0, "withdrawn"))
+        action = row.candidate_ids[:1].action_open()
+        self.assertEqual(self.env["integration.charge"].search(action["domain"]), self.charges("E-1"))
+        self.void("E-1", 1)
+        self.report(self.claim("C-1", "0.00"))
+        self.assertEqual((self.period().state, self.period().line_ids.found_amount), ("agrees", 0.0))
+
+    def test_a_line_counts_once_however_often_it_is_corrected(self):
+        self.finalize("E-1", self.line(1, price="100.00"))
+        self.finalize("E-1", self.line(1, price="120.00", revision=2))
+        before = self.figures()
+        self.report(self.total(1, "120.00"))
+        self.assertEqual((self.period().state, self.period().line_ids.found_count), ("agrees", 1))
+        self.assertEqual(before["applied"], (2, 220, 0), "the equation counts what was sent")
+        self.report(self.total(2, "220.00"))
+        [row] = self.period().line_ids
+        self.assertEqual((row.difference, row.candidate_ids[:1].kind), (-100.0, "replaced"))
+        self.report(self.total(1, "120.00"), version=1)
+        self.void("E-1", 1)
+        self.assertEqual(self.compare().state, "agrees", "a void is a type of its own")
+
+    def test_types_with_and_without_departments_in_one_statement(self):
+        self.admit("E-1")
+        self.finalize("E-1", self.line(1))
+        admitted = {"service_date": DAY, "event_type": "clinical.encounter.admitted.v1", "count": 1}
+        self.report(self.total(1, "120.00"), {**admitted, "service_date": "2026-11-19"}, first="2026-11-19")
+        period = self.period()
+        self.assertEqual((period.state, period.matched_count), ("agrees", 2))
+        self.assertEqual(sorted(row.cost_center or "" for row in period.line_ids), ["", "ED"])
+
+    def test_what_neither_side_counts_is_not_equal(self):
+        self.finalize("E-1", self.line(1))
+        self.finalize("E-2", self.line(1, service="NEW"), department="RAD")
+        self.report(self.total(1, "120.00"))
+        period = self.period()
+        row = period.line_ids.filtered(lambda line: line.cost_center == "RAD")
+        self.assertEqual((row.outcome, row.parked_count, row.is_break), ("uncounted", 1, False))
+        self.assertEqual((period.state, period.matched_count, period.break_count), ("agrees", 1, 0))
+
     def test_another_systems_messages_play_no_part(self):
         lab = self._make_system("lab")
         self.finalize("E-1", self.line(1, claim="C-1"), system=lab)
@@ -206,6 +335,41 @@ class TestReconciledPeriods(ReconciliationCase):
         self.assertEqual((period.state, period.total_id.sent_version), ("agrees", 2))
         self.assertEqual(sorted(period.total_ids.mapped("state")), ["current", "superseded"])
 
+    def test_what_neither_side_has_any_more_is_not_counted(self):
+        self.finalize("E-1", self.line(1))
+        old = self.total(1, "1.00", department="OLD"), self.total(1, "1.00", department="OLDER")
+        self.report(*old, self.total(1, "120.00"), version=1)
+        decided = self.period().line_ids.filtered(lambda line: line.cost_center == "OLD")
+        self.as_reviewer(decided).action_accept("A code of last year")
+        self.report(self.total(1, "120.00"), version=2)
+        period = self.period()
+        self.assertEqual((period.state, period.matched_count, period.break_count), ("agrees", 1, 0))
+        outcomes = {row.cost_center: row.outcome for row in period.line_ids}
+        self.assertEqual(outcomes, {"ED": "matched", "OLD": "gone"})
+        self.assertEqual((decided.state, decided.reason, decided.told_count), ("accepted", "A code of last year", 0))
+        digest = period._digest()
+        decided.unlink()
+        self.assertEqual(period._digest(), digest, "what is signed is what was compared")
+
+    def test_after_a_sign_off_rows_stay_and_their_going_is_told(self):
+        self.finalize("E-1", self.line(1))
+        self.report(self.total(1, "120.00"), self.total(0, "0", department="OLD"), version=1)
+        self.as_reviewer(self.period()).action_sign("")
+        self.report(self.total(1, "120.00"), version=2)
+        period = self.period()
+        self.assertEqual((period.state, period.change_ids.line_id.outcome), ("changed", "gone"))
+
+    def test_a_new_statement_takes_back_how_the_period_stood(self):
+        self.finalize("E-1", self.line(1))
+        self.report(self.total(1, "120.00"), version=1)
+        self.as_reviewer(self.period()).action_sign("")
+        self.report(self.total(1, "150.00"), version=2, drain=False)
+        with patch.object(type(self.Period), "_chore_compare", lambda *_args: 0):
+            self.drain()
+        self.assertEqual((self.period().state, self.period().total_id.sent_version), ("new", 2))
+        self.drain()
+        self.assertEqual(self.period().state, "changed")
+
     def test_an_older_statement_and_a_contradicting_one_change_nothing_and_are_told(self):
         self.report(self.total(2, "200.00"), version=2)
         late = self.report(self.total(1, "120.00"), version=1)
@@ -224,6 +388,7 @@ class TestReconciledPeriods(ReconciliationCase):
             ("day_outside_period", self.report(self.total(1, "1"), first="2026-11-21", last="2026-11-22")),
             ("amount_without_currency", self.report({**self.total(1, None), "amount": "1"})),
             ("claims_and_keys", self.report(self.total(1, "1"), claim)),
+            ("count_too_high", self.report(*[self.total(10**9, None)] * 3)),
         ):
             effect = self.effect(event)
             self.assertEqual((effect.status, effect.reason), ("rejected", reason))
@@ -441,6 +606,42 @@ class TestReconciledPeriods(ReconciliationCase):
 
     # -- the chore ----------------------------------------------------------------------------------------------------
 
+    def test_a_comparison_that_fails_says_so_until_one_goes_well(self):
+        period = self.broken()
+        period.next_at = fields.Datetime.now()
+        fails = patch.object(type(self.Period), "_results", side_effect=RuntimeError)
+        with mute_logger("odoo.addons.integration_core.models.integration_engine"), fails:
+            self.drain()
+        period = self.period()
+        self.assertIn("could not be compared: Unexpected error (RuntimeError)", period.todo)
+        self.assertGreater(period.next_at, period.failed_at)
+        period.next_at = fields.Datetime.now()
+        self.drain()
+        self.assertEqual((self.period().failed_at, self.period().failure), (False, False))
+        self.assertIn("Breaks for finance", self.period().todo)
+
+    def test_who_compares_or_decides_locks_the_period_first(self):
+        period = self.as_reviewer(self.broken())
+        row = self.as_reviewer(period.line_ids)
+        for act in (period.action_compare, period.action_sign, lambda: row.action_explain("x")):
+            taken = patch.object(type(self.Period), "_lock", side_effect=SerializationFailure)
+            with taken as lock, self.assertRaises(SerializationFailure):
+                act()
+            lock.assert_called_once()
+
+    def test_so_many_records_that_not_all_are_searched_are_told(self):
+        self.finalize("E-1", self.line(1, price="10.00"), self.line(2, price="20.00"), self.line(3, price="70.00"))
+        with patch.object(facts, "MOST_RECORDS", 1), patch.object(rows, "MOST_RECORDS", 1):
+            self.report(self.total(2, "30.00"))
+            [row] = self.period().line_ids
+            self.assertEqual(row.searched, "part")
+            self.assertEqual(row.candidate_ids.mapped("kind"), ["single"], "the newest is searched")
+            self.report(self.total(2, "31.00"))
+            self.assertIn("not all of its records", row.candidate_text)
+        with patch.object(reconciliation, "EXPLAINED", 0):
+            self.assertEqual(self.compare().line_ids.searched, "none")
+        self.assertFalse(self.compare().line_ids.searched)
+
     def test_a_recent_period_is_compared_again_by_itself_and_an_old_one_is_left(self):
         period = self.broken()
         self.assertGreater(period.next_at, period.compared_at)
@@ -465,5 +666,9 @@ class TestReconciliationCost(ReconciliationCase, PlanCase):
                 period._compare()
                 self.env.flush_all()
         self.assertEqual(len(noted), 2)
+        for statements in noted.values():
+            read = [number for number, one in enumerate(statements) if "control_total_line" in one]
+            locked = [number for number, one in enumerate(statements) if "FOR NO KEY UPDATE" in one]
+            self.assertLess(locked[0], read[0], "nobody else compares meanwhile")
         self.assertGreater(min(len(statements) for statements in noted.values()), 3)
         self.check_plans(noted)

@@ -130,7 +130,7 @@ class IntegrationControlTotalImport(models.TransientModel):
             raise UserError(self.env._("The file has more than %s MB.", MOST_BYTES // 1024**2))
         try:
             table = read(content, most=MOST_ROWS)
-            return control_totals.of_table(
+            reading = control_totals.of_table(
                 table,
                 self.measure,
                 first=self.date_from,
@@ -149,6 +149,11 @@ class IntegrationControlTotalImport(models.TransientModel):
                 "twice": self.env._("Two columns could be the %s.", self._called(error.detail)),
             }
             raise UserError(words[error.code]) from None
+        if control_totals.counts_too_much(control_totals.told_of(reading.lines, self.measure)):
+            raise UserError(
+                self.env._("A row of the comparison would have more than %s pieces.", f"{control_totals.MOST_COUNT:,}")
+            )
+        return reading
 
     def _signs(self):
         """Return {code: sign} of all currencies, whether somebody uses them or not."""

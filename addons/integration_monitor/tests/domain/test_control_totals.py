@@ -1,6 +1,7 @@
 """What a control total says: files in many spellings, rows that are refused, and a real ledger with 190 faults."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -138,15 +139,63 @@ def test_a_ledger_has_two_sides_and_transfers_none():
     assert result.outcome is reconciliation.Outcome.MATCHED
 
 
+def line(count=None, amount=None, currency="USD", kind=FINALIZED, **more):
+    worth = {} if amount is None else {"amount": Decimal(amount), "currency": currency}
+    return TotalLine(day=DAY, kind=kind, count=count, **worth, **more)
+
+
 def test_what_is_not_told_apart_is_compared_together():
-    lines = [
-        TotalLine(day=DAY, kind=FINALIZED, count=2, amount=Decimal(5), currency="USD"),
-        TotalLine(day=DAY, kind=FINALIZED, count=1, amount=Decimal(1), currency="USD"),
-    ]
+    lines = [line(2, "5"), line(1, "1")]
     assert totals.told_of(lines, "key") == {Key(DAY, "", FINALIZED, "", "USD"): Tally(3, Decimal(6))}
-    lines.append(TotalLine(day=DAY, kind=FINALIZED, cost_center="ED", count=1))
+    lines.append(line(1, cost_center="ED"))
     centers = {key.cost_center for key in totals.told_of(lines, "key")}
     assert centers == {"unassigned", "ED"}
+
+
+def test_each_event_type_is_told_apart_by_itself():
+    lines = [line(25, cost_center="ED"), line(15, cost_center="RAD"), line(40, kind="clinical.encounter.admitted.v1")]
+    assert {(key.kind, key.cost_center): tally.count for key, tally in totals.told_of(lines, "key").items()} == {
+        (FINALIZED, "ED"): 25,
+        (FINALIZED, "RAD"): 15,
+        ("clinical.encounter.admitted.v1", ""): 40,
+    }
+    assert totals.grain_of(lines).by_center == {FINALIZED}
+
+
+def test_pieces_and_their_money_in_two_items_are_one_key():
+    place = Key(DAY, "", FINALIZED)
+    assert totals.told_of([line(2), line(amount="5"), line(1)], "key") == {
+        replace(place, currency="USD"): Tally(3, Decimal(5))
+    }
+    # Of two currencies none is the pieces' own: how many they are together is compared beside the money of each.
+    told = totals.told_of([line(3), line(amount="5"), line(amount="7", currency="EUR")], "key")
+    assert set(told.values()) == {Tally(3), Tally(None, Decimal(5)), Tally(None, Decimal(7))}
+    found = {
+        replace(place, currency="USD"): Found(Tally(1, Decimal(5))),
+        replace(place, currency="EUR"): Found(Tally(1, Decimal(7))),
+        place: Found(Tally(1, Decimal(0))),
+    }
+    results = reconciliation.compare(told, reconciliation.align(told, found))
+    assert [one.outcome.value for one in results] == ["matched"] * 3
+
+
+def test_a_claim_is_compared_as_a_whole_unless_each_of_its_items_tells_a_day():
+    of_days = [TotalLine(claim="C-1", day=day, amount=Decimal(5), currency="USD") for day in (DAY, date(2026, 11, 21))]
+    mixed = [replace(one, claim="C-2") for one in (of_days[0], replace(of_days[1], day=None))]
+    assert totals.told_of([*of_days, *mixed], "claim") == {
+        Key(DAY, claim="C-1", currency="USD"): Tally(None, Decimal(5)),
+        Key(date(2026, 11, 21), claim="C-1", currency="USD"): Tally(None, Decimal(5)),
+        Key(claim="C-2", currency="USD"): Tally(None, Decimal(10)),
+    }
+    assert totals.told_of(of_days, "ledger") == {Key(claim="C-1", currency="USD"): Tally(None, Decimal(10))}
+    grain = totals.grain_of([*of_days, *mixed])
+    assert (grain.claims, grain.by_day) == ({"C-2"}, {"C-1"})
+
+
+def test_more_pieces_than_can_be_counted_are_known():
+    told = totals.told_of([line(10**9)] * 3, "key")
+    assert totals.counts_too_much(told)
+    assert not totals.counts_too_much(totals.told_of([line(10**9)] * 2, "key"))
 
 
 def test_a_message_says_the_same_as_a_file():

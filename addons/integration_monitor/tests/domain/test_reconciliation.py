@@ -108,6 +108,20 @@ def test_what_one_side_alone_has():
     assert compare({KEY: Tally(0, Decimal(0))}, {})[0].outcome is Outcome.MATCHED
 
 
+def test_what_neither_side_counts_is_not_equal_and_no_work():
+    here = {KEY: Found(rest={"parked": Tally(1, Decimal(2))})}
+    assert compare({}, here)[0].outcome is Outcome.UNCOUNTED
+    assert not Outcome.UNCOUNTED.is_break
+    # Told as nothing, it is what the sender says of it.
+    assert compare({KEY: Tally(0, Decimal(0))}, here)[0].outcome is Outcome.MATCHED
+
+
+def test_what_a_correction_replaced_explains_a_list_that_still_has_it():
+    one = result("220", "120", rest={"replaced": Tally(1, Decimal(100))})
+    some = [Record(1, Decimal(100), "replaced"), Record(2, Decimal(120))]
+    assert [(found.kind, found.refs) for found in explain(one, some)] == [("replaced", (1,))]
+
+
 def test_what_a_side_does_not_say_is_not_compared():
     [one] = compare({KEY: Tally(2)}, {KEY: Found(Tally(2, Decimal(99)))})
     assert (one.outcome, one.amount) == (Outcome.MATCHED, None)
