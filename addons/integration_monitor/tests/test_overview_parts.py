@@ -88,7 +88,7 @@ class TestOverviewDeliveries(PartsCase):
         until = fields.Datetime.to_datetime("2026-11-30 20:15:00")
         with patch.object(roles, "_people", lambda *args: []), patch.object(roles, "_held_until", lambda *args: until):
             [warning] = [one for one in overview._approval_warnings() if one["level"] == "danger"]
-        self.assertIn("Until Dec 1, 2026, 5:15", warning["text"])
+        self.assertIn("Until 12/01/2026 05:15:00 AM nobody", warning["text"])
 
     def test_the_queue_by_lane_with_retries_and_what_is_held(self):
         event = self.finalize("E-1", self.line(1), drain=False)

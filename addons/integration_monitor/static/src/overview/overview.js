@@ -164,7 +164,7 @@ export class Overview extends Component {
         this.next = null;
         this.state.loading = true;
         try {
-            this.state.data = await this.last.add(this.ask(period, again));
+            this.state.data = await this.last.add(this.question(period, again));
             this.state.error = "";
             this.state.at = luxon.DateTime.now().toLocaleString(luxon.DateTime.TIME_WITH_SECONDS);
             this.ended = false;
@@ -183,7 +183,7 @@ export class Overview extends Component {
     }
 
     /** Asks for the figures of a period; what the set-up check says is asked for once, and stays if it is overtaken. */
-    async ask(period, again) {
+    async question(period, again) {
         const known = again && Boolean(this.checked);
         const before = this.checked;
         this.checked = true;

@@ -166,7 +166,7 @@ registry.category("web_tour.tours").add("integration_month_on_the_screen", {
             content: "Figures that changed since they were read are not signed",
             trigger: ".o_integration_month_end",
             run() {
-                const data = { name: "odoo.exceptions.UserError", message: "figures changed since", context: {} };
+                const data = { name: "odoo.exceptions.UserError", arguments: ["figures changed since"] };
                 deed.caught[0].refuse(makeErrorFromResponse({ code: 0, message: "Odoo Server Error", data }));
             },
         },

@@ -226,7 +226,7 @@ registry.category("web_tour.tours").add("integration_overview_while_odoo_is_slow
         },
         {
             content: "The answer is shown although more has happened, and the page is read once more",
-            trigger: ".o_integration_overview:has(.o_integration_reload .fa-spin) .o_integration_headline:contains(Painted)",
+            trigger: "body:has(.o_integration_reload .fa-spin) .o_integration_headline:contains(Painted)",
             run() {
                 check(calls.caught.length === 2, `${calls.caught.length - 1} questions more`);
                 check(calls.caught[1].args[1] === true, "the set-up is checked again");
@@ -235,7 +235,7 @@ registry.category("web_tour.tours").add("integration_overview_while_odoo_is_slow
         },
         {
             trigger:
-                ".o_integration_overview:not(:has(.o_integration_reload .fa-spin)) .o_integration_headline:not(:contains(Painted))",
+                "body:not(:has(.o_integration_reload .fa-spin)) .o_integration_headline:not(:contains(Painted))",
             run() {
                 check(calls.caught.length === 2, "asked once more than anything happened");
             },
@@ -248,7 +248,7 @@ registry.category("web_tour.tours").add("integration_overview_while_odoo_is_slow
         {
             content: "The figures are those of the period that is marked; another one is on its way",
             trigger:
-                ".o_integration_overview:has([data-period='today'][aria-pressed='true']) [data-period='week'][aria-pressed='false'][aria-busy='true']:has(.fa-spin)",
+                "body:has([data-period='today'][aria-pressed='true']) [data-period='week'][aria-pressed='false'][aria-busy='true']:has(.fa-spin)",
             run() {
                 check(calls.caught.length === 3, "another period is asked for at once");
                 check(calls.caught[2].args[1] === true, "the set-up is checked again");
@@ -259,11 +259,11 @@ registry.category("web_tour.tours").add("integration_overview_while_odoo_is_slow
         {
             content: "What could not be read, and what it is that stays",
             trigger:
-                ".o_integration_overview:has([data-period='today'][aria-pressed='true']) .alert-danger:contains(Odoo did not answer.):contains(What is below):contains(Today) button:contains(Try again)",
+                "body:has([data-period='today'][aria-pressed='true']) .alert-danger:contains(Odoo did not answer.):contains(What is below):contains(Today) button:contains(Try again)",
             run: "click",
         },
         {
-            trigger: ".o_integration_overview:not(:has(.alert-danger[role='alert'] .btn-danger)) [data-period='week'][aria-pressed='true']",
+            trigger: "body:not(:has(.alert-danger .btn-danger)) [data-period='week'][aria-pressed='true']",
         },
     ],
 });
@@ -275,7 +275,7 @@ registry.category("web_tour.tours").add("integration_overview_keeps_its_period",
             run: "click",
         },
         {
-            trigger: ".o_integration_overview:has([data-period='month'][aria-pressed='true']) .o_integration_equation [data-bucket='received']",
+            trigger: "body:has([data-period='month'][aria-pressed='true']) .o_integration_equation [data-bucket='received']",
             run: "click",
         },
         {
@@ -287,7 +287,7 @@ registry.category("web_tour.tours").add("integration_overview_keeps_its_period",
             run: "click",
         },
         {
-            trigger: ".o_integration_overview [data-period='month'][aria-pressed='true']",
+            trigger: "[data-period='month'][aria-pressed='true']",
         },
         {
             content: "What is held in a lane opens as many deliveries",
@@ -295,7 +295,7 @@ registry.category("web_tour.tours").add("integration_overview_keeps_its_period",
             run: "click",
         },
         {
-            trigger: ".o_list_view .o_data_row:only-child",
+            trigger: ".o_list_view:not(:has(.o_data_row + .o_data_row)) .o_data_row",
         },
     ],
 });
