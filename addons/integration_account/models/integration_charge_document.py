@@ -31,6 +31,8 @@ class IntegrationChargeDocument(models.Model):
     )
     # What was posted of late, for dashboards.
     _posted_idx = models.Index("(company_id, posted_at) WHERE posted_at IS NOT NULL")
+    # Drafts, also those that take no further charges; beside them only what was cancelled.
+    _unposted_idx = models.Index("(company_id) WHERE posted_at IS NULL")
     _credit_uniq = models.UniqueIndex(
         "(origin_id) WHERE open AND kind = 'credit_note'", "There is one draft credit note per invoice."
     )

@@ -120,10 +120,14 @@ class IntegrationReasonWizard(models.TransientModel):
         records = self.env[self.res_model].browse(self.res_ids or []).exists()
         if not records:
             raise UserError(self.env._("Choose at least one record."))
-        result = getattr(records, method)(self.reason)
+        result = getattr(records, method)(*self._arguments())
         if self.operation == "replay" and result.approval_state == "requested":
             return self._waits_for_approval(result)
         return {"type": "ir.actions.act_window_close"}
+
+    def _arguments(self):
+        """Return what the method that does it is told."""
+        return (self.reason,)
 
     def _waits_for_approval(self, record):
         """Tell that nothing happens before a second person has agreed."""

@@ -220,4 +220,21 @@ def digest(figures: Mapping[Key, Tally]) -> str:
         (key.cost_center, key.currency, key.standing.value, tally.units, f"{tally.amount:f}", tally.price_unknown)
         for key, tally in figures.items()
     )
-    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+    return _sha256(rows)
+
+
+def seen(cells: Iterable[Cell]) -> str:
+    """Return the SHA-256 of all that is kept when a month is signed off: its figures, and what is unbilled.
+
+    Whoever signs says by it which figures they have read.
+    """
+    found = list(cells)
+    accrual = [
+        (center, currency, tally.units, f"{tally.amount:f}", tally.price_unknown)
+        for center, currency, tally in unbilled(found)
+    ]
+    return _sha256([digest(figures(found)), accrual])
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()

@@ -1,5 +1,6 @@
 from . import integration_runbook_mixin
 from . import digest_digest
+from . import integration_delivery
 from . import integration_effect
 from . import integration_ledger
 from . import integration_ledger_line

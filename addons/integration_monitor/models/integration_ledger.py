@@ -5,6 +5,8 @@ from odoo import api, models
 from odoo.addons.integration_core.domain import equation
 from odoo.tools import SQL
 
+WITHOUT_RECEIPT = 1_000_000_000
+"""What is added to the id of an effect that no receipt belongs to, so that no receipt has it, too."""
 DIMENSIONS = ("company_id", "system_id", "currency", "cost_center", "day")
 
 # What became of one unit. The right side of the equation never reads the receipt's own word for it, refusals and copies
@@ -200,7 +202,7 @@ class IntegrationLedger(models.AbstractModel):
         day = SQL("(e.received_at AT TIME ZONE 'UTC' AT TIME ZONE s.timezone)::date")
         return SQL(
             """
-            SELECT f.id + 1000000000 AS id, e.company_id, e.system_id, %(day)s AS day, own.currency_code AS currency,
+            SELECT f.id + %(beyond)s AS id, e.company_id, e.system_id, %(day)s AS day, own.currency_code AS currency,
                    COALESCE(own.cost_center, own.department, %(unassigned)s) AS cost_center,
                    false AS received, NULL::numeric AS amount_received, false AS unknown_received, %(bucket)s AS bucket,
                    CASE WHEN own.priced THEN own.amount_sent END AS amount,
@@ -220,9 +222,29 @@ class IntegrationLedger(models.AbstractModel):
             day=day,
             unassigned=equation.UNASSIGNED,
             bucket=_EFFECT_BUCKET,
+            beyond=WITHOUT_RECEIPT,
             companies=tuple(company_ids) or (0,),
             **{"from": day_from, "to": day_to},
         )
+
+    @api.model
+    def _effects_without_receipt(self, companies, day_from, day_to, systems=None):
+        """Return the effects of a span of days of receipt that no receipt belongs to, the first thousand of them.
+
+        :param systems: of these alone; None: of all
+        """
+        self._flush()
+        units = self._units_without_receipt(companies.ids, day_from, day_to)
+        ours = SQL("TRUE") if systems is None else SQL("u.system_id IN %s", tuple(systems.ids) or (0,))
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT u.id - %s FROM (%s) u WHERE u.bucket IS NOT NULL AND %s ORDER BY 1 LIMIT 1000",
+                WITHOUT_RECEIPT,
+                units,
+                ours,
+            )
+        )
+        return self.env["integration.effect"].browse(row[0] for row in rows)
 
     @api.model
     def _waiting_money(self, companies):

@@ -82,48 +82,78 @@ class IntegrationMonth(models.Model):
         if not self._is_over(self.company_id, self.date_from):
             raise UserError(self.env._("%s is not over yet.", self.display_name))
 
-    def _ask_to_sign(self):
+    def _check_seen(self, cells, seen):
+        """Refuse to sign other figures than those that whoever signs has read.
+
+        :param cells: of this month as it stands
+        :param str seen: :func:`month_end.seen` of the figures that were read
+        :raises UserError: where something has changed since
+        """
+        if month_end.seen(cells) != seen:
+            raise UserError(
+                self.env._(
+                    "%s: figures changed since you read them. Nothing is signed off; read them again, then sign.",
+                    self.display_name,
+                )
+            )
+
+    def _ask_to_sign(self, seen):
         """Sign this month off, or return the dialog that asks why where something still waits for a person.
 
+        :param str seen: as in :meth:`_sign`
         :raises AccessError: for whoever is no finance reviewer
-        :raises UserError: before the month is over
+        :raises UserError: before the month is over, or where figures changed since they were read
         """
         self._check_reviewer()
         self.check_access("read")
         self._check_can_be_signed()
-        if not month_end.stuck(self._figures()):
-            return self._sign("")
-        return self.env["integration.reason.wizard"]._ask("sign_month", self)
+        cells = self._cells()
+        self._check_seen(cells, seen)
+        if not month_end.stuck(month_end.figures(cells)):
+            return self._sign("", seen)
+        action = self.env["integration.reason.wizard"]._ask("sign_month", self)
+        return {**action, "context": {**action["context"], "default_seen": seen}}
 
-    def _sign(self, reason):
-        """Sign these months off as they stand; one that is signed is signed again, never changed.
+    def _sign(self, reason, seen):
+        """Sign this month off as it was read; one that is signed is signed again, never changed.
+
+        The same sign-off once more, as of a button that was pressed twice, is none.
 
         :param str reason: needed while something waits for a person
+        :param str seen: :func:`month_end.seen` of the figures that were read, as the page has it
         :raises AccessError: for whoever is no finance reviewer
-        :raises UserError: without a reason that is needed, or before the month is over
+        :raises UserError: without a reason that is needed, before the month is over, or where figures changed since
         """
+        self.ensure_one()
         self._check_reviewer()
         self.check_access("read")
-        # sudo: sign-offs are made by this alone
-        for month in self.sudo():
-            month._check_can_be_signed()
-            cells = month._cells()
-            stuck = month_end.stuck(month_end.figures(cells))
-            if stuck and not reason.strip():
-                raise UserError(
-                    self.env._("%(month)s: %(stuck)s. Say why it is signed off nevertheless.", **month._words(stuck))
-                )
-            signoff = self.env["integration.month.signoff"].sudo()._make(month, cells, reason.strip())
-            now = signoff.signed_at
-            month.write({"closed_at": month.closed_at or now, "signed_at": now, "signed_by_id": self.env.user.id})
-            detail = f"waiting: {signoff.stuck_count}, digest: {signoff.digest}"
-            self.env["integration.audit"]._record("month.sign", month, reason=reason.strip() or None, detail=detail)
+        self._check_can_be_signed()
+        month = self.sudo()  # sudo: sign-offs are made by this alone
+        cells, reason = month._cells(), reason.strip()
+        self._check_seen(cells, seen)
+        stuck = month_end.stuck(month_end.figures(cells))
+        if stuck and not reason:
+            raise UserError(
+                self.env._("%(month)s: %(stuck)s. Say why it is signed off nevertheless.", **month._words(stuck))
+            )
+        if month._last()._is_the_same(cells, reason):
+            return True
+        signoff = self.env["integration.month.signoff"].sudo()._make(month, cells, reason)
+        now = signoff.signed_at
+        month.write({"closed_at": month.closed_at or now, "signed_at": now, "signed_by_id": self.env.user.id})
+        detail = f"waiting: {signoff.stuck_count}, digest: {signoff.digest}"
+        self.env["integration.audit"]._record("month.sign", month, reason=reason or None, detail=detail)
         return True
 
     def _words(self, stuck):
         count = sum(tally.units for tally in stuck.values())
         money = self.env["integration.month.signoff"]._money_text(stuck)
-        waits = self.env._("%(count)s lines wait (%(money)s)", count=count, money=money or self.env._("no money"))
+        money = money or self.env._("no money")
+        if count == 1:
+            waits = self.env._("1 line waits (%s)", money)
+        else:
+            number = self.env["integration.overview.words"]._number(count)
+            waits = self.env._("%(count)s lines wait (%(money)s)", count=number, money=money)
         return {"month": self.display_name, "stuck": waits}
 
     def action_open_page(self):

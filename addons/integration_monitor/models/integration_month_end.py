@@ -63,6 +63,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             "title": record._title(first),
             "company": company.id,
             "companies": [{"id": one.id, "name": one.name} for one in self.env.companies],
+            "seen": month_end.seen(cells),
             "may_sign": self.env.user.has_group(REVIEWER) and record._is_over(company, first),
             "headline": page._headline(cells, figures, signoff, changes),
             "received": page._figure(self.env._("Received"), "received", month_end.received(cells), []),
@@ -119,7 +120,7 @@ class IntegrationMonthEnd(models.AbstractModel):
                 late[cell.key.standing.value] = late.get(cell.key.standing.value, 0) + cell.counted.units
         return [
             {
-                **self._figure(label, name, by_standing.get(name, {}), [("standing", "=", name)]),
+                **self._figure(label, name, by_standing.get(name, {}), self._standing_there(name)),
                 "turn": self._turn_of(name),
                 "late": late.get(name, 0),
                 "stuck": Standing(name) in month_end.STUCK,
@@ -127,6 +128,15 @@ class IntegrationMonthEnd(models.AbstractModel):
             for name, label in self._standing_names().items()
             if by_standing.get(name) or name == Standing.INVOICED.value
         ]
+
+    @api.model
+    def _standing_there(self, name):
+        """Return the domain of the lines of a place.
+
+        What is unaccounted stands nowhere, or stands somewhere although no receipt belongs to it, or with another
+        amount than was received.
+        """
+        return [("adds_up", "=", False)] if name == Standing.UNACCOUNTED.value else [("standing", "=", name)]
 
     @api.model
     def _standing_names(self):
@@ -163,7 +173,7 @@ class IntegrationMonthEnd(models.AbstractModel):
             by_standing = month_end.add_up(own.items(), lambda key: key.standing.value)
             received = month_end.add_up(own.items(), lambda key: "").get("", {})
             cells = [
-                self._figure(names[name], name, by_standing.get(name, {}), [*at, ("standing", "=", name)])
+                self._figure(names[name], name, by_standing.get(name, {}), [*at, *self._standing_there(name)])
                 for name in columns
             ]
             total = self._figure(self.env._("Received"), "received", received, at)
@@ -246,7 +256,7 @@ class IntegrationMonthEnd(models.AbstractModel):
         if changes:
             return self._sentence(
                 "warning",
-                self.env._("%s figures changed since the month was signed off.", len(changes)),
+                self._changed(len(changes)),
                 self._arrived_since(changes),
             )
         if signoff:
@@ -255,11 +265,25 @@ class IntegrationMonthEnd(models.AbstractModel):
         if stuck:
             count = sum(tally.units for tally in stuck.values())
             money = ", ".join(self._money(self._amounts(stuck)))
-            text = self.env._("%(count)s lines wait for a person (%(money)s).", count=count, money=money or "–")
-            return self._sentence("warning", text, self.env._("Whoever signs the month off says why."))
+            return self._sentence(
+                "warning", self._waiting(count, money or "–"), self.env._("Whoever signs the month off says why.")
+            )
         if not self.env["integration.month"]._is_over(company, first):
             return self._sentence("info", self.env._("The month is not over yet. Nothing waits for a person."))
         return self._sentence("success", self.env._("Nothing waits for a person: it can be signed off."))
+
+    @api.model
+    def _waiting(self, count, money):
+        if count == 1:
+            return self.env._("1 line waits for a person (%s).", money)
+        number = self._number(count)
+        return self.env._("%(count)s lines wait for a person (%(money)s).", count=number, money=money)
+
+    @api.model
+    def _changed(self, count):
+        if count == 1:
+            return self.env._("1 figure changed since the month was signed off.")
+        return self.env._("%s figures changed since the month was signed off.", self._number(count))
 
     @api.model
     def _arrived_since(self, changes):
@@ -269,7 +293,10 @@ class IntegrationMonthEnd(models.AbstractModel):
         money = ", ".join(self._money(self._amounts(sums)))
         if not count and not money:
             return self.env._("Nothing arrived since: lines changed their place. A finance reviewer signs again.")
-        text = self.env._("Together %(count)s lines (%(money)s).", count=f"{count:+d}", money=money or "–")
+        number, money = self._number(count, sign=True), money or "–"
+        text = self.env._("Together %(count)s lines (%(money)s).", count=number, money=money)
+        if abs(count) == 1:
+            text = self.env._("Together %(count)s line (%(money)s).", count=number, money=money)
         return self.env._("%s Look at what changed below; a finance reviewer signs again.", text)
 
     @staticmethod
@@ -293,8 +320,8 @@ class IntegrationMonthEnd(models.AbstractModel):
     def _change(self, change):
         """Return a figure that is another one now: then, now, and by how much."""
         key, names = change.key, self._standing_names()
-        domain = [("cost_center", "=", key.cost_center), ("standing", "=", key.standing.value)]
-        domain.append(("currency", "=", key.currency))
+        domain = [("cost_center", "=", key.cost_center), ("currency", "=", key.currency)]
+        domain += self._standing_there(key.standing.value)
         label = f"{key.cost_center} · {names[key.standing.value]}"
         return {
             "name": label,
@@ -306,22 +333,24 @@ class IntegrationMonthEnd(models.AbstractModel):
 
     @api.model
     def _said(self, currency, tally, *, sign=False):
-        units = f"{tally.units:+d}" if sign else str(tally.units)
+        units = self._number(tally.units, sign=sign)
         money = self._money({currency: tally.amount}) if currency and tally.amount != Decimal(0) else []
         return " · ".join([units, *money])
 
     @api.model
-    def action_sign(self, month=None, company_id=None):
+    def action_sign(self, month=None, company_id=None, seen=None):
         """Sign a month off, or ask why first where something waits for a person.
 
         :param str month: as in :meth:`get_data`
         :param int company_id: as in :meth:`get_data`
+        :param str seen: what :meth:`get_data` said with the figures that were read: no others are signed
         :return: an action that asks, or True
+        :raises UserError: where figures changed since they were read, or the month is not over yet
         """
         company, first = self._chosen(month, company_id)
         months = self.env["integration.month"]
         months._check_reviewer()
-        return months._of(company, first)._ask_to_sign()
+        return months._of(company, first)._ask_to_sign(seen)
 
     @api.model
     def action_export(self, month=None, company_id=None):

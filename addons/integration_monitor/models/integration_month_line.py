@@ -5,9 +5,8 @@ from odoo.tools import SQL
 
 from ..domain import month_end
 from ..domain.month_end import Standing
+from .integration_ledger import WITHOUT_RECEIPT
 
-WITHOUT_RECEIPT = 1_000_000_000
-"""What `integration.ledger` adds to the id of an effect that no receipt belongs to."""
 SHOWN_MONTHS = 3
 """Months that are shown where no month was chosen: this one and those before it."""
 STANDINGS = [
@@ -88,6 +87,10 @@ class IntegrationMonthLine(models.Model):
     )
     price_unknown = fields.Boolean("Without a price", readonly=True, help="The message carried no price.")
     standing = fields.Selection(STANDINGS, "Where it stands", readonly=True)
+    adds_up = fields.Boolean(
+        readonly=True,
+        help="It was received, and became something of the same amount: else it is part of *Unaccounted*.",
+    )
     band = fields.Selection(BANDS, "Age", readonly=True, help="Since it was received.")
     late = fields.Selection(
         [("arrived", "Arrived"), ("ready", "Became ready")],
@@ -150,6 +153,8 @@ class IntegrationMonthLine(models.Model):
             SELECT u.id, u.company_id, u.system_id, u.day AS service_day, u.received_at, u.encounter,
                    u.unit AS line, u.service_code, u.cost_center, COALESCE(u.currency, '') AS currency,
                    u.received, u.amount_received, u.unknown_received, u.bucket IS NOT NULL AS counted,
+                   u.received AND u.bucket IS NOT NULL AND u.amount IS NOT DISTINCT FROM u.amount_received
+                       AND u.price_unknown IS NOT DISTINCT FROM u.unknown_received AS adds_up,
                    COALESCE(u.amount, u.amount_received) AS amount, u.amount AS amount_counted, u.price_unknown,
                    %(standing)s AS standing, %(band)s AS band, c.ready_at, c.id AS charge_id, v.id AS invoice_id,
                    CASE WHEN c.state IN %(worked_out)s THEN c.amount ELSE u.amount END AS worth,

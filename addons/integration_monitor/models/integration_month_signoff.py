@@ -74,6 +74,12 @@ class IntegrationMonthSignoff(models.Model):
         self.env["integration.month.figure"]._keep(signoff, figures)
         return signoff
 
+    def _is_the_same(self, cells, reason):
+        """Tell whether this says what the user would sign off now: the same figures, for the same reason."""
+        signed = (self.user_id, self.reason or "", self.digest, self.unbilled_text)
+        digest = month_end.digest(month_end.figures(cells))
+        return bool(self) and signed == (self.env.user, reason, digest, self._unbilled_text(cells))
+
     def _unbilled_text(self, cells):
         sums = {}
         for _center, currency, tally in month_end.unbilled(cells):

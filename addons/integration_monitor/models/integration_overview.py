@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import format_datetime
 
 from .integration_overview_deliveries import DEAD
 from .integration_overview_plumbing import LATE_MOST
@@ -131,7 +132,7 @@ class IntegrationOverview(models.AbstractModel):
                 "danger",
                 self.env._("The engine has stopped."),
                 self.env._(
-                    "%s deliveries are overdue. Tell whoever runs Odoo: its scheduled jobs are not running.",
+                    "Overdue deliveries: %s. Tell whoever runs Odoo: its scheduled jobs are not running.",
                     self._late_words(engine["late"]),
                 ),
             )
@@ -162,13 +163,14 @@ class IntegrationOverview(models.AbstractModel):
         if holds["rows"]:
             found.append(self.env._("holds (%s)", ", ".join(row["what"] for row in holds["rows"])))
         if deliveries and (stopped := self._stopped_receivers()):
-            found.append(self.env._("receivers that take nothing (%s)", stopped))
+            found.append(self.env._("receivers that take nothing (%s)", self._number(stopped)))
         if deliveries and deliveries["dead"]:
-            found.append(self.env._("dead letters (%s)", deliveries["dead"]))
+            found.append(self.env._("dead letters (%s)", self._number(deliveries["dead"])))
         if parked and parked["count"]:
-            found.append(self.env._("parked lines (%s)", ", ".join([str(parked["count"]), *parked["amounts"]])))
+            texts = [self._number(parked["count"]), *parked["amounts"]]
+            found.append(self.env._("parked lines (%s)", ", ".join(texts)))
         elif to_map and to_map["codes"]:
-            found.append(self.env._("codes to map (%s)", to_map["codes"]))
+            found.append(self.env._("codes to map (%s)", self._number(to_map["codes"])))
         return found
 
     @api.model
@@ -181,19 +183,19 @@ class IntegrationOverview(models.AbstractModel):
         companies, found = self.env.companies.ids, []
         if deliveries is None and (stopped := self._stopped_receivers()):
             turn = self.env._("Receivers that take nothing are the operators' turn.")
-            found.append((self.env._("receivers that take nothing (%s)", stopped), turn))
+            found.append((self.env._("receivers that take nothing (%s)", self._number(stopped)), turn))
         if deliveries is None:
             dead = Domain("company_id", "in", companies) & DEAD
             # sudo: a number of the user's own companies
             if count := self.env["integration.delivery"].sudo().search_count(dead):
                 turn = self.env._("Dead letters are the operators' turn.")
-                found.append((self.env._("dead letters (%s)", count), turn))
+                found.append((self.env._("dead letters (%s)", self._number(count)), turn))
         if lines is None:
             parked = [("status", "=", "parked"), ("event_id.company_id", "in", companies)]
             # sudo: as above
             if count := self.env["integration.effect"].sudo().search_count([*parked, ("event_id.mode", "=", "live")]):
                 turn = self.env._("Parked lines are the turn of finance or the mapping stewards.")
-                found.append((self.env._("parked lines (%s)", count), turn))
+                found.append((self.env._("parked lines (%s)", self._number(count)), turn))
         return found
 
     @api.model
@@ -228,7 +230,8 @@ class IntegrationOverview(models.AbstractModel):
 
     @api.model
     def _late_words(self, late):
-        return self.env._("%s or more", LATE_MOST) if late >= LATE_MOST else str(late)
+        number = self._number(late)
+        return self.env._("%s or more", number) if late >= LATE_MOST else number
 
     @staticmethod
     def _sentence(level, text, detail=""):
@@ -288,13 +291,13 @@ class IntegrationOverview(models.AbstractModel):
     def _privacy_warnings(self):
         """Say how often contents were opened of late."""
         since = fields.Datetime.subtract(fields.Datetime.now(), days=LOOKED_BACK_DAYS)
-        looks = [("action", "=", "payload.read"), ("at", ">=", since)]
+        looks = [("action", "=", "payload.read"), ("at", ">=", fields.Datetime.to_string(since))]
         text = self.env._(
             "Contents of messages opened within %(days)s days: %(count)s.",
             days=LOOKED_BACK_DAYS,
-            count=self.env["integration.audit"].search_count(looks),
+            count=self._number(self.env["integration.audit"].search_count(looks)),
         )
-        action = self._open(self.env._("Audit trail"), "integration.audit", [("action", "=", "payload.read")])
+        action = self._open(self.env._("Audit trail"), "integration.audit", looks)
         return [{"level": "info", "text": text, "action": action}]
 
     @api.model
@@ -305,9 +308,9 @@ class IntegrationOverview(models.AbstractModel):
             until = roles._held_until(ROLES["admin"])
             if until:
                 text = self.env._(
-                    "Only one person is left who can approve. Until %s UTC nobody approves their own work: add a "
+                    "Only one person is left who can approve. Until %s nobody approves their own work: add a "
                     "second administrator or a governance approver.",
-                    f"{until:%Y-%m-%d %H:%M}",
+                    format_datetime(self.env, until),
                 )
             else:
                 text = self.env._(
@@ -322,7 +325,8 @@ class IntegrationOverview(models.AbstractModel):
             if count:
                 # In the user's language, as a model's own description is not.
                 kind = self.env["ir.model"]._get(name).name
-                text = self.env._("%(kind)s: %(count)s approved by their own author.", kind=kind, count=count)
+                number = self._number(count)
+                text = self.env._("%(kind)s: %(count)s approved by their own author.", kind=kind, count=number)
                 warnings.append({"level": "warning", "text": text, "action": self._open(kind, name, domain)})
         return warnings
 
@@ -333,8 +337,8 @@ class IntegrationOverview(models.AbstractModel):
         for alarm in self.env["integration.retention.alarm"].search([("ended_at", "=", False)]):
             money = alarm.money if roles["finance"] else ""
             text = self.env._(
-                "Past their clock and still open: %(count)s contents, for %(age)s. They stay until they are settled.",
-                count=alarm.count,
+                "Contents past their clock and still open: %(count)s, for %(age)s. They stay until they are settled.",
+                count=self._number(alarm.count),
                 age=self._age(alarm.began_at),
             )
             if money:

@@ -228,15 +228,19 @@ class IntegrationOverviewControl(models.AbstractModel):
 
     @api.model
     def _keys_ending(self):
-        """Return the keys in force that end soon with no other after them: list of (name, moment they end, action)."""
+        """Return the keys in force that end soon with no other after them.
+
+        :return: list of (what tells them apart, whose they are in words, moment they end, action)
+        """
         soon = fields.Datetime.now() + timedelta(days=KEY_DAYS)
         found = []
         credentials = self.env["integration.credential"]
-        for system, company, endpoint, code, name, _use, ends in self.env["integration.metrics"]._credential_ends():
+        for system, company, endpoint, code, name, use, ends in self.env["integration.metrics"]._credential_ends():
             moment = datetime.fromtimestamp(ends, timezone.utc).replace(tzinfo=None) if ends != float("inf") else None
             if moment and moment <= soon and company in self.env.companies.ids:
+                # Endpoints of two systems may have one name.
+                whose = f"{code} · {name}" if endpoint else code
                 of = ("endpoint_id", "=", endpoint) if endpoint else ("system_id", "=", system)
-                found.append(
-                    (name or code, moment, self._open(name or code, credentials._name, [of, ("state", "=", "active")]))
-                )
+                action = self._open(whose, credentials._name, [of, ("use", "=", use), ("state", "=", "active")])
+                found.append((f"{system}/{endpoint or 0}/{use}", whose, moment, action))
         return found

@@ -76,7 +76,7 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
             "delivered": figures.delivered,
             "tries": figures.total,
             # Rounded down: a single failure must never read as 100 %.
-            "share": "" if share is None else self.env._("%s %%", f"{floor(share * 1000) / 10:g}"),
+            "share": "" if share is None else self._share(floor(share * 1000)),
             "well": share is None or share >= WELL,
             "p50": self._span(figures.p50),
             "p95": self._span(figures.p95),
@@ -84,6 +84,11 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
             "action": self._open_counts(since, tests),
             "delivered_action": self._open_counts(since, tests, [("state", "=", "done")]),
         }
+
+    @api.model
+    def _share(self, per_mille):
+        """Return a share in words: ``99.9 %``, ``100 %``."""
+        return self.env._("%s %%", self._number(per_mille / 10, 1 if per_mille % 10 else 0))
 
     @api.model
     def _open_counts(self, since, tests, domain=()):
@@ -152,6 +157,12 @@ class IntegrationOverviewDeliveries(models.AbstractModel):
             "late": lane.due > DUE_LATE.total_seconds(),
             "action": self._open(label, model, list(domain)),
             "retry_action": self._open(self.env._("Retries, %s", label), model, list(tried)),
+            "again_action": self._open(
+                self.env._("Due again, %s", label), model, list(domain & Domain("due_again", "=", True))
+            ),
+            "held_action": self._open(
+                self.env._("Held, %s", label), model, list(domain & Domain("kept_back", "=", True))
+            ),
         }
 
     @api.model

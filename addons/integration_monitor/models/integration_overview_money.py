@@ -44,12 +44,41 @@ class IntegrationOverviewMoney(models.AbstractModel):
             for bucket in Bucket
         ]
         lost = self._cell(names[None], [(row.key.currency, row.difference) for row in rows], roles, None, days)
+        systems = self._by_system(rows, spans, roles, days)
         return {
             "cells": cells,
             "unaccounted": lost,
+            "lost": self._lost_receipts(spans, lost, systems) if lost["wrong"] else None,
             "balanced": all(row.balanced for row in rows),
-            "systems": self._by_system(rows, spans, roles, days),
+            "systems": systems,
         }
+
+    @api.model
+    def _lost_receipts(self, spans, cell, systems):
+        """Return how much there is that no receipt belongs to, and the action that opens it; None for nothing.
+
+        Cells that say that less than nothing is unaccounted open it, too: no receipt could show it.
+
+        :param spans: as of :meth:`_equation_rows`
+        :param cell: of what is unaccounted in all
+        :param systems: with their own such cells
+        """
+        effects = self.env["integration.effect"].browse()
+        for day_from, day_to, there in spans:
+            effects |= self.env["integration.ledger"]._effects_without_receipt(
+                self.env.companies, day_from, day_to, there
+            )
+        if not effects:
+            return None
+        name, domain = self.env._("Without a receipt"), [("id", "in", effects.ids)]
+        action = self._open(name, effects._name, domain)
+        if cell["units"] < 0:
+            cell["action"] = action
+        for system in systems:
+            if system["unaccounted"]["units"] < 0:
+                own = [*domain, ("event_id.system_id", "=", system["id"])]
+                system["unaccounted"]["action"] = self._open(name, effects._name, own)
+        return {"units": len(effects), "action": action}
 
     @api.model
     def _received_within(self, day_from, day_to, systems, field="received_day"):
@@ -228,7 +257,7 @@ class IntegrationOverviewMoney(models.AbstractModel):
                 }
                 for state, row in states.items()
             ),
-            self._invoices("draft", self.env._("Draft invoices"), SQL("d.open AND m.state = 'draft'"), []),
+            self._invoices("draft", self.env._("Draft invoices"), SQL("d.posted_at IS NULL AND m.state = 'draft'"), []),
             self._invoices(
                 "posted",
                 self.env._("Posted invoices"),

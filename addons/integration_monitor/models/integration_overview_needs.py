@@ -1,3 +1,6 @@
+from datetime import timedelta
+from math import ceil
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
@@ -57,7 +60,7 @@ class IntegrationOverviewNeeds(models.AbstractModel):
     def _needs_of_everybody(self, data):
         approvals = data["approvals"]
         if approvals and approvals["mine"]:
-            text = self.env._("Requests that wait for your approval: %s.", approvals["mine"])
+            text = self.env._("Requests that wait for your approval: %s.", self._number(approvals["mine"]))
             yield self._need("approvals", "warning", text, approvals["mine_action"])
 
     @api.model
@@ -65,33 +68,33 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         turn = self.env._("Finance")
         for row in data["parked"]["rows"]:
             if row["turn"] == turn:
-                text = self.env._("Parked, %(why)s: %(count)s", why=row["label"], count=row["count"])
+                text = self.env._("Parked, %(why)s: %(count)s", why=row["label"], count=self._number(row["count"]))
                 yield self._need(
                     f"parked/{row['reason']}", "warning", text, row["action"], row["since"], row["amounts"]
                 )
         breaks = data["reconciliations"]
         if breaks and breaks["to_do"]:
-            text = self.env._("Breaks of reconciliations to look at: %s", breaks["to_do"])
+            text = self.env._("Breaks of reconciliations to look at: %s", self._number(breaks["to_do"]))
             yield self._need("breaks", "warning", text, breaks["to_do_action"], breaks["oldest"], breaks["amounts"])
         steps = {step["state"]: step for step in data["pipeline"] or ()}
         if roles["reviewer"] and steps["ready"]["count"]:
-            text = self.env._("Charges ready for your review: %s", steps["ready"]["count"])
+            text = self.env._("Charges ready for your review: %s", self._number(steps["ready"]["count"]))
             yield self._need("ready", "info", text, steps["ready"]["action"], "", steps["ready"]["amounts"])
         if "draft" in steps and steps["draft"]["count"]:
-            text = self.env._("Draft invoices to post: %s", steps["draft"]["count"])
+            text = self.env._("Draft invoices to post: %s", self._number(steps["draft"]["count"]))
             yield self._need("drafts", "info", text, steps["draft"]["action"], steps["draft"]["since"])
 
     @api.model
     def _needs_of_operators(self, data):
         deliveries = data["deliveries"]
         if deliveries["dead"]:
-            text = self.env._("Dead letters: %s", deliveries["dead"])
+            text = self.env._("Dead letters: %s", self._number(deliveries["dead"]))
             yield self._need("dead", "danger", text, deliveries["dead_action"], deliveries["dead_oldest"])
         refused = [("state", "=", "open"), ("mode", "=", "live")]
         messages = self.env["integration.refused.message"]
         [(count, oldest)] = messages._read_group(refused, [], ["__count", "received_at:min"])
         if count:
-            text = self.env._("Refused messages that wait for somebody to mend the cause: %s.", count)
+            text = self.env._("Refused messages that wait for somebody to mend the cause: %s.", self._number(count))
             action = self._open(self.env._("Refused messages"), messages._name, refused)
             yield self._need("refused", "warning", text, action, self._age(oldest))
         for row in deliveries["breakers"]:
@@ -109,22 +112,25 @@ class IntegrationOverviewNeeds(models.AbstractModel):
                 "Codes to map, %(system)s, %(kind)s: %(codes)s (lines that wait: %(lines)s)",
                 system=row["system"],
                 kind=row["kind"],
-                codes=row["codes"],
-                lines=row["lines"],
+                codes=self._number(row["codes"]),
+                lines=self._number(row["lines"]),
             )
             yield self._need(f"map/{row['key']}", "warning", text, row["action"], row["since"])
 
     @api.model
     def _needs_of_administrators(self, data):
         now = fields.Datetime.now()
-        for name, moment, action in self._keys_ending():
+        for key, whose, moment, action in self._keys_ending():
             if moment <= now:
-                text = self.env._("The last key of %s has ended", name)
-                yield self._need(f"key/{name}", "danger", text, action, self._age(moment))
+                text = self.env._("The last key of %s has ended", whose)
+                yield self._need(f"key/{key}", "danger", text, action, self._age(moment))
             else:
-                days = max(1, (moment - now).days)
-                text = self.env._("The last key of %(name)s ends within %(days)s days", name=name, days=days)
-                yield self._need(f"key/{name}", "warning", text, action)
+                # Begun days count: whoever reads "within 5 days" has no more than that.
+                days = ceil((moment - now) / timedelta(days=1))
+                text = self.env._("The last key of %(name)s ends within %(days)s days", name=whose, days=days)
+                if days == 1:
+                    text = self.env._("The last key of %s ends within a day", whose)
+                yield self._need(f"key/{key}", "warning", text, action)
 
     @api.model
     def _needs_of_auditors(self):
@@ -133,14 +139,17 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         alone &= Domain("decided_at", ">=", self._midnight(LOOKED_BACK_DAYS))
         if count := requests.search_count(alone):
             text = self.env._(
-                "Approved by their own author within %(days)s days: %(count)s", days=LOOKED_BACK_DAYS, count=count
+                "Approved by their own author within %(days)s days: %(count)s",
+                days=LOOKED_BACK_DAYS,
+                count=self._number(count),
             )
             yield self._need("alone", "warning", text, self._open_requests(list(alone)))
         glasses = self.env["integration.break.glass"]
         if glasses.has_access("read"):
             opened = Domain("begun_at", ">=", self._midnight(LOOKED_BACK_DAYS))
             if count := glasses.search_count(opened):
-                text = self.env._("Break-glass within %(days)s days: %(count)s", days=LOOKED_BACK_DAYS, count=count)
+                number = self._number(count)
+                text = self.env._("Break-glass within %(days)s days: %(count)s", days=LOOKED_BACK_DAYS, count=number)
                 action = self._open(self.env._("Break-glass"), glasses._name, list(opened))
                 yield self._need("glass", "info", text, action)
         # Not the last one by id, for which the whole trail might be read backwards.
@@ -155,14 +164,14 @@ class IntegrationOverviewNeeds(models.AbstractModel):
         glasses = self.env["integration.break.glass"].search([("state", "=", "open")]).filtered("can_review")
         if glasses:
             late = len(glasses.filtered("overdue"))
-            text = self.env._("Break-glass that waits for your review: %s.", len(glasses))
+            text = self.env._("Break-glass that waits for your review: %s.", self._number(len(glasses)))
             if late:
-                text = self.env._("%(text)s Too late already: %(late)s.", text=text, late=late)
+                text = self.env._("%(text)s Too late already: %(late)s.", text=text, late=self._number(late))
             action = self._open(self.env._("Break-glass"), glasses._name, [("id", "in", glasses.ids)])
             yield self._need("review", "danger" if late else "warning", text, action)
         requests = self.env["integration.erasure"].search([("state", "=", "requested")]).filtered("may_decide")
         if requests:
-            text = self.env._("Requests for erasure that wait for your approval: %s.", len(requests))
+            text = self.env._("Requests for erasure that wait for your approval: %s.", self._number(len(requests)))
             action = self._open(self.env._("Erasure"), requests._name, [("id", "in", requests.ids)])
             yield self._need("erasure", "warning", text, action)
 
@@ -170,7 +179,7 @@ class IntegrationOverviewNeeds(models.AbstractModel):
     def _needs_of_the_clinical_side(self, data):
         if data["corrections"]["count"]:
             effects = [("status", "=", "parked"), ("event_id.mode", "=", "live")]
-            text = self.env._("Lines that wait for correction: %s", data["corrections"]["count"])
+            text = self.env._("Lines that wait for correction: %s", self._number(data["corrections"]["count"]))
             yield self._need(
                 "corrections",
                 "warning",

@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.addons.integration_core import tools
+from odoo.tools.misc import formatLang
 
 
 class IntegrationOverviewWords(models.AbstractModel):
@@ -25,6 +26,16 @@ class IntegrationOverviewWords(models.AbstractModel):
         return there.astimezone(timezone.utc).replace(tzinfo=None)
 
     @api.model
+    def _number(self, value, digits=0, *, sign=False):
+        """Return a number in the user's language.
+
+        :param int digits: decimals
+        :param bool sign: a plus is told, too
+        """
+        text = formatLang(self.env, value, digits=digits)
+        return f"+{text}" if sign and value >= 0 else text
+
+    @api.model
     def _span(self, milliseconds):
         """Return a duration (ms) in words; an empty string for None."""
         if milliseconds is None:
@@ -32,7 +43,7 @@ class IntegrationOverviewWords(models.AbstractModel):
         if milliseconds < 1000:
             return self.env._("%s ms", max(1, round(milliseconds)))
         if milliseconds < 60_000:
-            return self.env._("%s s", f"{milliseconds / 1000:.1f}")
+            return self.env._("%s s", self._number(milliseconds / 1000, 1))
         if milliseconds < 3_600_000:
             return self.env._("%s min", round(milliseconds / 60_000))
         return self.env._("%s h", round(milliseconds / 3_600_000))

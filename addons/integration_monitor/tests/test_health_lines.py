@@ -159,6 +159,5 @@ class TestHealthLinesScreen(HealthCase, HttpCase):
 
     def test_an_answer_that_fails_can_be_asked_for_again(self):
         self.tries(good=999, bad=1)
-        self.start_tour(
-            f"/odoo/integration.endpoint/{self.warehouse.id}", "integration_health_lines_error", login="alert.operator"
-        )
+        for name in ("integration_health_lines_error", "integration_health_lines_again"):
+            self.start_tour(f"/odoo/integration.endpoint/{self.warehouse.id}", name, login="alert.operator")

@@ -66,10 +66,11 @@ class MonthCase(MonitorCase):
         return self.env["integration.month"].search([("date_from", "=", self.first)])
 
     def sign(self, reason="Those codes are mapped next week", user=None):
-        self.End.with_user(user or self.reviewer).action_sign(self.month)
+        seen = self.page(user)["seen"]
+        self.End.with_user(user or self.reviewer).action_sign(self.month, None, seen)
         record = self.record().with_user(user or self.reviewer)
         if not record.signed_at or reason:
-            record._sign(reason)
+            record._sign(reason, seen)
         return record._last()
 
     def signed_long_ago(self):
@@ -226,6 +227,29 @@ class TestMonthEnd(MonthCase):
         with self.assertRaisesRegex(UserError, "Say why"):
             self.sign("")
 
+    def test_what_is_unaccounted_opens_what_does_not_add_up(self):
+        """A charge that vanished, a receipt that vanished, and a charge of another amount."""
+        lost = self.served("E-1", self.line(1))
+        self.served("E-2", self.line(1))
+        self.served("E-3", self.line(1, price="7.00"))
+        self.env.flush_all()
+        lines = self.Line.with_user(self.reviewer)
+        # Without its receipt nobody knows its day of service: it counts on its day of receipt.
+        self.env.cr.execute("UPDATE integration_event SET received_at = %s WHERE id = %s", (self.day, lost.id))
+        for statement, count, shown in (
+            ("DELETE FROM integration_receipt WHERE encounter = 'E-1'", -1, {"E-1"}),
+            ("UPDATE integration_charge SET amount_sent = 8 WHERE encounter = 'E-3'", -1, {"E-1", "E-3"}),
+            ("DELETE FROM integration_charge WHERE encounter = 'E-2'", 0, {"E-1", "E-2", "E-3"}),
+        ):
+            self.env.cr.execute(statement)
+            page = self.page()
+            [row] = [row for row in page["rows"] if row["bucket"] == "unaccounted"]
+            action = row["action"]
+            found = lines.with_context(**action["context"]).search(action["domain"])
+            with self.subTest(statement):
+                self.assertEqual((row["units"], row["wrong"]), (count, True))
+                self.assertEqual(set(found.mapped("encounter")), shown)
+
     def test_what_retention_removes_stays_in_its_place(self):
         billed = self.billed("E-1")
         self.post_invoice(billed.invoice_id)
@@ -277,7 +301,8 @@ class TestMonthSignoff(MonthCase):
     def test_without_anything_waiting_no_reason_is_asked(self):
         billed = self.billed("E-1")
         self.post_invoice(billed.invoice_id)
-        self.assertIs(self.End.with_user(self.reviewer).action_sign(self.month), True)
+        seen = self.page()["seen"]
+        self.assertIs(self.End.with_user(self.reviewer).action_sign(self.month, None, seen), True)
         [signoff] = self.record().signoff_ids
         self.assertEqual((signoff.user_id, signoff.received_count, signoff.stuck_count), (self.reviewer, 1, 0))
         self.assertEqual((signoff.received_text, signoff.unbilled_text, signoff.reason), ("USD 120.00", False, ""))
@@ -285,13 +310,14 @@ class TestMonthSignoff(MonthCase):
 
     def test_what_waits_for_a_person_asks_for_a_reason(self):
         self.served("E-5", self.line(1, service="NEW", price="80.00"))
-        action = self.End.with_user(self.reviewer).action_sign(self.month)
+        seen = self.page()["seen"]
+        action = self.End.with_user(self.reviewer).action_sign(self.month, None, seen)
         wizard = self.env[action["res_model"]].with_user(self.reviewer).with_context(**action["context"])
         wizard = wizard.create({"reason": "The codes come on Monday"})
-        self.assertIn("1 lines wait (USD 80.00)", wizard.summary)
+        self.assertIn("1 line waits (USD 80.00)", wizard.summary)
         self.assertFalse(self.record().signed_at)
-        with self.assertRaisesRegex(UserError, r"1 lines wait \(USD 80.00\). Say why"):
-            self.record().with_user(self.reviewer)._sign(" ")
+        with self.assertRaisesRegex(UserError, r"1 line waits \(USD 80.00\). Say why"):
+            self.record().with_user(self.reviewer)._sign(" ", seen)
         wizard.action_confirm()
         [signoff] = self.record().signoff_ids
         self.assertEqual((signoff.reason, signoff.stuck_count), ("The codes come on Monday", 1))
@@ -327,7 +353,7 @@ class TestMonthSignoff(MonthCase):
         self.assertTrue(page["changes"][0]["difference"].startswith("+1"))
         self.assertIn("Nothing arrived since", page["headline"]["detail"])
         self.served("E-6", self.line(1, service="NEW", price="60.00"))
-        self.assertIn("+1 lines ($\xa060.00)", self.page()["headline"]["detail"])
+        self.assertIn("+1 line ($\xa060.00)", self.page()["headline"]["detail"])
         again = self.sign("")
         self.assertFalse(self.page()["changes"])
         self.assertNotEqual(again.digest, signoff.digest)
@@ -380,8 +406,47 @@ class TestMonthSignoff(MonthCase):
             with self.assertRaisesRegex(UserError, "not over yet"):
                 end.action_sign("2026-10")
         with freeze_time("2026-11-01 04:30:00"):
-            self.assertTrue(self.page(month="2026-10")["may_sign"])
-            self.assertIs(end.action_sign("2026-10"), True)
+            page = self.page(month="2026-10")
+            self.assertTrue(page["may_sign"])
+            self.assertIs(end.action_sign("2026-10", None, page["seen"]), True)
+
+    def test_only_figures_that_were_read_are_signed(self):
+        """A line that needs nobody, and a price, that came after the page was read."""
+        self.billed("E-1")
+        reviewer, read = self.End.with_user(self.reviewer), self.page()["seen"]
+        self.billed("E-2")
+        self.env.flush_all()
+        for seen in (read, None):
+            with self.subTest(seen=seen), self.assertRaisesRegex(UserError, "changed since you read them"):
+                reviewer.action_sign(self.month, None, seen)
+        self.assertFalse(self.record().signoff_ids)
+        page = self.page()
+        self.assertEqual(self.page()["seen"], page["seen"], "it is the same as long as nothing changes")
+        self.charges("E-2").with_context(tracking_disable=True).amount = 7
+        self.assertEqual([row["units"] for row in self.page()["rows"]], [row["units"] for row in page["rows"]])
+        with self.assertRaisesRegex(UserError, "changed since you read them"):
+            reviewer.action_sign(self.month, None, page["seen"])
+        self.assertIs(reviewer.action_sign(self.month, None, self.page()["seen"]), True)
+
+    def test_what_changes_while_the_reason_is_written_is_not_signed(self):
+        self.served("E-5", self.line(1, service="NEW", price="80.00"))
+        action = self.End.with_user(self.reviewer).action_sign(self.month, None, self.page()["seen"])
+        wizard = self.env[action["res_model"]].with_user(self.reviewer).with_context(**action["context"])
+        wizard = wizard.create({"reason": "The codes come on Monday"})
+        self.served("E-6", self.line(1, price="60.00"))
+        with self.assertRaisesRegex(UserError, "changed since you read them"):
+            wizard.action_confirm()
+        self.assertFalse(self.record().signoff_ids)
+
+    def test_a_button_that_is_pressed_twice_signs_once(self):
+        self.served("E-5", self.line(1, service="NEW", price="80.00"))
+        first = self.sign("The codes come on Monday")
+        self.assertEqual(self.sign("The codes come on Monday"), first)
+        self.assertEqual(self.env["integration.audit"].search_count([("action", "=", "month.sign")]), 1)
+        self.assertNotEqual(self.sign("The codes come on Tuesday"), first)
+        other = new_test_user(self.env, "month.other", groups="integration_core.group_finance_reviewer")
+        self.sign("The codes come on Tuesday", other)
+        self.assertEqual(len(self.record().signoff_ids), 3, "another reason, and another person")
 
     def test_a_sign_off_is_never_edited(self):
         self.served("E-5", self.line(1, service="NEW", price="80.00"))
@@ -406,7 +471,7 @@ class TestMonthSignoff(MonthCase):
             self.End.with_user(self.viewer).action_sign(self.month)
         self.sign()
         with self.assertRaises(AccessError):
-            self.record().with_user(self.viewer)._sign("x")
+            self.record().with_user(self.viewer)._sign("x", self.page()["seen"])
         with self.assertRaises(AccessError):
             self.record().with_user(self.reviewer).write({"signed_at": False})
         for role in ("operator", "auditor", "steward"):

@@ -417,9 +417,9 @@ class TestOverview(MonitorCase):
             self.env, "officer", groups="integration_core.group_privacy_officer", company_id=self.company.id
         )
         for user, money in ((self.boss, True), (officer, False)):
-            lines = [one for one in self.data(user)["warnings"] if one["text"].startswith("Past their clock")]
+            lines = [one for one in self.data(user)["warnings"] if one["text"].startswith("Contents past their clock")]
             self.assertEqual(len(lines), 1)
-            self.assertIn("2 contents", lines[0]["text"])
+            self.assertIn("still open: 2,", lines[0]["text"])
             self.assertEqual("160.00" in lines[0]["text"], money)
             self.assertEqual((lines[0]["action"]["res_model"], lines[0]["action"]["res_id"]), (alarm._name, alarm.id))
 

@@ -3,7 +3,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import freeze_time, new_test_user, tagged
 
 from .common import MonitorCase, PlanCase
 from .test_reconciled_periods import ReconciliationCase
@@ -67,6 +67,28 @@ class TestOverviewDeliveries(PartsCase):
         self.assertEqual((week["delivered"], week["tries"]), (1100, 1120))
         self.assertEqual(sum(self.found(week["action"]).mapped("tries")), 1120)
         self.assertEqual(sum(self.found(week["delivered_action"]).mapped("tries")), 1100)
+        hour = self.data("operator")["deliveries"]["hour"]
+        self.assertEqual(sum(self.found(hour["action"]).mapped("tries")), hour["tries"])
+        self.assertEqual(sum(self.found(hour["delivered_action"]).mapped("tries")), hour["delivered"])
+
+    def test_numbers_are_told_in_the_readers_language(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        self.count("delivered", 1999)
+        self.count("retry", 1, state="waiting")
+        there = self.env["integration.overview"].with_user(self.people["operator"]).with_context(lang="es_ES")
+        self.assertEqual(there.get_data()["deliveries"]["span"]["share"], there.env._("%s %%", "99,9"))
+        self.assertEqual(there._span(1500), there.env._("%s s", "1,5"))
+        self.assertEqual(there._number(1234567), "1.234.567")
+        self.assertEqual((there._number(5, sign=True), there._number(-5, sign=True)), ("+5", "-5"))
+
+    def test_until_when_nobody_approves_alone_is_told_by_the_readers_clock(self):
+        self.people["admin"].tz = "Asia/Tokyo"
+        overview = self.env["integration.overview"].with_user(self.people["admin"])
+        roles = type(self.env["integration.approving.role"])
+        until = fields.Datetime.to_datetime("2026-11-30 20:15:00")
+        with patch.object(roles, "_people", lambda *args: []), patch.object(roles, "_held_until", lambda *args: until):
+            [warning] = [one for one in overview._approval_warnings() if one["level"] == "danger"]
+        self.assertIn("Until 12/01/2026 05:15:00 AM nobody", warning["text"])
 
     def test_the_queue_by_lane_with_retries_and_what_is_held(self):
         event = self.finalize("E-1", self.line(1), drain=False)
@@ -88,12 +110,19 @@ class TestOverviewDeliveries(PartsCase):
         self.assertEqual((lane["due"], lane["late"], lane["held"]), ("1 h", True, 0))
         self.assertEqual(len(self.found(lane["action"])), sum(many))
         self.assertEqual(self.found(lane["retry_action"]), again.delivery_ids)
+        self.assertFalse(self.found(lane["again_action"]) | self.found(lane["held_action"]))
         self.assertEqual((data["waiting"], data["failing"]), (sum(many), many[1]))
         self.assertEqual({one["lane"] for one in data["lanes"]}, {0, 1, 2})
         self.env.cr.execute("UPDATE integration_due SET due_at = due_at - interval '2 hours'")
         self.env["integration.hold"]._hold("all", "the bank holiday")
         [lane] = [one for one in self.data("operator")["deliveries"]["lanes"] if one["lane"] == rank]
         self.assertEqual((lane["retries_due"], lane["held"], lane["due"]), (many[1], sum(many), ""))
+        self.assertEqual(self.found(lane["again_action"]), again.delivery_ids)
+        self.assertEqual(self.found(lane["held_action"]), (event | again).delivery_ids)
+        self.assertEqual(again.delivery_ids.mapped("due_again"), [True] * many[1])
+        self.assertEqual(
+            event.delivery_ids.mapped(lambda one: (one.due_again, one.kept_back)), [(False, True)] * many[0]
+        )
 
     def test_an_open_breaker_is_told_with_its_endpoint(self):
         endpoint = self.env["integration.endpoint"].create(
@@ -251,6 +280,21 @@ class TestOverviewControl(PartsCase):
         self.post_invoice(invoice)
         self.assertEqual(posted("today"), 1)
 
+    def test_a_draft_that_takes_no_further_charges_is_counted_too(self):
+        self.bill("E-1", self.line(1))
+        [first] = self.charges("E-1").invoice_id
+        self.post_invoice(first)
+        self.bill("E-1", self.line(2, price="30.00"))
+        second = self.charges("E-1", 2).invoice_id
+        first.button_draft()
+        documents = self.env["integration.charge.document"].search([("move_id", "in", (first | second).ids)])
+        self.assertEqual(documents.mapped("open").count(True), 1)
+        [step] = [one for one in self.data("finance_viewer")["pipeline"] if one["state"] == "draft"]
+        found = self.found(step["action"])
+        self.assertEqual((found.move_id, step["count"]), (first | second, len(found)))
+        total = sum((first | second).mapped("amount_total"))
+        self.assertEqual(step["amounts"], [first.currency_id.format(total)])
+
     def test_the_break_down_of_a_system_is_one_click_away(self):
         self.finalize("E-1", self.line(1))
         for role, model in (("finance_viewer", "integration.ledger.line"), ("operator", "integration.receipt")):
@@ -350,13 +394,52 @@ class TestOverviewControl(PartsCase):
         self.env["integration.credential"].search([("system_id", "=", self.system.id)])._approving().write(
             {"state": "active", "valid_to": soon}
         )
-        self.assertIn(
-            "within 5 days", self.needs("admin")[f"key/{self.system.code}"]["text"].replace("4 days", "5 days")
-        )
-        self.assertNotIn(f"key/{self.system.code}", self.needs("operator"))
+        key = f"key/{self.system.id}/0/inbound"
+        self.assertIn(f"{self.system.code} ends within 5 days", self.needs("admin")[key]["text"])
+        self.assertNotIn(key, self.needs("operator"))
         self.assertIn("verify", self.needs("auditor"))
         self.env["integration.audit"]._record("audit.verify")
         self.assertNotIn("verify", self.needs("auditor"))
+
+    def test_keys_of_endpoints_of_one_name_are_told_apart(self):
+        other = self._make_system("other")
+        for system in (self.system, other):
+            endpoint = self.env["integration.endpoint"].create(
+                {"name": "Ledger", "url": f"https://{system.code}.example/in", "system_id": system.id}
+            )
+            credentials = self.env["integration.credential"]
+            key, _text = credentials._generate({"endpoint_id": endpoint.id}, company=self.company, use="outbound")
+            key._approving().write({"state": "active", "valid_to": fields.Datetime.now() + timedelta(hours=5)})
+            endpoint._approving().write({"state": "active"})
+        needs = [one for one in self.data()["needs"] if "Ledger" in one["text"]]
+        texts = {f"The last key of {one.code} · Ledger ends within a day" for one in (self.system, other)}
+        self.assertEqual({one["text"] for one in needs}, texts)
+        self.assertEqual(len({one["key"] for one in needs}), 2)
+        opened = [self.found(one["action"]).endpoint_id.system_id for one in needs]
+        self.assertEqual(set(opened), {self.system, other})
+
+    def test_looks_at_contents_open_as_many_as_they_count(self):
+        officer = new_test_user(self.env, "parts.officer", groups="integration_core.group_privacy_officer")
+        trail = self.env["integration.audit"].with_user(officer)
+        for days in (0, 1, 40):
+            with freeze_time(fields.Datetime.now() - timedelta(days=days)):
+                self.env["integration.audit"]._record("payload.read")
+        [warning] = self.env["integration.overview"].with_user(officer)._privacy_warnings()
+        found = trail.search(warning["action"]["domain"])
+        self.assertEqual(trail.search_count([("action", "=", "payload.read")]) - len(found), 1)
+        self.assertIn(f"within 30 days: {len(found)}.", warning["text"])
+
+    def test_a_lost_receipt_opens_what_it_belonged_to(self):
+        self.finalize("E-1", self.line(1), self.line(2))
+        self.env.cr.execute("DELETE FROM integration_receipt WHERE encounter = 'E-1' AND unit = '2'")
+        for role in ("finance_viewer", "operator"):
+            data = self.data(role)["equation"]
+            with self.subTest(role):
+                self.assertEqual((data["unaccounted"]["units"], data["lost"]["units"]), (-1, 1))
+                [system] = data["systems"]
+                for action in (data["lost"], data["unaccounted"], system["unaccounted"]):
+                    effect = self.found(action["action"]).with_user(self.people[role])
+                    self.assertEqual((len(effect), effect.unit, effect.encounter), (1, "2", "E-1"))
 
     def test_who_looks_without_a_need_is_told_so(self):
         self.finalize("E-1", self.line(1))

@@ -100,6 +100,21 @@ class TestScreens(HttpCase, MonitorCase):
         )
         self.start_tour("/odoo/integration", "integration_administrator_looks", login=self.person("admin"))
 
+    def test_the_overview_while_odoo_is_slow(self):
+        self.env["integration.hold"]._hold("lane", "repairs", lane="bulk")
+        tour = "integration_overview_while_odoo_is_slow"
+        self.start_tour("/odoo/integration", tour, login=self.person("operator"))
+
+    def test_the_overview_keeps_its_period(self):
+        self.env.cr.execute("DELETE FROM integration_due")
+        self.finalize("E-3", self.line(1), drain=False)
+        self.env["integration.hold"]._hold("all", "the bank holiday")
+        tour = "integration_overview_keeps_its_period"
+        self.start_tour("/odoo/integration", tour, login=self.person("operator"))
+
+    def test_pages_say_that_odoo_does_not_answer(self):
+        self.start_tour("/odoo/integration", "integration_no_answer", login=self.person("finance_reviewer"))
+
     def test_auditor_sees_plumbing_and_verifies(self):
         self.start_tour("/odoo/integration", "integration_auditor_verifies", login=self.person("auditor"))
 
@@ -126,3 +141,11 @@ class TestScreens(HttpCase, MonitorCase):
         month = self.env["integration.month"].search([("company_id", "=", self.company.id)])
         self.assertEqual((month.date_from, month.signed_by_id.login), (first, login))
         self.assertEqual(month.signoff_ids.reason, "The code is mapped on Monday")
+
+    def test_what_is_on_the_screen_is_signed(self):
+        first = month_end.first_of(None, month_end.first_of(None, fields.Date.today()))
+        at = f"{first.replace(day=15)}T09:30:00Z"
+        self.finalize("E-8", self.line(1, service="NEW", price="60.00"), performed_at=at)
+        login = self.person("finance_reviewer")
+        self.start_tour("/odoo/integration-month-end", "integration_month_on_the_screen", login=login)
+        self.assertFalse(self.env["integration.month.signoff"].search([("company_id", "=", self.company.id)]))

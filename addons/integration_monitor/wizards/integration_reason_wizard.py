@@ -32,6 +32,10 @@ class IntegrationReasonWizard(models.TransientModel):
             "cascade",
         ),
     )
+    seen = fields.Char(readonly=True, help="SHA-256 of the figures that were read before they are signed off.")
+
+    def _arguments(self):
+        return (self.reason, self.seen) if self.operation == "sign_month" else super()._arguments()
 
     def _summary(self):
         if self.operation == "sign_month":

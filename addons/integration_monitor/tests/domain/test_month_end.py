@@ -96,3 +96,12 @@ def test_unbilled_is_in_the_currency_of_the_invoice_and_leaves_the_ended_out():
         Cell(ended, "week", False, tally(1, "7"), tally(1, "7"), "USD", tally(1, "7")),
     ]
     assert month_end.unbilled(cells) == [("ED", "EUR", tally(3, "12", 1))]
+
+
+def test_what_is_read_before_a_month_is_signed_is_what_will_be_invoiced_too():
+    def cell(worth, band="week"):
+        return Cell(ED, band, False, tally(1, "10"), tally(1, "10"), "USD", tally(1, worth))
+
+    assert month_end.seen([cell("9")]) == month_end.seen(iter([cell("9", "older")]))
+    assert month_end.seen([cell("9")]) != month_end.seen([cell("8")])
+    assert month_end.seen([cell("9")]) != month_end.seen([cell("9"), cell("0")])

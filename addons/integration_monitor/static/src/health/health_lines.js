@@ -6,6 +6,8 @@ import { KeepLast } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
 import { formatFloat, formatInteger } from "@web/views/fields/formatters";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
+import { pageColors } from "../colors";
+import { says } from "../errors";
 
 const ACCESS_ERROR = "odoo.exceptions.AccessError";
 // Told apart by dashes and signs, too, and readable on a light and on a dark page.
@@ -58,7 +60,7 @@ export class HealthLines extends Component {
             this.state.data = data;
         } catch (error) {
             this.state.refused = error.exceptionName === ACCESS_ERROR;
-            this.state.error = error.data?.message || error.message || _t("Odoo did not answer.");
+            this.state.error = says(error);
         }
     }
 
@@ -95,19 +97,12 @@ export class HealthLines extends Component {
         });
     }
 
-    /** The page's own colours: a dark one has light letters and dark lines. */
-    get colors() {
-        const style = getComputedStyle(this.root.el);
-        const variable = (name) => style.getPropertyValue(name).trim();
-        return { text: variable("--body-color") || style.color, grid: variable("--border-color") || style.color };
-    }
-
     draw() {
         if (!this.span || !this.canvas.el) {
             return null;
         }
         const { points } = this.span;
-        const { text, grid } = this.colors;
+        const { text, grid } = pageColors(this.root.el);
         const most = Math.max(0, ...points.map((point) => point.latency || 0));
         const { ms, label } = UNITS.find(({ from }) => most >= from);
         const within = String(label);

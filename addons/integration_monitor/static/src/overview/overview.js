@@ -5,9 +5,12 @@ import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { KeepLast } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
+import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
 import { formatInteger } from "@web/views/fields/formatters";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { pageColors } from "../colors";
+import { hasEnded, says } from "../errors";
 import { useLive } from "../live/live";
 
 const POLL_MS = 30000;
@@ -18,7 +21,7 @@ const COLORS = { accepted: "#0f9488", duplicate: "#9aa5b1", rejected: "#d9480f" 
 const SIGNS = ["", "=", "+", "+", "+", "+"];
 
 /** Writes a whole number as the user's language does; whatever else as it is. */
-function number(value) {
+export function number(value) {
     return Number.isInteger(value) ? formatInteger(value) : value;
 }
 
@@ -33,13 +36,20 @@ export class EquationCell extends Component {
         // What its lines without a price are called, where "price unknown" is the name of something else.
         unpriced: { type: String, optional: true },
     };
+    static defaultProps = { of: "" };
 
     number = number;
 
-    /** What a screen reader says of a cell of a table, whose column's name it does not say of a button. */
+    /** How many of its lines came without a price; empty for none. */
+    get unknown() {
+        const { unknown } = this.props.cell;
+        return unknown ? `${this.props.unpriced || _t("price unknown")}: ${number(unknown)}` : "";
+    }
+
+    /** What a screen reader says of a cell of a table, whose row's and column's names it does not say of a button. */
     get spoken() {
         const { label, units, amounts } = this.props.cell;
-        return [`${label}: ${number(units)}`, ...amounts].join(", ");
+        return [this.props.of, `${label}: ${number(units)}`, ...amounts, this.unknown].filter(Boolean).join(", ");
     }
 }
 
@@ -72,7 +82,9 @@ export class Overview extends Component {
         this.orm = useService("orm");
         this.action = useService("action");
         this.canvas = useRef("canvas");
-        this.state = useState({ data: null, period: "today", error: "", loading: true, at: "", live: false });
+        const period = this.props.state?.period || "today";
+        this.state = useState({ data: null, setUp: [], period, error: "", loading: true, at: "", live: false });
+        useSetupAction({ getLocalState: () => ({ period: this.state.period }) });
         this.periods = [
             { key: "today", label: _t("Today") },
             { key: "week", label: _t("7 days") },
@@ -84,6 +96,8 @@ export class Overview extends Component {
             delivered: _t("Delivered"),
             success: _t("Tries that went well"),
             retrying: _t("Tried before"),
+            again: _t("Due again"),
+            held: _t("Held"),
             agree: _t("Rows that agree"),
             breaks: _t("Breaks to look at"),
             mine: _t("My turn"),
@@ -96,8 +110,11 @@ export class Overview extends Component {
         ];
         this.signs = SIGNS;
         this.number = number;
-        this.pollSeconds = POLL_MS / 1000;
+        this.notLive = _t("Not live: read anew every %s s", POLL_MS / 1000);
         this.last = new KeepLast();
+        // Which figures are awaited, and whether they are to be read once more when they have come.
+        this.awaited = null;
+        this.next = null;
         useLive(
             () => this.refresh(true),
             (live) => (this.state.live = live)
@@ -124,32 +141,122 @@ export class Overview extends Component {
     /** Refreshes by the clock, while somebody can see the page; seldom where changes are told. */
     tick() {
         const old = Date.now() - (this.readAt || 0) > LIVE_POLL_MS - POLL_MS / 2;
-        if (document.visibilityState === "visible" && (!this.state.live || old)) {
+        if (document.visibilityState === "visible" && !this.ended && (!this.state.live || old)) {
             this.refresh();
         }
     }
 
-    /** @param {boolean} again the page was read a moment ago: what changes seldom need not be read */
+    /**
+     * Reads the page anew. While an answer is awaited, it is only noted that something has changed, and the page is
+     * read once more when it has come: who asked again each time would never see one where Odoo is slow. The figures of
+     * another period are asked for at once, and those that were awaited are never seen.
+     *
+     * @param {boolean} again the page was read a moment ago: what changes seldom need not be read
+     */
     async refresh(again = false) {
+        const { period } = this.state;
+        if (this.awaited?.period === period) {
+            // What the set-up check says is on its way already, where it was asked for.
+            this.next = { again: (again || !this.awaited.again) && (this.next?.again ?? true) };
+            return;
+        }
+        this.awaited = { period, again };
+        this.next = null;
         this.state.loading = true;
         try {
-            // An answer that a later question has overtaken is never seen.
-            const asked = [this.state.period, again && Boolean(this.setUp)];
-            const data = await this.last.add(this.orm.silent.call("integration.overview", "get_data", asked));
-            this.setUp = data.setup || this.setUp || [];
-            this.state.data = { ...data, warnings: [...this.setUp, ...(data.warnings || [])] };
+            this.state.data = await this.last.add(this.question(period, again));
             this.state.error = "";
             this.state.at = luxon.DateTime.now().toLocaleString(luxon.DateTime.TIME_WITH_SECONDS);
-            this.readAt = asked[1] ? this.readAt : Date.now();
+            this.ended = false;
+            this.awaited = null;
+            this.state.loading = false;
         } catch (error) {
-            this.state.error = error.data?.message || error.message || _t("Odoo did not answer.");
+            this.awaited = null;
+            this.state.loading = false;
+            // Told once, by Odoo, and not each time that the clock would ask.
+            this.ended = hasEnded(error);
+            this.state.error = says(error);
         }
-        this.state.loading = false;
+        if (this.next) {
+            await this.refresh(this.next.again);
+        }
+    }
+
+    /** Asks for the figures of a period; what the set-up check says is asked for once, and stays if it is overtaken. */
+    async question(period, again) {
+        const known = again && Boolean(this.checked);
+        const before = this.checked;
+        this.checked = true;
+        try {
+            const data = await this.orm.silent.call("integration.overview", "get_data", [period, known]);
+            this.state.setUp = data.setup || this.state.setUp;
+            this.readAt = known ? this.readAt : Date.now();
+            return data;
+        } catch (error) {
+            this.checked = before;
+            throw error;
+        }
     }
 
     setPeriod(period) {
         this.state.period = period;
-        return this.refresh();
+        return this.refresh(true);
+    }
+
+    /** States that go on, those of the set-up first. */
+    get warnings() {
+        return [...this.state.setUp, ...(this.state.data.warnings || [])];
+    }
+
+    /** What the figures are that stay on the page although newer ones could not be read. */
+    get stale() {
+        const { at, data } = this.state;
+        const period = data.equation && this.periods.find(({ key }) => key === data.period);
+        return period
+            ? _t("What is below (%(period)s) was read at %(at)s.", { period: period.label, at })
+            : _t("What is below was read at %s.", at);
+    }
+
+    /** What is held, for screen readers: without ages and counts, which would be read out each time they change. */
+    get held() {
+        const rows = this.state.data?.holds?.rows || [];
+        return rows.length ? _t("Held: %s", rows.map(({ what }) => what).join(", ")) : "";
+    }
+
+    holdText({ what, since, by }) {
+        return _t("Held: %(what)s, for %(since)s, by %(by)s.", { what, since, by });
+    }
+
+    heldText({ waiting }) {
+        return _t("Deliveries that wait and spend no attempt: %s.", number(waiting));
+    }
+
+    engineText(age) {
+        return age ? _t("last heard of %s ago", age) : _t("not started yet");
+    }
+
+    silenceText({ heard, silent, age }) {
+        if (silent) {
+            return _t("should have sent by now, silent for %s", age);
+        }
+        return heard ? _t("%s ago", age) : _t("nothing yet");
+    }
+
+    oldestText(age) {
+        return _t("oldest: %s", age);
+    }
+
+    triesText({ tries }) {
+        return _t("of %s", number(tries));
+    }
+
+    agreeText({ agree, breaks, within }) {
+        return _t("of %(all)s, by tolerance %(within)s", { all: number(agree + breaks), within: number(within) });
+    }
+
+    /** A count and, where there is any, its money. */
+    countText({ count, amounts }) {
+        return [number(count), ...(amounts.length ? [amounts.join(" + ")] : [])].join(", ");
     }
 
     open(action) {
@@ -194,9 +301,9 @@ export class Overview extends Component {
         const hours = this.state.data.hours;
         const sum = (name) => hours[name].reduce((total, one) => total + one, 0);
         return _t("Received today by hour. Accepted: %(accepted)s, duplicate: %(duplicate)s, rejected: %(rejected)s.", {
-            accepted: sum("accepted"),
-            duplicate: sum("duplicate"),
-            rejected: sum("rejected"),
+            accepted: number(sum("accepted")),
+            duplicate: number(sum("duplicate")),
+            rejected: number(sum("rejected")),
         });
     }
 
@@ -210,6 +317,7 @@ export class Overview extends Component {
             [_t("Duplicate"), hours.duplicate, COLORS.duplicate],
             [_t("Rejected"), hours.rejected, COLORS.rejected],
         ];
+        const { text, grid } = pageColors(this.canvas.el);
         return new Chart(this.canvas.el, {
             type: "bar",
             data: {
@@ -219,10 +327,16 @@ export class Overview extends Component {
             options: {
                 animation: false,
                 maintainAspectRatio: false,
-                plugins: { legend: { position: "bottom" } },
+                plugins: { legend: { position: "bottom", labels: { color: text } } },
                 scales: {
-                    x: { stacked: true, grid: { display: false } },
-                    y: { stacked: true, beginAtZero: true, ticks: { precision: 0 } },
+                    x: { stacked: true, ticks: { color: text }, grid: { display: false }, border: { color: grid } },
+                    y: {
+                        stacked: true,
+                        beginAtZero: true,
+                        ticks: { color: text, precision: 0 },
+                        grid: { color: grid },
+                        border: { color: grid },
+                    },
                 },
             },
         });

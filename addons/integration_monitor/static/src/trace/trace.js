@@ -7,6 +7,7 @@ import { useService } from "@web/core/utils/hooks";
 import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { says } from "../errors";
 
 const MODEL = "integration.trace";
 const ACCESS_ERROR = "odoo.exceptions.AccessError";
@@ -83,7 +84,7 @@ export class Trace extends Component {
         } catch (error) {
             this.state.loading = false;
             this.state.refused = error.exceptionName === ACCESS_ERROR;
-            this.state.error = error.data?.message || error.message || _t("Odoo did not answer.");
+            this.state.error = says(error);
             return null;
         }
     }

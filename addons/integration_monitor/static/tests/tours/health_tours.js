@@ -1,6 +1,10 @@
+import { ConnectionLostError } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
-import { patch } from "@web/core/utils/patch";
-import { HealthLines } from "@integration_monitor/health/health_lines";
+import { catchCalls } from "./calls";
+import { checkColors } from "./colors";
+import { sessionExpired } from "./error_tours";
+
+let lines;
 
 const toHealth = [
     {
@@ -20,14 +24,7 @@ registry.category("web_tour.tours").add("integration_health_lines", {
             content: "It is drawn in the page's own colours",
             trigger: ".o_integration_health_lines canvas",
             run() {
-                const chart = window.Chart.getChart(this.anchor);
-                const variable = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
-                const { x, share } = chart.options.scales;
-                const used = [x.ticks.color, share.grid.color, chart.options.plugins.legend.labels.color];
-                const wanted = [variable("--body-color"), variable("--border-color"), variable("--body-color")];
-                if (!wanted[0] || !wanted[1] || used.join() !== wanted.join()) {
-                    throw new Error(`drawn in ${used.join()} where the page has ${wanted.join()}`);
-                }
+                const chart = checkColors(this.anchor, "share");
                 if (chart.data.datasets[0].data.filter((one) => one !== null).join() !== "99.9") {
                     throw new Error("the line shows something else");
                 }
@@ -72,16 +69,48 @@ registry.category("web_tour.tours").add("integration_health_lines_error", {
         {
             trigger: ".o_form_view .o_notebook_headers a[name='health']",
             run() {
-                const unpatch = patch(HealthLines.prototype, {
-                    async read(record) {
-                        const { orm } = this;
-                        this.orm = { silent: { call: () => Promise.reject(new Error("The network is away")) } };
-                        await super.read(record);
-                        this.orm = orm;
-                        unpatch();
-                    },
-                });
+                lines = catchCalls("integration.endpoint", "get_health_lines");
                 this.anchor.click();
+            },
+        },
+        {
+            trigger: ".o_integration_health_lines:contains(Reading)",
+            run: () => lines.caught.at(-1).refuse(new ConnectionLostError("/away")),
+        },
+        {
+            content: "It says so in words, and can be asked again",
+            trigger: ".o_integration_health_lines .alert:contains(Odoo did not answer.):not(:contains(/away)) button",
+            run: "click",
+        },
+        {
+            content: "The session has ended",
+            trigger: ".o_integration_health_lines:contains(Reading)",
+            run() {
+                lines.stop();
+                lines.caught.at(-1).refuse(sessionExpired());
+            },
+        },
+        {
+            content: "Odoo says so, and leads to the login",
+            trigger: ".modal:contains(Your Odoo session expired)",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("integration_health_lines_again", {
+    steps: () => [
+        {
+            trigger: ".o_form_view .o_notebook_headers a[name='health']",
+            run() {
+                lines = catchCalls("integration.endpoint", "get_health_lines");
+                this.anchor.click();
+            },
+        },
+        {
+            trigger: ".o_integration_health_lines:contains(Reading)",
+            run() {
+                lines.stop();
+                lines.caught.at(-1).refuse(new Error("The network is away"));
             },
         },
         {

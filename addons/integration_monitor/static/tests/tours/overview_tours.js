@@ -1,4 +1,22 @@
+import { ConnectionLostError } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
+import { patch } from "@web/core/utils/patch";
+import { Overview } from "@integration_monitor/overview/overview";
+import { catchCalls, check } from "./calls";
+import { checkColors } from "./colors";
+
+let page, calls;
+
+/** Gets hold of the page that is shown: whatever reads it anew next tells which one it is. */
+function findPage() {
+    const unpatch = patch(Overview.prototype, {
+        refresh() {
+            page = this;
+            unpatch();
+            return super.refresh(...arguments);
+        },
+    });
+}
 
 registry.category("web_tour.tours").add("integration_finance_reads", {
     steps: () => [
@@ -78,6 +96,13 @@ registry.category("web_tour.tours").add("integration_administrator_looks", {
         {
             content: "An administrator sees money and plumbing",
             trigger: ".o_integration_overview:has(.o_integration_risk):has(.o_integration_lanes):has(.o_integration_silence)",
+        },
+        {
+            content: "The chart is drawn in the page's own colours",
+            trigger: ".o_integration_hours canvas",
+            run() {
+                checkColors(this.anchor, "y");
+            },
         },
         {
             content: "The key that ends leads to the keys",
@@ -173,6 +198,104 @@ registry.category("web_tour.tours").add("integration_operator_skips", {
         {
             content: "It is gone from the list",
             trigger: "body:not(:has(.modal)) .o_view_nocontent",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("integration_overview_while_odoo_is_slow", {
+    steps: () => [
+        {
+            content: "What is held is said once, and not read out again with each of its ages",
+            trigger:
+                "body:has(.o_integration_held[role='alert']:contains(Held: Lane: Bulk)):has(.o_integration_hold):not(:has(.o_integration_hold[role]))",
+        },
+        {
+            content: "An answer is awaited when three hints come: nothing more is asked",
+            trigger: ".o_integration_reload:not(:has(.fa-spin))",
+            run() {
+                findPage();
+                calls = catchCalls("integration.overview", "get_data");
+                this.anchor.click();
+                page.refresh(true);
+                page.refresh(true);
+                page.refresh(true);
+                check(calls.caught.length === 1, `${calls.caught.length} questions at once`);
+                const headline = { ...page.state.data.headline, text: "Painted" };
+                calls.caught[0].answer({ ...page.state.data, headline, setup: [] });
+            },
+        },
+        {
+            content: "The answer is shown although more has happened, and the page is read once more",
+            trigger: "body:has(.o_integration_reload .fa-spin) .o_integration_headline:contains(Painted)",
+            run() {
+                check(calls.caught.length === 2, `${calls.caught.length - 1} questions more`);
+                check(calls.caught[1].args[1] === true, "the set-up is checked again");
+                calls.caught[1].letGo();
+            },
+        },
+        {
+            trigger:
+                "body:not(:has(.o_integration_reload .fa-spin)) .o_integration_headline:not(:contains(Painted))",
+            run() {
+                check(calls.caught.length === 2, "asked once more than anything happened");
+            },
+        },
+        {
+            content: "Another period, whose figures do not come yet",
+            trigger: "button[data-period='week']",
+            run: "click",
+        },
+        {
+            content: "The figures are those of the period that is marked; another one is on its way",
+            trigger:
+                "body:has([data-period='today'][aria-pressed='true']) [data-period='week'][aria-pressed='false'][aria-busy='true']:has(.fa-spin)",
+            run() {
+                check(calls.caught.length === 3, "another period is asked for at once");
+                check(calls.caught[2].args[1] === true, "the set-up is checked again");
+                calls.stop();
+                calls.caught[2].refuse(new ConnectionLostError("/away"));
+            },
+        },
+        {
+            content: "What could not be read, and what it is that stays",
+            trigger:
+                "body:has([data-period='today'][aria-pressed='true']) .alert-danger:contains(Odoo did not answer.):contains(What is below):contains(Today) button:contains(Try again)",
+            run: "click",
+        },
+        {
+            trigger: "body:not(:has(.alert-danger .btn-danger)) [data-period='week'][aria-pressed='true']",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("integration_overview_keeps_its_period", {
+    steps: () => [
+        {
+            trigger: "button[data-period='month']",
+            run: "click",
+        },
+        {
+            trigger: "body:has([data-period='month'][aria-pressed='true']) .o_integration_equation [data-bucket='received']",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view .o_data_row",
+        },
+        {
+            content: "Back to the Overview",
+            trigger: ".breadcrumb-item a:contains(Overview), .o_back_button a:contains(Overview)",
+            run: "click",
+        },
+        {
+            trigger: "[data-period='month'][aria-pressed='true']",
+        },
+        {
+            content: "What is held in a lane opens as many deliveries",
+            trigger: ".o_integration_lanes [data-figure='held']:contains(1)",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view:not(:has(.o_data_row + .o_data_row)) .o_data_row",
         },
     ],
 });
