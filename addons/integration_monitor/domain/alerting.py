@@ -42,6 +42,7 @@ class Reading:
         amount: Money that waits, in ``currency``; None where there is none, or it is not known.
         system: Id, as are ``endpoint`` and ``subscription``.
         lane: Name.
+        urgent: It calls people at night, whatever class its rule has.
     """
 
     subject: str
@@ -54,6 +55,7 @@ class Reading:
     endpoint: int | None = None
     subscription: int | None = None
     lane: str | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,7 @@ class IntegrationAlert(models.Model):
             {
                 "rule_id": rule.id,
                 "kind": rule.kind,
-                "severity": rule.severity,
-                "rank": [value for value, _label in SEVERITIES].index(rule.severity),
+                **self._class_of(rule.severity, reading),
                 "about_money": rule.kind in MONEY,
                 "company_id": reading.company,
                 "subject": reading.subject,
@@ -180,6 +179,13 @@ class IntegrationAlert(models.Model):
             "reading_now": reading.value,
         }
 
+    @staticmethod
+    def _class_of(severity, reading):
+        """Return the class of an alert, by its rule or as it is, with a reading: what is urgent is critical."""
+        if reading.urgent:
+            severity = alerting.CRITICAL
+        return {"severity": severity, "rank": [value for value, _label in SEVERITIES].index(severity)}
+
     def _go_on(self, reading, limit):
         """Note the last reading of an alert that runs; None: there is nothing any more to be read.
 
@@ -191,7 +197,7 @@ class IntegrationAlert(models.Model):
         value = reading.value if reading else self.reading_now if limit.floor else 0.0
         figures = {"reading_now": value, "reading_worst": limit.worse(self.reading_worst, value)}
         if reading and not limit.is_good(value):
-            figures |= self._figures_of(reading)
+            figures |= self._figures_of(reading) | self._class_of(self.severity, reading)
         if changed := {name: new for name, new in figures.items() if (self[name] or False) != (new or False)}:
             self.write(changed)
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 from odoo.addons.integration_core import tools
+from odoo.addons.integration_core.engine.claims import DEAD
 from odoo.addons.integration_core.models.integration_event_type import LANE_RANK
 from odoo.tools import SQL
 
@@ -16,6 +17,8 @@ LOOKED_BACK_DAYS = 7
 """Days on which is looked whether a system usually sends at this hour."""
 LOOKED_BACK_WEEKS = 4
 """Weeks of which the day of this name is looked at, too."""
+URGENT_SECONDS = 180
+"""A receiver that has taken nothing for so long, while critical messages wait for it, is critical itself."""
 _DAY = 86400
 
 
@@ -54,16 +57,15 @@ class IntegrationAlertReadings(models.AbstractModel):
     def _read_backlog(self, rule):
         """Minutes that the oldest delivery of a lane has been due which nothing keeps back.
 
-        A receiver that takes nothing is another kind's, but for critical messages: these call somebody at night.
+        What waits for a receiver that takes nothing is told by an alert about that.
         """
-        endpoints, troubled = self._endpoints(), self._troubled()
+        endpoints, told = self._endpoints(), self._told_of()
         found = {}
         for company, rank, subscription, system, many, _tried, moves, age, *_ in self.env[
             "integration.metrics"
         ]._due_groups():
             endpoint = endpoints.get(subscription)
-            known = endpoint in troubled and _LANES[rank] != "critical"
-            if not moves or known or not self._is_asked(rule, system, endpoint):
+            if not moves or endpoint in told or not self._is_asked(rule, system, endpoint):
                 continue
             count, oldest = found.get((company, rank), (0, 0.0))
             found[company, rank] = (count + many, max(oldest, age))
@@ -114,23 +116,39 @@ class IntegrationAlertReadings(models.AbstractModel):
 
     @api.model
     def _read_trouble(self, rule):
-        """Minutes since a receiver stopped taking what is sent; its own page says why."""
+        """Minutes since a receiver stopped taking what is sent; its own page says why.
+
+        Where critical messages wait for it, this is urgent after as long as critical messages may be late.
+        """
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT p.id, p.company_id, p.system_id, extract(epoch FROM %s - p.trouble_since)::float8,
-                       (SELECT count(*) FROM integration_due d JOIN integration_subscription s
-                            ON s.id = d.subscription_id WHERE s.endpoint_id = p.id)
+                       waiting.count, waiting.critical
                   FROM integration_endpoint p
+                  CROSS JOIN LATERAL (
+                      SELECT count(*), COALESCE(bool_or(d.lane = %s), false) AS critical
+                        FROM integration_due d JOIN integration_subscription s ON s.id = d.subscription_id
+                       WHERE s.endpoint_id = p.id AND d.tier <> %s) AS waiting
                  WHERE p.trouble_since IS NOT NULL AND p.approved_mode IS DISTINCT FROM 'test'
                 """,
                 tools.utc_now(),
+                LANE_RANK["critical"],
+                DEAD,
             )
         )
         return [
             # One that began a moment ago is past a threshold of 0 all the same, whatever the clocks say.
-            Reading(f"endpoint:{endpoint}", max(seconds, 1.0) / 60, company, waiting, system=system, endpoint=endpoint)
-            for endpoint, company, system, seconds, waiting in rows
+            Reading(
+                f"endpoint:{endpoint}",
+                max(seconds, 1.0) / 60,
+                company,
+                waiting,
+                system=system,
+                endpoint=endpoint,
+                urgent=critical and seconds >= URGENT_SECONDS,
+            )
+            for endpoint, company, system, seconds, waiting, critical in rows
         ]
 
     @api.model
@@ -262,12 +280,12 @@ class IntegrationAlertReadings(models.AbstractModel):
 
         A lane that has emptied is noted, too: without it the last thing known of it would be that something waits.
         """
-        endpoints, troubled = self._endpoints(), self._troubled()
+        endpoints, told = self._endpoints(), self._told_of()
         waiting = {}
         for company, rank, subscription, _system, many, _tried, moves, _age, *_ in self.env[
             "integration.metrics"
         ]._due_groups():
-            goes_on = moves and endpoints.get(subscription) not in troubled
+            goes_on = moves and endpoints.get(subscription) not in told
             waiting[company, rank] = waiting.get((company, rank), 0) + (many if goes_on else 0)
         self.env.cr.execute(
             SQL(
@@ -337,6 +355,14 @@ class IntegrationAlertReadings(models.AbstractModel):
                 """,
                 fields.Datetime.now() - timedelta(minutes=minutes),
             )
+        )
+        return {endpoint for (endpoint,) in rows}
+
+    @api.model
+    def _told_of(self):
+        """Return the ids of endpoints of which an alert says that they do not take what is sent."""
+        rows = self.env.execute_query(
+            SQL("SELECT endpoint_id FROM integration_alert WHERE kind = 'trouble' AND until IS NULL")
         )
         return {endpoint for (endpoint,) in rows}
 

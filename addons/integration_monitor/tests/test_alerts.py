@@ -642,29 +642,53 @@ class TestAlertReadings(AlertCase):
         self.env.invalidate_all()
         self.assertIn("It is paused", alert.next_step)
 
-    def test_what_waits_for_a_receiver_in_trouble_is_no_backlog_but_where_it_is_critical(self):
+    def test_what_waits_for_a_receiver_in_trouble_is_no_backlog(self):
         endpoint, subscription = self.endpoint()
-        late = {lane: self.rule(threshold=15, lane=lane) for lane in ("critical", "normal")}
+        late, trouble = self.rule(threshold=15, lane="normal"), self.rule("trouble", 0)
         self.late()
         self.env.cr.execute("UPDATE integration_due SET subscription_id = %s, lane = 1", (subscription.id,))
-        endpoint.sudo()._begin_trouble("breaker")
         readings = self.env["integration.alert.readings"]
         waiting = "SELECT sum(waiting) FROM integration_backlog_sample GROUP BY at ORDER BY at DESC LIMIT 1"
         moves = patch.object(type(self.env["integration.delivery"]), "_claim_condition", lambda *args: SQL("true"))
 
         def look():
             with moves:
-                found = {lane: [one.lane for one in readings._read(rule)] for lane, rule in late.items()}
-                readings._sample_backlog()
+                self.look()
+                lanes = [one.lane for one in readings._read(late)]
             self.env.cr.execute(waiting)
-            return found, self.env.cr.fetchone()[0]
+            return lanes, self.env.cr.fetchone()[0]
 
-        self.assertEqual(look(), ({"critical": [], "normal": []}, 0), "nobody is told twice of one thing")
+        endpoint.sudo()._begin_trouble("breaker")
+        trouble.active = False
+        self.assertEqual(look(), (["normal"], 1), "as long as no alert says why it waits")
+        trouble.active = True
+        look()
+        self.assertTrue(self.alerts(trouble).running)
+        self.assertEqual(look(), ([], 0), "nobody is told twice of one thing")
+
+    def test_where_critical_messages_wait_for_it_a_receiver_in_trouble_calls_at_night(self):
+        hour = fields.Datetime.now().hour
+        self.company.partner_id.tz = "UTC"
+        endpoint, subscription = self.endpoint()
+        rule = self.rule("trouble", 0, quiet_from=hour, quiet_to=(hour + 2) % 24)
+        self.late()
+        self.env.cr.execute("UPDATE integration_due SET subscription_id = %s, lane = 1", (subscription.id,))
+        endpoint.sudo()._begin_trouble("breaker")
+        began = endpoint.trouble_since
+        self.look()
+        alert = self.alerts(rule)
+        endpoint.sudo()._approving().write({"trouble_since": began - timedelta(minutes=4)})
+        self.look()
+        self.assertEqual((alert.severity, alert.told_at), ("warning", False), "what waits is not critical")
         self.env.cr.execute("UPDATE integration_due SET lane = 0")
-        self.assertEqual(look()[0]["critical"], ["critical"], "this calls somebody at night")
-        endpoint.sudo()._approving().write({"trouble": False, "trouble_since": False})
-        self.env.cr.execute("UPDATE integration_due SET lane = 1")
-        self.assertEqual(look()[0]["normal"], ["normal"])
+        endpoint.sudo()._approving().write({"trouble_since": began})
+        self.look()
+        self.assertEqual((alert.severity, alert.told_at), ("warning", False), "it has not waited for long")
+        endpoint.sudo()._approving().write({"trouble_since": began - timedelta(minutes=4)})
+        self.look()
+        self.assertEqual((alert.severity, alert.rank, len(self.mails(alert))), ("critical", 0, 1))
+        self.look()
+        self.assertEqual(len(self.mails(alert)), 1)
 
     def test_without_a_rule_about_it_the_endpoint_tells_by_itself(self):
         endpoint, _subscription = self.endpoint()
