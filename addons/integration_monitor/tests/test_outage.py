@@ -90,7 +90,7 @@ class TestOutage(OutageCase):
             self.came(42, "4", encounter="E-42", source="/another")
             told = self.told()
             self.assertEqual((told["gaps"], told["looked_until"]), (["4", "6"], ""))
-        with patch(f"{OUTAGE}.MOST_AFTER", 3), patch(f"{OUTAGE}.MOST_LATER", 1):
+        with patch(f"{OUTAGE}.MOST_AFTER", 3), patch(f"{OUTAGE}.MOST_LATER", 3):
             told = self.told()
             self.assertEqual((told["gaps"], told["missing"]), (["4–6", "2"], 4))
             self.assertIn(told["looked_until"], str(self.outage().report))

@@ -16,16 +16,16 @@ MOST_ROWS = 50
 """Silences and gaps that are shown, the longest first where there are more."""
 MOST_AFTER = 10_000
 """Messages after the period that are read one by one; what is missing then is looked for by its number."""
-MOST_LATER = 500_000
-"""Messages that may be found by their numbers: where there are more, the report says until when it has looked."""
+MOST_LATER = 100_000
+"""Messages that are looked at for their numbers: where there are more, the report says until when it has looked."""
 MOST_BEFORE = 1000
 """Messages before the period among which the last of its numbers are looked for."""
 MOST_STRETCHES = 200_000
 """Pieces into which the numbers of a period may fall; for more, a shorter period is asked for."""
 LATE_DAYS = 31
 """Days after a silence within which is looked for what happened in it."""
-IS_NUMBER = SQL("sequence ~ %s", f"^[0-9]{{1,{outage.MOST_DIGITS}}}$")
-"""Exactly as the index by number says it."""
+NUMBER = f"^[0-9]{{1,{outage.MOST_DIGITS}}}$"
+"""What is a number, exactly as the index by number has it."""
 _Row = namedtuple("_Row", "begin end length messages lines money")
 
 
@@ -183,57 +183,25 @@ class IntegrationOutage(models.TransientModel):
         return moments, before
 
     def _counters(self, end):
-        """Return ({source: its :class:`outage.Numbering`}, whether its numbers are too many, until when was looked).
+        """Return ({source: its :class:`outage.Numbering`}, whether there are too many pieces, until when was looked).
 
-        Of the numbers of the period, of what came since, and of the ones before it. The last is None where all that
-        came since is known.
+        The last is None where all that came since is known.
         """
-        stretches = defaultdict(list)
-        if not self._add_stretches(stretches, self._seen(SQL("received_at, id, source, sequence"), end)):
-            return {}, True, None
+        stretches, too_many = self._stretches(end)
         counters = self._numberings(stretches)
         until = self._read_until(end)
         if not until or not any(one.gaps for one in counters.values()):
-            return counters, False, None
-        if not self._add_stretches(stretches, self._sought(counters, until), MOST_LATER):
-            return counters, False, until[0]
-        return self._numberings(stretches), False, None
+            return counters, too_many, None
+        later = self._came_later(counters, until)
+        if later is None:
+            return counters, too_many, until[0]
+        for source, number in later:
+            stretches[source].append(Stretch(number, number, When.AFTER))
+        return self._numberings(stretches), too_many, None
 
     def _numberings(self, stretches):
         counters = {source: outage.numbering(found) for source, found in sorted(stretches.items())}
         return {source: one for source, one in counters.items() if one}
-
-    def _add_stretches(self, stretches, seen, most=None):
-        """Add the numbers of messages, in the order in which they came; return whether they are not too many.
-
-        :param dict stretches: {source: list of :class:`Stretch`}
-        :param SQL seen: messages with their part
-        :param int most: messages that there may be; None: as many as there are
-        """
-        rows = self.env.execute_query(
-            SQL(
-                """
-                WITH told AS (
-                    SELECT part, source, received_at, id, sequence::bigint AS number,
-                           lag(sequence::bigint) OVER (PARTITION BY source, part ORDER BY received_at, id) AS previous
-                      FROM (%(seen)s) AS seen WHERE mode = 'live' AND %(is_number)s),
-                pieces AS (
-                    SELECT *, count(*) FILTER (WHERE previous IS DISTINCT FROM number - 1)
-                                 OVER (PARTITION BY source, part ORDER BY received_at, id) AS piece
-                      FROM told)
-                SELECT source, min(number), max(number), part, count(*) FROM pieces
-                 GROUP BY source, part, piece ORDER BY min(received_at), min(id) LIMIT %(most)s
-                """,
-                seen=seen,
-                is_number=IS_NUMBER,
-                most=MOST_STRETCHES + 1,
-            )
-        )
-        if len(rows) > MOST_STRETCHES or (most is not None and sum(row[-1] for row in rows) > most):
-            return False
-        for source, first, last, part, _count in rows:
-            stretches[source].append(Stretch(first, last, When(part)))
-        return True
 
     def _read_until(self, end):
         """Return (when it came, id) of the last message after the period that was read; None: all of them were."""
@@ -248,34 +216,69 @@ class IntegrationOutage(models.TransientModel):
         )
         return rows[0] if rows else None
 
-    def _sought(self, counters, until):
-        """Return SQL of the messages whose numbers are missing so far and that came after the last one that was read.
+    def _came_later(self, counters, until):
+        """Return [(source, number)] of what is missing so far and came after the last message that was read, in order.
 
-        One more than are looked at, where there are so many.
+        None where too many messages have such numbers, as where a counter begins anew again and again.
         """
         spans = [(source, *span) for source, one in counters.items() for span in outage.sought(one.gaps)]
         sources, firsts, lasts = zip(*spans, strict=True)
-        return SQL(
-            """
-            SELECT %(part)s AS part, mode, received_at, id, source, sequence
-              FROM (SELECT e.mode, e.received_at, e.id, e.source, e.sequence
-                      FROM unnest(%(sources)s::text[], %(firsts)s::bigint[], %(lasts)s::bigint[])
-                           AS gap (source, first, last)
-                      JOIN integration_event e
-                        ON e.source = gap.source AND e.sequence::bigint BETWEEN gap.first AND gap.last
-                     WHERE e.system_id = %(system)s AND %(is_number)s AND e.mode = 'live'
-                       AND (e.received_at, e.id) > (%(at)s, %(id)s) LIMIT %(most)s) AS found
-            """,
-            part=When.AFTER.value,
-            sources=list(sources),
-            firsts=list(firsts),
-            lasts=list(lasts),
-            system=self.system_id.id,
-            is_number=IS_NUMBER,
-            at=until[0],
-            id=until[1],
-            most=MOST_LATER + 1,
+        # A look into the index for each gap: with plain joins everything that came since is read, for each gap anew.
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT e.received_at, e.id, e.source, e.number, e.mode
+                  FROM unnest(%(sources)s::text[], %(firsts)s::bigint[], %(lasts)s::bigint[])
+                       AS gap (source, first, last)
+                 CROSS JOIN LATERAL (
+                       SELECT received_at, id, source, sequence::bigint AS number, mode FROM integration_event
+                        WHERE system_id = %(system)s AND source = gap.source AND sequence ~ %(number)s
+                          AND sequence::bigint BETWEEN gap.first AND gap.last
+                        ORDER BY sequence::bigint LIMIT %(most)s) AS e
+                 LIMIT %(most)s
+                """,
+                sources=list(sources),
+                firsts=list(firsts),
+                lasts=list(lasts),
+                system=self.system_id.id,
+                number=NUMBER,
+                most=MOST_LATER + 1,
+            )
         )
+        if len(rows) > MOST_LATER:
+            return None
+        return [(row[2], row[3]) for row in sorted(rows) if row[:2] > until and row[4] == "live"]
+
+    def _stretches(self, end):
+        """Return ({source: its numbers, in the order in which they came, as :class:`Stretch`}, whether too many).
+
+        Those of the period, of what came since, and the ones before it.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH told AS (
+                    SELECT part, source, received_at, id, sequence::bigint AS number,
+                           lag(sequence::bigint) OVER (PARTITION BY source, part ORDER BY received_at, id) AS previous
+                      FROM (%(seen)s) AS seen WHERE mode = 'live' AND sequence ~ %(number)s),
+                pieces AS (
+                    SELECT *, count(*) FILTER (WHERE previous IS DISTINCT FROM number - 1)
+                                 OVER (PARTITION BY source, part ORDER BY received_at, id) AS piece
+                      FROM told)
+                SELECT source, min(number), max(number), part FROM pieces
+                 GROUP BY source, part, piece ORDER BY min(received_at), min(id) LIMIT %(most)s
+                """,
+                seen=self._seen(SQL("received_at, id, source, sequence"), end),
+                number=NUMBER,
+                most=MOST_STRETCHES + 1,
+            )
+        )
+        if len(rows) > MOST_STRETCHES:
+            return {}, True
+        found = defaultdict(list)
+        for source, first, last, part in rows:
+            found[source].append(Stretch(first, last, When(part)))
+        return found, False
 
     def _silence(self, silence, messages, lines, sums):
         """Return a silence as the report tells it, with what was sent since of what happened in it."""
