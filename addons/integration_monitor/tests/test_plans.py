@@ -33,6 +33,14 @@ class TestPlans(HealthCase, PlanCase):
             self.env["integration.month.end"].with_user(self.reviewer).action_export(month)
         self.check_plans({"month end": [one for one in noted if "integration_" in one]})
 
+    def test_drafts_are_found_beside_what_was_posted(self):
+        with self.noting() as noted:
+            self.env["integration.overview"].with_user(self.boss)._pipeline({"finance": True})
+        statements = [one for one in noted if "posted_at IS NULL" in one]
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        [(_what, _statement, plan)] = self._plans({"drafts": statements})
+        self.assertIn("unposted_idx", plan)
+
     def test_the_money_that_waits(self):
         action = self.env["integration.overview"]._open_waiting()
         receipts = self.env[action["res_model"]].with_user(self.boss)
