@@ -6,6 +6,7 @@ from .integration_overview_deliveries import DEAD
 from .integration_overview_plumbing import LATE_MOST
 
 PERIODS = {"today": 1, "week": 7, "month": 30}
+SUSPENDED = Domain("state", "=", "suspended") & Domain("mode", "=", "live")
 ROLES = {
     "finance": "integration_core.group_finance_viewer",
     "reviewer": "integration_core.group_finance_reviewer",
@@ -162,6 +163,8 @@ class IntegrationOverview(models.AbstractModel):
         found = []
         if holds["rows"]:
             found.append(self.env._("holds (%s)", ", ".join(row["what"] for row in holds["rows"])))
+        if deliveries and (suspended := self._suspended_systems()):
+            found.append(self.env._("suspended systems (%s)", self._number(suspended)))
         if deliveries and (stopped := self._stopped_receivers()):
             found.append(self.env._("receivers that take nothing (%s)", self._number(stopped)))
         if deliveries and deliveries["dead"]:
@@ -181,6 +184,9 @@ class IntegrationOverview(models.AbstractModel):
         name, and no way to open what their role has nothing to do with.
         """
         companies, found = self.env.companies.ids, []
+        if deliveries is None and (suspended := self._suspended_systems()):
+            turn = self.env._("Suspended systems are the administrators' turn.")
+            found.append((self.env._("suspended systems (%s)", self._number(suspended)), turn))
         if deliveries is None and (stopped := self._stopped_receivers()):
             turn = self.env._("Receivers that take nothing are the operators' turn.")
             found.append((self.env._("receivers that take nothing (%s)", self._number(stopped)), turn))
@@ -197,6 +203,13 @@ class IntegrationOverview(models.AbstractModel):
                 turn = self.env._("Parked lines are the turn of finance or the mapping stewards.")
                 found.append((self.env._("parked lines (%s)", self._number(count)), turn))
         return found
+
+    @api.model
+    def _suspended_systems(self):
+        """Return of how many live systems of the chosen companies nothing is taken."""
+        # sudo: a number of the user's own companies
+        systems = self.env["integration.system"].sudo()
+        return systems.search_count(SUSPENDED & Domain("company_id", "in", self.env.companies.ids))
 
     @api.model
     def _stopped_receivers(self):
@@ -381,12 +394,11 @@ class IntegrationOverview(models.AbstractModel):
     @api.model
     def _suspended_warnings(self):
         """Return the live systems of which nothing is taken: one that was suspended by mistake is to be noticed."""
-        suspended = Domain("state", "=", "suspended") & Domain("mode", "=", "live")
         return [
             {
                 "level": "danger",
                 "text": self.env._("System %s: suspended. Whatever it sends is refused.", system.name),
                 "action": self._open(system.name, system._name, [("id", "=", system.id)], views=("list", "form")),
             }
-            for system in self.env["integration.system"].search(suspended, limit=20)
+            for system in self.env["integration.system"].search(SUSPENDED, limit=20)
         ]

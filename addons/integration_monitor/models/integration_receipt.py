@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.addons.integration_core.fields import UncheckedMany2one
+from odoo.addons.integration_inbound.domain import reasons
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -50,9 +51,18 @@ class IntegrationReceipt(models.Model):
         search="_search_money_center",
         help="The cost center as sent, else the department as sent, else 'unassigned'.",
     )
+    reason_title = fields.Char("Why", compute="_compute_reason_title")
     charge_id = fields.Many2one(
         "integration.charge", compute="_compute_charge_id", groups="integration_core.group_finance_viewer"
     )
+
+    @api.depends("reason")
+    @api.depends_context("lang")
+    def _compute_reason_title(self):
+        names = {code: reason.says for code, reason in reasons.REASONS.items()}
+        names |= self.env["integration.overview"]._reason_names()
+        for receipt in self:
+            receipt.reason_title = names.get(receipt.reason) or receipt.reason
 
     def _compute_bucket(self):
         self.env["integration.ledger"]._flush()
