@@ -92,21 +92,22 @@ class IntegrationReconciliationFacts(models.AbstractModel):
         self.env["integration.control.total"].flush_model()
         return SQL(
             """
-            WITH charge AS (%(charges)s),
-                 part AS (
-                     SELECT v.charge_id, round(v.quantity::numeric * c.unit_price_sent::numeric, 10) AS amount
-                       FROM charge c JOIN integration_charge_void v ON v.charge_id = c.id
-                      WHERE v.state = 'applied' AND v.quantity IS NOT NULL AND c.status <> 'withdrawn'
-                 )
             SELECT c.id, c.day, '' AS cost_center, '' AS kind, c.claim, COALESCE(c.currency_code, '') AS currency,
-                   c.status, c.received_at > %(taken_at)s AS late,
-                   c.amount_sent - COALESCE(less.amount, 0) AS amount, concat(c.encounter, '/', c.service_code) AS same
-              FROM charge c
-              LEFT JOIN (SELECT charge_id, sum(amount) AS amount FROM part GROUP BY 1) less ON less.charge_id = c.id
-            UNION ALL
-            SELECT c.id, c.day, '', '', c.claim, COALESCE(c.currency_code, ''), 'withdrawn', false,
-                   COALESCE(p.amount, 0), ''
-              FROM charge c JOIN part p ON p.charge_id = c.id
+                   piece.status, c.received_at > %(taken_at)s AS late, piece.amount,
+                   concat(c.encounter, '/', c.service_code) AS same
+              FROM (%(charges)s) c
+              -- Looked up for each: as a join, the planner might hash the voids of all days.
+             CROSS JOIN LATERAL (
+                 SELECT array_agg(COALESCE(round(v.quantity::numeric * c.unit_price_sent::numeric, 10), 0)) AS amounts
+                   FROM integration_charge_void v
+                  WHERE v.charge_id = c.id AND v.state = 'applied' AND v.quantity IS NOT NULL
+                    AND c.status <> 'withdrawn'
+             ) void
+             CROSS JOIN LATERAL (
+                 SELECT c.status, c.amount_sent - COALESCE((SELECT sum(one) FROM unnest(void.amounts) one), 0) AS amount
+                 UNION ALL
+                 SELECT 'withdrawn', one FROM unnest(void.amounts) one
+             ) piece
             """,
             charges=self._charges(total, grain),
             taken_at=total.taken_at,
