@@ -235,8 +235,12 @@ class TestOverview(MonitorCase):
         def warnings():
             return [one for one in self.data()["warnings"] if "suspended" in one["text"]]
 
+        viewer = new_test_user(self.env, "viewer", groups="integration_core.group_finance_viewer")
+        self.finalize("E-1", self.line(1))
         self.assertEqual(warnings(), [])
         self.system.action_suspend()
+        self.assertIn("suspended systems (1)", self.data()["headline"]["text"])
+        self.assertIn("administrators' turn", self.data(viewer)["headline"]["detail"])
         [warning] = warnings()
         self.assertEqual(warning["text"], f"System {self.system.name}: suspended. Whatever it sends is refused.")
         self.assertEqual(self.env["integration.system"].search(warning["action"]["domain"]), self.system)
