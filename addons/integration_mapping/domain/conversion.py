@@ -139,7 +139,8 @@ def to_decimal(value: Fraction) -> Decimal:
     digits = digits_needed(value)
     if digits is None:
         raise ValueError("no decimal is equal to it")
-    return Decimal(int(value * 10**digits)).scaleb(-digits) if digits else Decimal(int(value))
+    # Read from a text: arithmetic would round to the 28 digits of its context.
+    return Decimal(f"{int(value * 10**digits)}e-{digits}")
 
 
 def ratio_text(value: Fraction) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from integration_mapping.domain import conversion
 from integration_mapping.domain.conversion import Measure
@@ -58,6 +58,7 @@ def test_units_of_different_roots_do_not_convert():
 
 
 @patiently
+@example(Fraction(2 * 10**27 + 1, 2), 0)
 @given(st.fractions(max_denominator=10**6), st.integers(0, 12))
 def test_what_fits_is_what_decimals_hold(value, digits):
     needed = conversion.digits_needed(value)

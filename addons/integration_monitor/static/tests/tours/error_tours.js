@@ -27,6 +27,10 @@ function refuse(model, method, error) {
 function unanswered({ page, trigger, act = (element) => element.click(), model, method, read }) {
     return [
         {
+            content: "The page that was left is gone",
+            trigger: page,
+        },
+        {
             content: `${model}: the network is away`,
             trigger,
             run() {
